@@ -1,0 +1,178 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "orchestrator/expression/expression.h"
+#include "state/base/clock.h"
+#include "state/base/result.h"
+#include "state/base/value.h"
+#include "state/model/type.h"
+#include "state/model/vocabulary.h"
+
+namespace quell {
+
+/// A place in a playbook file; both from 1.
+struct Position {
+  int line = 0;
+  int column = 0;
+};
+
+/// A YAML value whose strings may hold expressions: what stands under `with:`.
+struct ValueTemplate {
+  Position at{};
+  /// A constant, a string template, a list, or a map with its keys in file order.
+  std::variant<Value, Template, std::vector<ValueTemplate>,
+               std::vector<std::pair<std::string, ValueTemplate>>>
+      node{};
+
+  Result<Value> evaluate(const Scope& scope) const;
+};
+
+struct InputSpec {
+  std::string name{};
+  Type type{};  // Kind string for enum, url for url, ...
+  bool required = false;
+  std::optional<Value> fallback{};  // `default`
+  std::string help{};
+  std::string pattern{};  // RE2, whole match by the author's own anchors
+  std::optional<double> min{};
+  std::optional<double> max{};
+  std::vector<std::string> values{};   // enum
+  std::vector<std::string> schemes{};  // url
+  Position at{};
+};
+
+struct Until {
+  Duration every{2'000};
+  Duration span{60'000};  // `for`
+  int consecutive = 1;
+};
+
+/// One line under `verify`.
+struct ProbeSpec {
+  bool self = false;         // judges the step's own result by expect and refute
+  std::string connection{};  // else an action `connection.action`
+  std::string action{};
+  ValueTemplate with{};
+  std::optional<Expression> when{};
+  std::optional<Expression> expect{};
+  std::optional<Expression> refute{};
+  std::optional<Until> until{};
+  Position at{};
+};
+
+struct Foreach {
+  Expression items;
+  std::string as{};
+  Template key;
+  int concurrency = 1;
+  std::optional<double> rate_per_second{};
+  int max = 0;
+  std::optional<Expression> order{};
+  int canary = 0;
+  bool stop_on_failure = false;
+  int stop_after = 1;
+};
+
+struct RetryOverride {
+  std::optional<int> max{};
+  std::optional<Duration> backoff{};
+  std::optional<Duration> cap{};
+  std::optional<bool> jitter{};
+  std::vector<ErrorCode> on{};  // empty: transient and throttled
+};
+
+struct UndoSpec {
+  std::string connection{};
+  std::string action{};
+  ValueTemplate with{};
+};
+
+struct Step;
+
+struct UseStep {
+  std::string connection{};
+  std::string action{};
+  ValueTemplate with{};
+};
+struct ParallelStep {
+  std::vector<std::pair<std::string, std::vector<Step>>> branches{};
+};
+struct BlockStep {
+  std::vector<Step> body{};
+  std::vector<Step> rescue{};
+};
+struct ApproveStep {
+  int need = 1;
+  std::string from = "approver";
+  Duration within{0};
+  bool continue_on_timeout = false;
+};
+struct WaitStep {
+  std::optional<Duration> span{};     // wait: {for}
+  std::optional<Expression> until{};  // wait: {until, every, for}
+  Duration every{2'000};
+};
+struct AssertStep {
+  Expression condition;
+  Template message;
+};
+struct SetStep {
+  std::vector<std::pair<std::string, ValueTemplate>> values{};
+};
+
+struct Step {
+  std::string id{};
+  std::string title{};
+  std::variant<UseStep, ParallelStep, BlockStep, ApproveStep, WaitStep, AssertStep, SetStep> kind{};
+  std::optional<Expression> when{};
+  std::optional<Foreach> foreach_items{};
+  RetryOverride retry{};
+  std::optional<Duration> timeout{};
+  std::optional<Duration> deadline{};
+  bool continue_on_failure = false;
+  std::vector<ProbeSpec> verify{};
+  std::string verify_none_reason{};  // `verify: none` with its reason
+  std::string proves{};  // id of the earlier step whose claims this step's verify judges
+  std::optional<UndoSpec> undo{};
+  bool irreversible = false;
+  std::optional<Plane> plane{};
+  std::vector<Kill> kills{};
+  Position at{};
+};
+
+struct WatchSpec {
+  Duration every{60'000};
+  Duration span{0};
+  int budget = 60;  // requests per minute
+  std::vector<std::string> reopen_on{};
+};
+
+/// A playbook that passed the whole static check.
+struct Playbook {
+  std::string id{};
+  std::string title{};
+  std::string purpose{};
+  std::vector<InputSpec> inputs{};
+  std::optional<Duration> run_timeout{};
+  std::optional<Duration> slo_contain{};
+  std::optional<Duration> slo_prove{};
+  std::optional<Template> lock{};
+  std::vector<std::string> accept{};
+  std::vector<Step> steps{};
+  std::vector<ProbeSpec> verify{};
+  std::optional<WatchSpec> watch{};
+  std::vector<Step> finally_steps{};
+  std::string source{};  // the file as read
+  std::string sha256{};  // hex
+  std::string file{};    // for messages
+};
+
+}  // namespace quell

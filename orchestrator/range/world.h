@@ -1,0 +1,112 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "state/base/clock.h"
+#include "state/base/result.h"
+#include "state/base/value.h"
+#include "state/model/vocabulary.h"
+
+namespace quell::range {
+
+/// The four hosts of the simulated world. In process they are told apart by origin, on sockets by
+/// port.
+enum class Host : std::uint8_t { platform, issuer, mcp_server, control };
+
+struct Request {
+  Host host = Host::platform;
+  std::string method{};
+  std::string target{};                                        // path and query
+  std::vector<std::pair<std::string, std::string>> headers{};  // names in lower case
+  std::string body{};
+};
+
+struct Response {
+  int status = 200;
+  std::vector<std::pair<std::string, std::string>> headers{};
+  std::string body{};
+  /// What the front does with it: answer after `delay`, or never, or cut the connection before or
+  /// after handling.
+  Duration delay{0};
+  enum class Line : std::uint8_t { answers, hangs, resets } line = Line::answers;
+};
+
+struct WorldOptions {
+  std::uint64_t seed = 7;
+  /// Comma-separated profile names; docs/range.md lists them. Empty: everything behaves as
+  /// documented.
+  std::string profile{};
+  Timestamp start{};
+  // Where the four hosts are reached, as URLs without a trailing slash; the world writes them into
+  // records and metadata.
+  std::string platform_url{};
+  std::string issuer_url{};
+  std::string mcp_url{};  // origin; the MCP endpoint is mcp_url + "/mcp"
+  std::string control_url{};
+  bool intruder = true;
+};
+
+/// One line of a log that the world keeps for truth: what was asked of a host, or what the intruder
+/// did.
+struct LogLine {
+  Timestamp at{};
+  std::string who{};  // "client" or "intruder" or "platform" (background refresh)
+  std::string host{};
+  std::string method{};
+  std::string path{};
+  Effect effect = Effect::read;
+  int status = 0;
+  std::string note{};  // intruder: "tools/list", "refresh"; else empty
+};
+
+/// Ids and secrets of the incident that the world was seeded with. Every value is invented.
+struct Leaked {
+  std::string vault_id{};
+  std::string credential_id{};
+  std::string access_token{};
+  std::string refresh_token{};
+};
+
+struct Keys {
+  std::string api_key{};
+  std::string admin_key{};
+  std::string webhook_secret{};
+  std::string client_id{};
+  std::string client_secret{};
+};
+
+/// Platform, issuer, MCP server and intruder as one pure machine: no socket, no thread, no clock of
+/// its own. Same options, same requests at the same times: same answers, byte for byte.
+class World {
+ public:
+  /// Error `invalid` for an unknown profile name, with the nearest known one.
+  static Result<std::unique_ptr<World>> create(WorldOptions options);
+  virtual ~World() = default;
+
+  virtual Response handle(const Request& request, Timestamp now) = 0;
+  /// When something happens by itself next (background refresh, cron, intruder's next use,
+  /// propagation).
+  virtual std::optional<Timestamp> next_timer() const = 0;
+  /// Lets everything due at or before `now` happen, in order.
+  virtual void advance(Timestamp now) = 0;
+
+  virtual const Leaked& leaked() const = 0;
+  virtual const Keys& keys() const = 0;
+  virtual const std::vector<LogLine>& request_log() const = 0;
+  virtual const std::vector<LogLine>& intruder_log() const = 0;
+  /// What is true now:
+  /// `{"access_token_works","refresh_token_works","thief_refresh_works","credential_archived",
+  /// "sessions_running":[ids],"deployments_active":[ids],"vault_refreshes":bool}` and more.
+  virtual Value truth(Timestamp now) const = 0;
+};
+
+/// Every profile name with one line of what it changes.
+std::vector<std::pair<std::string, std::string>> profiles();
+
+}  // namespace quell::range

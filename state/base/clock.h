@@ -1,0 +1,73 @@
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "state/base/result.h"
+
+namespace quell {
+
+using Duration = std::chrono::milliseconds;
+using Timestamp = std::chrono::sys_time<std::chrono::milliseconds>;
+
+/// The one source of time. It may run faster than real time (drills) or only when told (tests).
+class Clock {
+ public:
+  virtual ~Clock() = default;
+  virtual Timestamp now() const = 0;
+  /// How long a thread may sleep, in real time, until this clock shows `due`; zero if it is past.
+  virtual std::chrono::nanoseconds real_time_until(Timestamp due) const = 0;
+};
+
+/// UTC by the system's clock.
+class SystemClock final : public Clock {
+ public:
+  Timestamp now() const override;
+  std::chrono::nanoseconds real_time_until(Timestamp due) const override;
+};
+
+/// Starts at the real time of its making and runs `speed` times as fast, by the monotonic clock.
+class ScaledClock final : public Clock {
+ public:
+  explicit ScaledClock(double speed);
+  Timestamp now() const override;
+  std::chrono::nanoseconds real_time_until(Timestamp due) const override;
+
+ private:
+  double speed_;
+  Timestamp wall_start_;
+  std::chrono::steady_clock::time_point steady_start_;
+};
+
+/// Moves only by `advance_to`; simulations and tests jump from timer to timer.
+class ManualClock final : public Clock {
+ public:
+  explicit ManualClock(Timestamp start) : now_(start) {}
+  Timestamp now() const override { return now_; }
+  std::chrono::nanoseconds real_time_until(Timestamp) const override {
+    return std::chrono::nanoseconds{0};
+  }
+  /// Never moves backwards.
+  void advance_to(Timestamp due);
+  void advance(Duration by) { advance_to(now_ + by); }
+
+ private:
+  Timestamp now_;
+};
+
+/// RFC 3339 in UTC with milliseconds: `2026-11-22T02:31:40.112Z`.
+std::string format_rfc3339(Timestamp time);
+/// `02:31:40Z` on the day of `today`, else `2026-11-20 16:02Z`.
+std::string format_clock_time(Timestamp time, Timestamp today);
+/// RFC 3339 with any offset and up to nine fractional digits (cut to milliseconds).
+std::optional<Timestamp> parse_rfc3339(std::string_view text);
+
+/// The language's spelling: `500ms`, `15m`, `2h30m`, `90s`, `1d`. Refuses negative, empty and
+/// overflowing text.
+std::optional<Duration> parse_duration(std::string_view text);
+/// What people read: `840 ms`, `4.2 s`, `1 min 12 s`, `2 h 10 min`, `3 days`.
+std::string format_duration(Duration duration);
+
+}  // namespace quell

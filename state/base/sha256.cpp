@@ -1,0 +1,52 @@
+#include "state/base/sha256.h"
+
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/sha.h>
+
+#include "state/base/assert.h"
+#include "state/base/bytes.h"
+
+namespace quell {
+namespace {
+
+const unsigned char* bytes_of(std::string_view text) {
+  return reinterpret_cast<const unsigned char*>(text.data());
+}
+
+unsigned char* bytes_of(std::string& text) { return reinterpret_cast<unsigned char*>(text.data()); }
+
+}  // namespace
+
+std::string sha256(std::string_view bytes) {
+  std::string digest(SHA256_DIGEST_LENGTH, '\0');
+  SHA256(bytes_of(bytes), bytes.size(), bytes_of(digest));
+  return digest;
+}
+
+std::string sha256_hex(std::string_view bytes) { return hex_encode(sha256(bytes)); }
+
+std::string hmac_sha256(std::string_view key, std::string_view bytes) {
+  std::string mac(SHA256_DIGEST_LENGTH, '\0');
+  unsigned int length = 0;
+  QUELL_ASSERT(HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), bytes_of(bytes),
+                    bytes.size(), bytes_of(mac), &length) != nullptr);
+  QUELL_ASSERT(length == mac.size());
+  return mac;
+}
+
+std::string hkdf_sha256(std::string_view key, std::string_view salt, std::string_view info,
+                        std::size_t length) {
+  QUELL_ASSERT(length <= std::size_t{255} * SHA256_DIGEST_LENGTH);
+  const std::string pseudo_random_key = hmac_sha256(salt, key);
+  std::string output;
+  std::string block;
+  for (unsigned char counter = 1; output.size() < length; ++counter) {
+    block = hmac_sha256(pseudo_random_key, block + std::string(info) + static_cast<char>(counter));
+    output += block;
+  }
+  output.resize(length);
+  return output;
+}
+
+}  // namespace quell

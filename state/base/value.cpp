@@ -1,0 +1,114 @@
+#include "state/base/value.h"
+
+#include <array>
+
+#include "state/base/assert.h"
+
+namespace quell {
+namespace {
+
+const Value kNull{};
+const ValueList kEmptyList{};
+
+}  // namespace
+
+bool Value::as_bool() const {
+  QUELL_ASSERT(is_bool());
+  return std::get<bool>(data_);
+}
+
+std::int64_t Value::as_int() const {
+  QUELL_ASSERT(is_int());
+  return std::get<std::int64_t>(data_);
+}
+
+double Value::as_number() const {
+  QUELL_ASSERT(is_number());
+  return std::get<double>(data_);
+}
+
+const std::string& Value::as_string() const {
+  QUELL_ASSERT(is_string());
+  return std::get<std::string>(data_);
+}
+
+const ValueList& Value::as_list() const {
+  QUELL_ASSERT(is_list());
+  return *std::get<std::shared_ptr<const ValueList>>(data_);
+}
+
+const ValueMap& Value::as_map() const {
+  QUELL_ASSERT(is_map());
+  return *std::get<std::shared_ptr<const ValueMap>>(data_);
+}
+
+Timestamp Value::as_timestamp() const {
+  QUELL_ASSERT(is_timestamp());
+  return std::get<Timestamp>(data_);
+}
+
+Duration Value::as_duration() const {
+  QUELL_ASSERT(is_duration());
+  return std::get<Duration>(data_);
+}
+
+const SecretValue& Value::as_secret() const {
+  QUELL_ASSERT(is_secret());
+  return *std::get<std::shared_ptr<const SecretValue>>(data_);
+}
+
+const Value& Value::operator[](std::string_view key) const noexcept {
+  if (!is_map()) return kNull;
+  const ValueMap& members = *std::get<std::shared_ptr<const ValueMap>>(data_);
+  const auto found = members.find(key);
+  return found == members.end() ? kNull : found->second;
+}
+
+bool Value::has(std::string_view key) const noexcept {
+  return is_map() && std::get<std::shared_ptr<const ValueMap>>(data_)->contains(key);
+}
+
+std::string Value::string_or(std::string_view fallback) const {
+  return is_string() ? as_string() : std::string(fallback);
+}
+
+std::int64_t Value::int_or(std::int64_t fallback) const noexcept {
+  return is_int() ? std::get<std::int64_t>(data_) : fallback;
+}
+
+bool Value::bool_or(bool fallback) const noexcept {
+  return is_bool() ? std::get<bool>(data_) : fallback;
+}
+
+const ValueList& Value::list_or_empty() const noexcept {
+  return is_list() ? *std::get<std::shared_ptr<const ValueList>>(data_) : kEmptyList;
+}
+
+bool operator==(const Value& a, const Value& b) {
+  if (a.kind() != b.kind()) return false;
+  switch (a.kind()) {
+    case Value::Kind::list:
+      return a.as_list() == b.as_list();
+    case Value::Kind::map:
+      return a.as_map() == b.as_map();
+    case Value::Kind::secret:
+      return a.as_secret().fingerprint == b.as_secret().fingerprint;
+    case Value::Kind::null:
+    case Value::Kind::boolean:
+    case Value::Kind::integer:
+    case Value::Kind::number:
+    case Value::Kind::string:
+    case Value::Kind::timestamp:
+    case Value::Kind::duration:
+      return a.data_ == b.data_;
+  }
+  return false;
+}
+
+std::string_view to_string(Value::Kind kind) noexcept {
+  constexpr std::array<std::string_view, 10> kNames{
+      "null", "bool", "int", "double", "string", "list", "map", "timestamp", "duration", "secret"};
+  return kNames[static_cast<std::size_t>(kind)];
+}
+
+}  // namespace quell

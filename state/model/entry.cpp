@@ -1,0 +1,66 @@
+#include "state/model/entry.h"
+
+#include <array>
+
+namespace quell {
+namespace {
+
+constexpr std::array<std::string_view, 27> kKindNames{
+    "run_started",        "secret_sealed",  "step_started",     "step_skipped",
+    "attempt_started",    "request_sent",   "attempt_finished", "attempt_unknown",
+    "retry_scheduled",    "probe_finished", "claim_judged",     "step_finished",
+    "approval_requested", "approval_given", "approval_denied",  "approval_timed_out",
+    "run_held",           "run_paused",     "run_resumed",      "run_aborted",
+    "attempt_settled",    "note_added",     "run_finished",     "watch_started",
+    "watch_observed",     "watch_finished", "key_rotated",
+};
+
+}  // namespace
+
+std::string_view to_string(EntryKind kind) noexcept {
+  return kKindNames[static_cast<std::size_t>(kind)];
+}
+
+std::optional<EntryKind> entry_kind_from_string(std::string_view text) noexcept {
+  for (std::size_t at = 0; at < kKindNames.size(); ++at) {
+    if (kKindNames[at] == text) return static_cast<EntryKind>(at);
+  }
+  return std::nullopt;
+}
+
+bool is_security_entry(EntryKind kind) noexcept {
+  switch (kind) {
+    case EntryKind::run_started:
+    case EntryKind::step_skipped:
+    case EntryKind::approval_given:
+    case EntryKind::approval_denied:
+    case EntryKind::run_resumed:
+    case EntryKind::run_paused:
+    case EntryKind::run_aborted:
+    case EntryKind::attempt_settled:
+    case EntryKind::key_rotated:
+      return true;
+    case EntryKind::secret_sealed:
+    case EntryKind::step_started:
+    case EntryKind::attempt_started:
+    case EntryKind::request_sent:
+    case EntryKind::attempt_finished:
+    case EntryKind::attempt_unknown:
+    case EntryKind::retry_scheduled:
+    case EntryKind::probe_finished:
+    case EntryKind::claim_judged:
+    case EntryKind::step_finished:
+    case EntryKind::approval_requested:
+    case EntryKind::approval_timed_out:
+    case EntryKind::run_held:
+    case EntryKind::note_added:
+    case EntryKind::run_finished:
+    case EntryKind::watch_started:
+    case EntryKind::watch_observed:
+    case EntryKind::watch_finished:
+      return false;
+  }
+  return true;
+}
+
+}  // namespace quell
