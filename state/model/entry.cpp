@@ -5,10 +5,10 @@
 namespace quell {
 namespace {
 
-constexpr std::array<std::string_view, 27> kKindNames{
+constexpr std::array<std::string_view, 26> kKindNames{
     "run_started",        "secret_sealed",  "step_started",     "step_skipped",
     "attempt_started",    "request_sent",   "attempt_finished", "attempt_unknown",
-    "retry_scheduled",    "probe_finished", "claim_judged",     "step_finished",
+    "retry_scheduled",    "probe_finished", "step_finished",
     "approval_requested", "approval_given", "approval_denied",  "approval_timed_out",
     "run_held",           "run_paused",     "run_resumed",      "run_aborted",
     "attempt_settled",    "note_added",     "run_finished",     "watch_started",
@@ -48,7 +48,6 @@ bool is_security_entry(EntryKind kind) noexcept {
     case EntryKind::attempt_unknown:
     case EntryKind::retry_scheduled:
     case EntryKind::probe_finished:
-    case EntryKind::claim_judged:
     case EntryKind::step_finished:
     case EntryKind::approval_requested:
     case EntryKind::approval_timed_out:

@@ -24,7 +24,6 @@ enum class EntryKind : std::uint8_t {
   attempt_unknown,     // sent, answer never seen
   retry_scheduled,     // when the next attempt is due, and why
   probe_finished,      // one look at a claim: verdict, grade, words
-  claim_judged,        // the verdict on a claim as it counts now
   step_finished,       // outcome and verdict of the step
   approval_requested,  // digest, need, from, deadline
   approval_given,      // who, digest, how
