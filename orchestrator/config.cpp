@@ -1,0 +1,392 @@
+#include "orchestrator/config.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <fstream>
+#include <iterator>
+#include <sstream>
+#include <string_view>
+
+#include <unistd.h>
+
+#include "connectors/url.h"
+#include "orchestrator/playbook/diagnostics.h"
+#include "orchestrator/playbook/yaml_tree.h"
+
+namespace quell {
+namespace {
+
+constexpr std::string_view kDefaultBaseUrl = "https://api.anthropic.com";
+
+/// Keys of the design that this version does not act on: refused, never ignored.
+constexpr std::array<std::string_view, 11> kNotBuiltYet{
+    "anchor", "resume_max_age", "evidence", "preflight", "policy", "resume", "panel", "hooks", "users", "alerts", "notify"};
+constexpr std::array<std::string_view, 8> kTopKeys{
+    "state", "seal_key", "mac_key", "signing_key", "inputs_dir", "playbooks", "connections", "egress"};
+constexpr std::array<std::string_view, 6> kPlatformKeys{"kind", "base_url", "api_key", "api_version", "key_header", "workspace_id"};
+constexpr std::array<std::string_view, 2> kOauthKeys{"kind", "issuers"};
+constexpr std::array<std::string_view, 8> kIssuerKeys{
+    "match", "issuer", "endpoints", "client_id", "client_auth", "client_secret", "private_key_jwt", "profile"};
+
+std::vector<std::string> words(std::span<const std::string_view> list) { return {list.begin(), list.end()}; }
+
+/// Walks the YAML tree of the configuration; every mistake becomes a finding with its place.
+class ConfigReader {
+ public:
+  ConfigReader(Config& config, Findings& findings) : config_(config), findings_(findings) {}
+
+  void read(const YamlNode& root) {
+    if (root.kind == YamlNode::Kind::null) return;
+    if (!expect_map(root, "the configuration")) return;
+    for (const YamlMember& member : root.members) {
+      const std::string& key = member.key.text;
+      if (std::find(kNotBuiltYet.begin(), kNotBuiltYet.end(), key) != kNotBuiltYet.end()) {
+        findings_.error(member.key, "not-built-yet", "this version does not act on \"" + key + "\"", "take it out until a version that does");
+        continue;
+      }
+      if (!known(member.key, kTopKeys)) continue;
+      if (key == "state") read_state(member.value);
+      if (key == "seal_key") config_.seal_key = text(member.value, "seal_key");
+      if (key == "mac_key") config_.mac_key = text(member.value, "mac_key");
+      if (key == "signing_key") config_.signing_key = text(member.value, "signing_key");
+      if (key == "inputs_dir") config_.inputs_dir = text(member.value, "inputs_dir").value;
+      if (key == "playbooks") config_.playbook_dirs = texts(member.value, "playbooks");
+      if (key == "egress") read_egress(member.value);
+      if (key == "connections") read_connections(member.value);
+    }
+  }
+
+ private:
+  bool known(const YamlNode& key, std::span<const std::string_view> names) {
+    if (std::find(names.begin(), names.end(), key.text) != names.end()) return true;
+    const std::string near = nearest_word(key.text, words(names));
+    findings_.error(key, "unknown-key", "unknown key \"" + shown(key.text) + "\"", near.empty() ? "" : "did you mean \"" + near + "\"?");
+    return false;
+  }
+
+  bool expect_map(const YamlNode& node, const std::string& what) {
+    if (node.kind == YamlNode::Kind::map) return true;
+    findings_.error(node, "wrong-type", what + " is a map of keys");
+    return false;
+  }
+
+  Setting text(const YamlNode& node, const std::string& what) {
+    if (!node.is_scalar() || node.kind == YamlNode::Kind::null || node.text.empty()) {
+      findings_.error(node, "wrong-type", what + " is a text");
+      return {};
+    }
+    return Setting{.value = node.text,
+                   .named_at = config_.file + ":" + std::to_string(findings_.line(node)),
+                   .layer = Setting::Layer::file};
+  }
+
+  std::vector<std::string> texts(const YamlNode& node, const std::string& what) {
+    std::vector<std::string> list;
+    if (node.kind != YamlNode::Kind::list) {
+      findings_.error(node, "wrong-type", what + " is a list of texts");
+      return list;
+    }
+    for (const YamlNode& item : node.items) list.push_back(text(item, what).value);
+    return list;
+  }
+
+  void read_state(const YamlNode& node) {
+    if (!expect_map(node, "state")) return;
+    constexpr std::array<std::string_view, 1> kKeys{"sqlite"};
+    for (const YamlMember& member : node.members) {
+      if (known(member.key, kKeys)) config_.database = text(member.value, "state.sqlite");
+    }
+  }
+
+  void read_egress(const YamlNode& node) {
+    if (!expect_map(node, "egress")) return;
+    constexpr std::array<std::string_view, 1> kKeys{"allow_private"};
+    for (const YamlMember& member : node.members) {
+      if (known(member.key, kKeys)) config_.allow_private = texts(member.value, "egress.allow_private");
+    }
+  }
+
+  void read_connections(const YamlNode& node) {
+    if (!expect_map(node, "connections")) return;
+    for (const YamlMember& member : node.members) {
+      if (member.key.text == "report") {
+        findings_.error(member.key, "reserved", "\"report\" is the built-in connection");
+        continue;
+      }
+      if (!expect_map(member.value, "a connection")) continue;
+      read_connection(member.key.text, member.value);
+    }
+  }
+
+  void read_connection(const std::string& name, const YamlNode& node) {
+    ConnectionSettings connection{.name = name};
+    const YamlNode* const kind = node.find("kind");
+    if (kind == nullptr) {
+      findings_.error(node, "missing-key", "connection \"" + shown(name) + "\" has no kind", "kind: managed_agents, or kind: oauth");
+      return;
+    }
+    connection.kind = text(*kind, "kind");
+    const bool platform = connection.kind.value == "managed_agents";
+    if (!platform && connection.kind.value != "oauth") {
+      const std::string near = nearest_word(kind->text, {"managed_agents", "oauth"});
+      findings_.error(*kind, "unknown-kind", "unknown kind \"" + shown(kind->text) + "\"",
+                      near.empty() ? "known kinds: managed_agents, oauth" : "did you mean \"" + near + "\"?");
+      return;
+    }
+    for (const YamlMember& member : node.members) {
+      const std::string& key = member.key.text;
+      if (key == "limits") {
+        findings_.error(member.key, "not-built-yet", "this version does not act on \"limits\"", "take it out until a version that does");
+        continue;
+      }
+      if (!known(member.key, platform ? std::span<const std::string_view>(kPlatformKeys) : std::span<const std::string_view>(kOauthKeys))) continue;
+      if (key == "issuers") {
+        read_issuers(connection, member.value);
+      } else {
+        connection.values[key] = text(member.value, key);
+      }
+    }
+    if (platform && connection.values.contains("api_key")) must_be_reference(*node.find("api_key"), "api_key");
+    config_.connections[name] = std::move(connection);
+  }
+
+  /// A secret never stands in the configuration itself.
+  void must_be_reference(const YamlNode& node, const std::string& what) {
+    if (node.is_scalar() && !node.text.starts_with("secret://")) {
+      findings_.error(node, "secret-in-text", what + " is a reference, never the secret itself",
+                      "secret://env/NAME, secret://file/PATH or secret://credential/NAME");
+    }
+  }
+
+  void read_issuers(ConnectionSettings& connection, const YamlNode& node) {
+    if (node.kind != YamlNode::Kind::list) {
+      findings_.error(node, "wrong-type", "issuers is a list");
+      return;
+    }
+    for (const YamlNode& item : node.items) {
+      if (!expect_map(item, "an issuer")) continue;
+      IssuerSettings issuer;
+      for (const YamlMember& member : item.members) {
+        if (known(member.key, kIssuerKeys)) read_issuer_key(issuer, member.key.text, member.value);
+      }
+      if (issuer.match_mcp_server_url.empty()) {
+        findings_.error(item, "missing-key", "an issuer needs match: {mcp_server_url: URL}");
+      }
+      connection.issuers.push_back(std::move(issuer));
+    }
+  }
+
+  void read_issuer_key(IssuerSettings& issuer, const std::string& key, const YamlNode& value) {
+    if (key == "match") {
+      constexpr std::array<std::string_view, 1> kKeys{"mcp_server_url"};
+      if (!expect_map(value, "match")) return;
+      for (const YamlMember& member : value.members) {
+        if (known(member.key, kKeys)) issuer.match_mcp_server_url = text(member.value, "match.mcp_server_url");
+      }
+    } else if (key == "endpoints") {
+      constexpr std::array<std::string_view, 3> kKeys{"token", "revocation", "introspection"};
+      if (!expect_map(value, "endpoints")) return;
+      for (const YamlMember& member : value.members) {
+        if (!known(member.key, kKeys)) continue;
+        Setting url = text(member.value, "endpoints." + member.key.text);
+        if (member.key.text == "token") issuer.token_endpoint = std::move(url);
+        else if (member.key.text == "revocation") issuer.revocation_endpoint = std::move(url);
+        else issuer.introspection_endpoint = std::move(url);
+      }
+    } else if (key == "issuer") {
+      issuer.issuer = text(value, key);
+    } else if (key == "client_id") {
+      issuer.client_id = text(value, key);
+    } else if (key == "client_auth") {
+      issuer.client_auth = text(value, key);
+    } else if (key == "client_secret") {
+      must_be_reference(value, key);
+      issuer.client_secret = text(value, key);
+    } else if (key == "private_key_jwt") {
+      must_be_reference(value, key);
+      issuer.private_key_jwt = text(value, key);
+    } else {
+      issuer.profile = text(value, key);
+    }
+  }
+
+  Config& config_;
+  Findings& findings_;
+};
+
+std::string home_of(const ConfigSources& sources) { return sources.environment("HOME").value_or(""); }
+
+Result<std::string> find_file(const ConfigSources& sources) {
+  if (!sources.explicit_file.empty()) {
+    if (access(sources.explicit_file.c_str(), R_OK) != 0) {
+      return make_error(ErrorCode::invalid, "config", sources.explicit_file + (errno == ENOENT ? ": no such file." : " cannot be read."),
+                        "name another file with --config");
+    }
+    return sources.explicit_file;
+  }
+  const std::string home = home_of(sources);
+  for (const std::string& candidate : {std::string("quell.yaml"), home.empty() ? std::string() : home + "/.config/quell/quell.yaml", std::string("/etc/quell/quell.yaml")}) {
+    if (!candidate.empty() && access(candidate.c_str(), R_OK) == 0) return candidate;
+  }
+  return std::string();
+}
+
+std::string absolute(const std::string& path, const std::string& directory) {
+  return path.empty() || path.starts_with('/') || directory.empty() ? path : directory + "/" + path;
+}
+
+/// The path that `secret://file/PATH` or a plain path names.
+std::string key_path(const Setting& setting, const std::string& fallback, const std::string& directory) {
+  constexpr std::string_view kFile = "secret://file/";
+  if (setting.empty()) return fallback;
+  const std::string path = setting.value.starts_with(kFile) ? setting.value.substr(kFile.size()) : setting.value;
+  return absolute(path, directory);
+}
+
+Status apply_connect(Config& config, const ConfigSources& sources) {
+  for (const auto& [name, value] : sources.connect) {
+    const std::size_t dot = name.find('.');
+    const std::string connection = name.substr(0, dot);
+    const std::string key = dot == std::string::npos ? "" : name.substr(dot + 1);
+    const auto found = config.connections.find(connection);
+    const bool platform = found != config.connections.end() && found->second.kind.value == "managed_agents";
+    if (!platform || key == "kind" || std::find(kPlatformKeys.begin(), kPlatformKeys.end(), key) == kPlatformKeys.end()) {
+      return make_error(ErrorCode::invalid, "config", "--connect " + connection + "." + key + " names no setting that a flag may change.",
+                        "--connect platform.base_url=URL; issuers are set in quell.yaml");
+    }
+    if (key == "api_key" && !value.starts_with("secret://")) {
+      return make_error(ErrorCode::invalid, "secret", "--connect " + name + " holds a secret; the command line shows it to every process.",
+                        "--connect " + name + "=secret://env/NAME or secret://file/PATH");
+    }
+    found->second.values[key] = Setting{.value = value, .named_at = "--connect", .layer = Setting::Layer::flag};
+  }
+  return ok();
+}
+
+void apply_environment(ConnectionSettings& platform, const ConfigSources& sources) {
+  const auto fill = [&](const std::string& key, const char* variable, bool as_reference) {
+    if (platform.values.contains(key)) return;
+    const std::optional<std::string> value = sources.environment(variable);
+    if (!value || value->empty()) return;
+    platform.values[key] = Setting{.value = as_reference ? "secret://env/" + std::string(variable) : *value,
+                                   .named_at = variable,
+                                   .layer = Setting::Layer::environment};
+  };
+  fill("base_url", "ANTHROPIC_BASE_URL", false);
+  fill("api_key", "ANTHROPIC_API_KEY", true);
+  if (!platform.values.contains("base_url")) {
+    platform.values["base_url"] = Setting{.value = std::string(kDefaultBaseUrl), .named_at = "the default"};
+  }
+}
+
+/// Threat T2: a key goes only to the origin that the same layer, or the configuration file, put beside it.
+Status check_binding(const ConnectionSettings& platform, const std::string& file_base_url, const ConfigSources& sources) {
+  const Setting& base = platform.values.at("base_url");
+  const Result<Url> url = parse_url(base.value);
+  if (!url) {
+    return make_error(ErrorCode::invalid, "config", base.named_at + ": base_url of " + platform.name + " is not an http or https URL.",
+                      "base_url: https://host");
+  }
+  const bool loopback = is_loopback_host(url->host);
+  if (url->scheme == "http" && !loopback) {
+    return make_error(ErrorCode::invalid, "egress", base.named_at + ": a key never travels over plain http.", "use https, or a loopback address");
+  }
+  const auto key = platform.values.find("api_key");
+  if (key == platform.values.end()) return ok();
+  const bool overridden = base.layer == Setting::Layer::flag || base.layer == Setting::Layer::environment;
+  const bool same_layer = base.layer == key->second.layer;
+  const bool named = !file_base_url.empty() && origin_of(file_base_url) == url->origin();
+  const bool is_default = url->origin() == kDefaultBaseUrl;
+  if (!overridden || same_layer || named || is_default) return ok();
+  if (loopback) {
+    if (sources.warn) {
+      sources.warn("the key from " + key->second.named_at + " goes to " + url->origin() + ", which " + base.named_at + " names");
+    }
+    return ok();
+  }
+  return make_error(ErrorCode::invalid, "egress",
+                    base.named_at + " sends the key of " + key->second.named_at + " to " + url->origin() + ", which the configuration does not name.",
+                    "give it a key of its own in the same place: --connect " + platform.name + ".api_key=secret://...");
+}
+
+}  // namespace
+
+Result<Config> load_config(const ConfigSources& sources) {
+  Config config;
+  const Result<std::string> file = find_file(sources);
+  if (!file) return file.error();
+  config.file = *file;
+  if (!config.file.empty()) {
+    const std::size_t slash = config.file.rfind('/');
+    config.directory = slash == std::string::npos ? "." : config.file.substr(0, slash);
+    std::ifstream in(config.file, std::ios::binary);
+    std::string source;
+    source.resize(kYamlBytesMax + 1);
+    in.read(source.data(), static_cast<std::streamsize>(source.size()));
+    source.resize(static_cast<std::size_t>(in.gcount()));
+    const SourceText text(source);
+    Findings findings(text);
+    YamlNode root;
+    if (parse_yaml(findings, root)) ConfigReader(config, findings).read(root);
+    if (findings.has_errors()) {
+      std::string all;
+      for (const Diagnostic& diagnostic : findings.take()) all += render(diagnostic, config.file, source, false);
+      while (!all.empty() && all.back() == '\n') all.pop_back();
+      return make_error(ErrorCode::invalid, "config", all, "correct " + config.file);
+    }
+  }
+  if (config.connections.empty()) {
+    config.connections["platform"] = ConnectionSettings{.name = "platform", .kind = {.value = "managed_agents"}};
+    config.connections["issuer"] = ConnectionSettings{.name = "issuer", .kind = {.value = "oauth"}};
+  }
+  std::map<std::string, std::string, std::less<>> file_base_urls;
+  for (auto& [name, connection] : config.connections) {
+    const auto base = connection.values.find("base_url");
+    if (base != connection.values.end()) file_base_urls[name] = base->second.value;
+  }
+  if (Status applied = apply_connect(config, sources); !applied) return applied.error();
+  for (auto& [name, connection] : config.connections) {
+    if (connection.kind.value != "managed_agents") continue;
+    apply_environment(connection, sources);
+    if (Status bound = check_binding(connection, file_base_urls[name], sources); !bound) return bound.error();
+  }
+  const std::string home = home_of(sources);
+  const std::string state_home = sources.environment("XDG_STATE_HOME").value_or(home + "/.local/state");
+  const std::string key_home = (config.file.empty() ? sources.environment("XDG_CONFIG_HOME").value_or(home + "/.config") + "/quell" : config.directory);
+  config.database.value = config.database.empty() ? state_home + "/quell/quell.db" : absolute(config.database.value, config.directory);
+  config.seal_key.value = key_path(config.seal_key, key_home + "/quell.key", config.directory);
+  config.mac_key.value = key_path(config.mac_key, key_home + "/quell-mac.key", config.directory);
+  config.signing_key.value = key_path(config.signing_key, key_home + "/quell-signing.pem", config.directory);
+  config.inputs_dir = absolute(config.inputs_dir, config.directory);
+  for (std::string& folder : config.playbook_dirs) folder = absolute(folder, config.directory);
+  return config;
+}
+
+bool platform_is_loopback(const Config& config) {
+  for (const auto& [name, connection] : config.connections) {
+    const auto base = connection.values.find("base_url");
+    if (base == connection.values.end()) continue;
+    const Result<Url> url = parse_url(base->second.value);
+    if (url && is_loopback_host(url->host)) return true;
+  }
+  return false;
+}
+
+std::vector<std::string> references_in_use(const Config& config) {
+  std::vector<std::string> references{config.seal_key.value, config.mac_key.value, config.signing_key.value};
+  const auto add = [&](const Setting& setting) {
+    if (!setting.empty()) references.push_back(setting.value);
+  };
+  for (const auto& [name, connection] : config.connections) {
+    const auto key = connection.values.find("api_key");
+    if (key != connection.values.end()) add(key->second);
+    for (const IssuerSettings& issuer : connection.issuers) {
+      add(issuer.client_secret);
+      add(issuer.private_key_jwt);
+    }
+  }
+  return references;
+}
+
+}  // namespace quell

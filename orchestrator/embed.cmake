@@ -1,0 +1,11 @@
+# Writes a C++ file that holds the text of other files: cmake -DOUTPUT=... -DFUNCTION=... -DHEADER=... -DFILES=a;b -P embed.cmake
+set(content "#include \"${HEADER}\"\n\nnamespace quell {\n\n")
+string(APPEND content "const std::vector<std::pair<std::string, std::string>>& ${FUNCTION}() {\n")
+string(APPEND content "  static const std::vector<std::pair<std::string, std::string>> kFiles{\n")
+foreach(file IN LISTS FILES)
+  get_filename_component(name "${file}" NAME)
+  file(READ "${file}" text)
+  string(APPEND content "      {\"${name}\", R\"quell-embedded(${text})quell-embedded\"},\n")
+endforeach()
+string(APPEND content "  };\n  return kFiles;\n}\n\n}  // namespace quell\n")
+file(WRITE "${OUTPUT}" "${content}")

@@ -1,0 +1,254 @@
+#include "orchestrator/engine/claims.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+#include "orchestrator/engine/step_walk.h"
+
+namespace quell {
+namespace {
+
+/// `fp:` and eight digits: what people compare.
+constexpr std::size_t kShortFingerprintSize = 11;
+
+bool contains(const std::vector<Kill>& kills, Kill kill) {
+  return std::find(kills.begin(), kills.end(), kill) != kills.end();
+}
+
+/// What `probe` can prove: its action's declaration; a self probe proves what the step's own action declares.
+std::vector<Kill> provable(const Step& step, const ProbeSpec& probe, const ConnectorSet& connectors) {
+  const auto* const use = std::get_if<UseStep>(&step.kind);
+  const ActionSpec* spec = nullptr;
+  if (!probe.self) {
+    spec = find_action(connectors, probe.connection, probe.action);
+  } else if (use != nullptr) {
+    spec = find_action(connectors, use->connection, use->action);
+  }
+  return spec == nullptr ? std::vector<Kill>{} : spec->proves;
+}
+
+/// Adds what one series of looks says to a claim. A refutation outweighs any proof, a proof outweighs silence.
+void judge(Claim& claim, const ProbeState& probe) {
+  if (probe.looks == 0) return;
+  const Judgement& last = probe.last;
+  if (!last.proof.empty()) claim.proof.push_back(last.proof);
+  if (last.verdict == Verdict::refuted) {
+    claim.verdict = Verdict::refuted;
+    claim.grade = last.grade;
+    claim.residual = last.residual;
+    return;
+  }
+  if (claim.verdict == Verdict::refuted) return;
+  if (last.verdict == Verdict::proved) {
+    claim.verdict = Verdict::proved;
+    claim.grade = std::max(claim.grade, last.grade);
+    claim.residual.reset();
+  } else if (claim.verdict == Verdict::unproved && last.residual) {
+    claim.residual = last.residual;
+  }
+}
+
+/// The word for what a kill ends, when it is a token that may or may not be in hand.
+std::string_view token_param(Kill kill) {
+  switch (kill) {
+    case Kill::access_token: return "token";
+    case Kill::refresh_token: return "refresh_token";
+    case Kill::refresh:
+    case Kill::session:
+    case Kill::schedule:
+    case Kill::key:
+    case Kill::entry: return "";
+  }
+  return "";
+}
+
+std::string subject_of(const ItemState& item, Kill kill) {
+  if (const std::string_view param = token_param(kill); !param.empty()) {
+    const std::string word = kill == Kill::access_token ? "access token" : "refresh token";
+    const Value& token = item.params[param];
+    if (token.is_null()) return word + " (not held)";
+    return word + " " + token.string_or("").substr(0, kShortFingerprintSize);
+  }
+  constexpr std::array<std::string_view, 4> kIds{"credential_id", "deployment_id", "session_id", "vault_id"};
+  for (const std::string_view id : kIds) {
+    if (item.params[id].is_string()) return item.params[id].as_string();
+  }
+  return item.key;
+}
+
+/// The latest end that a record read in this run gives for the access token, if any.
+std::optional<Timestamp> recorded_expiry(const RunState& run) {
+  if (!run.steps_value.is_map()) return std::nullopt;
+  for (const auto& [id, step] : run.steps_value.as_map()) {
+    if (step["expires_at"].is_timestamp()) return step["expires_at"].as_timestamp();
+  }
+  return std::nullopt;
+}
+
+/// A resource server may honour a token a little past its end (oauth sheet 6.5).
+constexpr Duration kClockSkew{60'000};
+
+/// An access token whose recorded end passed while the run was watched is dead by age. Only the platform's record counts: an
+/// unverified claim inside a token may lengthen a horizon, never shorten it (threat T12).
+void let_horizon_pass(Claim& claim, const RunState& run) {
+  if (!run.watch.started || claim.verdict != Verdict::unproved || !contains(claim.kills, Kill::access_token)) return;
+  const std::optional<Timestamp> recorded = recorded_expiry(run);
+  if (!recorded) return;
+  const Timestamp end = claim.residual && claim.residual->until ? std::max(*recorded, *claim.residual->until) : *recorded;
+  if (run.now < end + kClockSkew) return;
+  claim.verdict = Verdict::proved;
+  claim.grade = Grade::weak;
+  claim.proof.push_back("its end passed at " + format_rfc3339(end));
+}
+
+void explain(Claim& claim, const RunState& run, const ItemState* item) {
+  if (claim.verdict == Verdict::proved) {
+    claim.residual.reset();
+    return;
+  }
+  if (claim.residual) return;
+  Residual residual;
+  if (run.mode == RunMode::dry_run) {
+    residual.reason = "a rehearsal proves nothing";
+  } else if (item != nullptr && item->outcome == OutcomeKind::failed && item->error) {
+    residual.reason = item->error->message;
+  } else if (item != nullptr && item->outcome == OutcomeKind::unknown) {
+    residual.reason = "the request may or may not have been applied";
+  } else if (item == nullptr || !item->outcome || item->outcome == OutcomeKind::skipped) {
+    residual.reason = item != nullptr && !item->skipped_by.empty() ? "skipped by " + item->skipped_by : "the step did not run";
+  } else {
+    residual.reason = "no probe could look at it";
+  }
+  if (contains(claim.kills, Kill::access_token)) {
+    residual.until = recorded_expiry(run);
+    if (residual.until) residual.reason += "; the record says it expires then";
+  }
+  claim.residual = std::move(residual);
+}
+
+void add_step_claims(std::vector<Claim>& claims, const RunState& run, const Step& step,
+                     const ConnectorSet& connectors) {
+  if (step.kills.empty()) return;
+  const auto found = run.steps.find(step.id);
+  const StepState empty;
+  const StepState& state = found == run.steps.end() ? empty : found->second;
+  const auto* const use = std::get_if<UseStep>(&step.kind);
+  const ActionSpec* const spec =
+      use == nullptr ? nullptr : find_action(connectors, use->connection, use->action);
+  const auto base = [&](Kill kill) {
+    Claim claim;
+    claim.kills = {kill};
+    claim.step = step.id;
+    claim.plane = step.plane.value_or(spec != nullptr && !spec->planes.empty() ? spec->planes.front() : Plane::holder);
+    return claim;
+  };
+  for (const ItemState& item : state.items) {
+    for (const Kill kill : step.kills) {
+      Claim claim = base(kill);
+      claim.item = item.key;
+      claim.subject = subject_of(item, kill);
+      claim.outcome = item.outcome.value_or(OutcomeKind::skipped);
+      if (step.proves.empty()) {
+        for (std::size_t i = 0; i < item.probes.size(); ++i) {
+          if (contains(provable(step, step.verify[i], connectors), kill)) judge(claim, item.probes[i]);
+        }
+      }
+      for_each_step(run.playbook->steps, [&](const Step& other) {
+        if (other.proves != step.id) return;
+        const auto judge_step = run.steps.find(other.id);
+        if (judge_step == run.steps.end() || judge_step->second.items.empty()) return;
+        const ItemState& judging = judge_step->second.items.front();
+        for (std::size_t i = 0; i < judging.probes.size(); ++i) {
+          if (contains(provable(other, other.verify[i], connectors), kill)) judge(claim, judging.probes[i]);
+        }
+      });
+      // A person skipped the act: that it is dead all the same was somebody else's doing.
+      if (!item.skipped_by.empty() && claim.verdict == Verdict::proved) claim.grade = Grade::weak;
+      let_horizon_pass(claim, run);
+      explain(claim, run, &item);
+      claims.push_back(std::move(claim));
+    }
+  }
+  if (state.items.empty() && !(step.foreach_items && state.phase == StepState::Phase::finished &&
+                               state.outcome == OutcomeKind::done)) {
+    for (const Kill kill : step.kills) {
+      Claim claim = base(kill);
+      claim.subject = step.title.empty() ? step.id : step.title;
+      explain(claim, run, nullptr);
+      claims.push_back(std::move(claim));
+    }
+  }
+  for (const std::string& key : state.excluded) {
+    for (const Kill kill : step.kills) {
+      Claim claim = base(kill);
+      claim.item = key;
+      claim.subject = key;
+      claim.residual = Residual{.reason = "beyond the step's max: not done"};
+      claims.push_back(std::move(claim));
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<Claim> claims_of(const RunState& run, const ConnectorSet& connectors) {
+  std::vector<Claim> claims;
+  for_each_step(run.playbook->steps,
+                [&](const Step& step) { add_step_claims(claims, run, step, connectors); });
+  for (std::size_t i = 0; i < run.playbook->verify.size(); ++i) {
+    const ProbeSpec& probe = run.playbook->verify[i];
+    if (run.verify[i].skipped && run.mode != RunMode::dry_run) continue;
+    Claim claim;
+    claim.subject = "run";
+    claim.step = "verify";
+    claim.item = probe.connection + "." + probe.action;
+    claim.outcome = run.mode == RunMode::dry_run ? OutcomeKind::predicted : OutcomeKind::done;
+    if (const ActionSpec* const spec = find_action(connectors, probe.connection, probe.action)) {
+      claim.kills = spec->proves;
+      if (!spec->planes.empty()) claim.plane = spec->planes.front();
+    }
+    judge(claim, run.verify[i]);
+    if (claim.verdict != Verdict::proved && !claim.residual) {
+      claim.residual = Residual{.reason = run.mode == RunMode::dry_run ? "a rehearsal proves nothing"
+                                          : run.verify[i].looks == 0   ? "the look was not made"
+                                                                       : "the look settled nothing"};
+    }
+    claims.push_back(std::move(claim));
+  }
+  return claims;
+}
+
+std::optional<Verdict> verdict_of(const std::vector<Claim>& claims) {
+  if (claims.empty()) return std::nullopt;
+  bool all_proved = true;
+  for (const Claim& claim : claims) {
+    if (claim.verdict == Verdict::refuted) return Verdict::refuted;
+    all_proved &= claim.verdict == Verdict::proved;
+  }
+  return all_proved ? Verdict::proved : Verdict::unproved;
+}
+
+Value to_value(const Claim& claim) {
+  ValueList kills;
+  for (const Kill kill : claim.kills) kills.emplace_back(to_string(kill));
+  ValueList proof;
+  for (const std::string& words : claim.proof) proof.emplace_back(words);
+  Value residual;
+  if (claim.residual) {
+    residual = Value::map({{"until", claim.residual->until ? Value(*claim.residual->until) : Value()},
+                           {"reason", claim.residual->reason}});
+  }
+  return Value::map({{"subject", claim.subject},
+                     {"plane", to_string(claim.plane)},
+                     {"kills", Value(std::move(kills))},
+                     {"step", claim.step},
+                     {"item", claim.item},
+                     {"outcome", to_string(claim.outcome)},
+                     {"verdict", to_string(claim.verdict)},
+                     {"grade", to_string(claim.grade)},
+                     {"proof", Value(std::move(proof))},
+                     {"residual", std::move(residual)}});
+}
+
+}  // namespace quell

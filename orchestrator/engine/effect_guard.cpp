@@ -1,0 +1,68 @@
+#include "orchestrator/engine/effect_guard.h"
+
+#include <algorithm>
+#include <string>
+
+namespace quell {
+namespace {
+
+bool allowed(Effect effect, GuardMode mode) {
+  switch (effect) {
+    case Effect::read: return true;
+    case Effect::probe: return !mode.dry_run || mode.probes;
+    case Effect::mutate:
+    case Effect::notify: return !mode.dry_run && !mode.look_only;
+  }
+  return false;
+}
+
+Error refused(const HttpRequest& request, const ActionSpec& action, std::string_view why) {
+  return make_error(ErrorCode::invalid, "effect",
+                    action.name + " may not send " + request.method + ": " + std::string(why),
+                    "this is a fault of the connector; nothing was sent");
+}
+
+}  // namespace
+
+bool fits_template(std::string_view url, std::string_view pattern, std::string_view base) {
+  constexpr std::string_view kBase = "{base}";
+  if (pattern.starts_with("{metadata:")) return true;
+  if (pattern.starts_with(kBase)) {
+    if (!url.starts_with(base)) return false;
+    url.remove_prefix(base.size());
+    pattern.remove_prefix(kBase.size());
+  }
+  url = url.substr(0, url.find('?'));
+  while (!pattern.empty()) {
+    if (pattern.front() == '{') {
+      const std::size_t close = pattern.find('}');
+      if (close == std::string_view::npos) return false;
+      pattern.remove_prefix(close + 1);
+      const std::size_t segment = std::min(url.find('/'), url.size());
+      if (segment == 0) return false;
+      url.remove_prefix(segment);
+      continue;
+    }
+    if (url.empty() || url.front() != pattern.front()) return false;
+    url.remove_prefix(1);
+    pattern.remove_prefix(1);
+  }
+  return url.empty();
+}
+
+Status guard(const HttpRequest& request, const ActionSpec& action, const Connector& connector, GuardMode mode) {
+  if (request.method == "GET" || request.method == "HEAD") {
+    if (!allowed(request.effect, mode)) return refused(request, action, "this run sends reads alone");
+    return ok();
+  }
+  if (request.effect == Effect::read) return refused(request, action, "it is declared a read");
+  const std::string base = connector.base_url();
+  const bool declared = std::any_of(action.requests.begin(), action.requests.end(), [&](const RequestTemplate& row) {
+    return row.method == request.method && row.effect >= request.effect && fits_template(request.url, row.url, base);
+  });
+  if (!declared) return refused(request, action, "no request of its table fits");
+  if (!allowed(request.effect, mode)) return refused(request, action, "this run sends none that change anything");
+  return ok();
+}
+
+}  // namespace quell

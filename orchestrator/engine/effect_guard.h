@@ -1,0 +1,28 @@
+#pragma once
+
+#include <string_view>
+
+#include "connectors/action.h"
+#include "connectors/connector.h"
+#include "connectors/http_transport.h"
+#include "state/base/result.h"
+#include "state/model/vocabulary.h"
+
+namespace quell {
+
+/// What a run's mode lets through.
+struct GuardMode {
+  bool dry_run = false;
+  bool probes = true;     // false: a rehearsal that sends reads alone
+  bool look_only = false; // the unknown-outcome look: reads alone
+};
+
+/// Refuses what the action's declared effect does not allow: a read action may send GET or HEAD only; any other method needs
+/// a declared request template that fits method and URL, with at most that template's effect. So a connector bug cannot
+/// mutate in a dry run. Pure.
+Status guard(const HttpRequest& request, const ActionSpec& action, const Connector& connector, GuardMode mode);
+
+/// True when `url` fits `pattern`: `{base}` is `base`, `{metadata:...}` at the start any URL, `{name}` one path segment.
+bool fits_template(std::string_view url, std::string_view pattern, std::string_view base);
+
+}  // namespace quell

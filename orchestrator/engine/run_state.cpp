@@ -1,0 +1,477 @@
+#include "orchestrator/engine/run_state.h"
+
+#include <utility>
+
+#include "orchestrator/engine/step_walk.h"
+
+namespace quell {
+namespace {
+
+Timestamp time_of(const Value& value) {
+  if (value.is_timestamp()) return value.as_timestamp();
+  return parse_rfc3339(value.string_or("")).value_or(Timestamp{});
+}
+
+std::optional<Error> error_of(const Value& body) {
+  if (!body.is_map()) return std::nullopt;
+  Error error = make_error(error_code_from_string(body["class"].string_or("")).value_or(ErrorCode::internal),
+                           body["message"].string_or("") );
+  error.topic = body["topic"].string_or("");
+  error.hint = body["hint"].string_or("");
+  if (body["retry_after_ms"].is_int()) error.retry_after = Duration(body["retry_after_ms"].as_int());
+  return error;
+}
+
+/// The item that an entry names, or null when the journal and the playbook disagree.
+ItemState* item_of(RunState& run, const Value& body) {
+  const auto step = run.steps.find(body["step"].string_or(""));
+  if (step == run.steps.end()) return nullptr;
+  const auto index = step->second.item_index.find(body["item"].string_or(""));
+  if (index == step->second.item_index.end()) return nullptr;
+  return &step->second.items[index->second];
+}
+
+void set_active(RunState& run, const Value& body, bool active) {
+  StepState& step = run.steps[body["step"].string_or("")];
+  const auto index = step.item_index.find(body["item"].string_or(""));
+  if (index == step.item_index.end()) return;
+  if (active) {
+    step.active.insert(index->second);
+    return;
+  }
+  for (const ProbeState& probe : step.items[index->second].probes) {
+    if (probe.phase == ProbeState::Phase::due) return;
+  }
+  step.active.erase(index->second);
+}
+
+/// What later steps see of one finished item or step.
+Value visible(const ItemState& item, std::optional<Verdict> verdict) {
+  ValueMap map = item.outputs.is_map() ? item.outputs.as_map() : ValueMap{};
+  const OutcomeKind outcome = item.outcome.value_or(OutcomeKind::skipped);
+  // A rehearsal goes on as if its mutations had been sent (playbook-language section 8).
+  map["outcome"] = to_string(outcome == OutcomeKind::predicted ? OutcomeKind::done : outcome);
+  map["verdict"] = verdict ? Value(to_string(*verdict)) : Value();
+  map["error"] = item.error ? Value(item.error->message) : Value();
+  return Value(std::move(map));
+}
+
+void publish(RunState& run, const std::string& id) {
+  const StepState& step = run.steps[id];
+  ValueMap all = run.steps_value.is_map() ? run.steps_value.as_map() : ValueMap{};
+  ItemState whole;
+  whole.outcome = step.outcome;
+  whole.error = step.error;
+  const Step* const declared = find_step(*run.playbook, id);
+  if (declared != nullptr && declared->foreach_items) {
+    ValueMap items;
+    for (const ItemState& item : step.items) items[item.key] = visible(item, step.verdict);
+    whole.outputs = Value::map({{"items", Value(std::move(items))}});
+  } else if (!step.items.empty()) {
+    whole.outputs = step.items.front().outputs;
+  } else {
+    whole.outputs = step.values;
+  }
+  all[id] = visible(whole, step.verdict);
+  run.steps_value = Value(std::move(all));
+}
+
+void begin_items(RunState& run, const Step& step, StepState& state, const Value& body) {
+  const auto* const use = std::get_if<UseStep>(&step.kind);
+  if (use == nullptr) return;
+  const auto add = [&](std::string key, Value value) {
+    ItemState item;
+    item.key = std::move(key);
+    item.item = std::move(value);
+    item.probes.resize(step.verify.size());
+    state.item_index.emplace(item.key, state.items.size());
+    state.items.push_back(std::move(item));
+  };
+  if (!step.foreach_items) {
+    add("", Value());
+    return;
+  }
+  // The entry names the items; their content is what the same expression gives over the same journalled outputs.
+  std::map<std::string, Value, std::less<>> by_key;
+  const Result<Value> items = step.foreach_items->items.evaluate(scope_of(run));
+  if (items) {
+    for (const Value& value : items->list_or_empty()) {
+      Scope scope = scope_of(run);
+      scope.names[step.foreach_items->as] = value;
+      const Result<Value> key = step.foreach_items->key.evaluate(scope);
+      if (key) by_key.emplace(key->string_or(""), value);
+    }
+  }
+  for (const Value& key : body["items"].list_or_empty()) add(key.string_or(""), by_key[key.string_or("")]);
+  for (const Value& key : body["excluded"].list_or_empty()) state.excluded.push_back(key.string_or(""));
+}
+
+void apply_counts(RunState& run, const Value& counts) {
+  run.requests.read += counts["read"].int_or(0);
+  run.requests.probe += counts["probe"].int_or(0);
+  run.requests.mutate += counts["mutate"].int_or(0);
+  run.requests.notify += counts["notify"].int_or(0);
+}
+
+void apply_origin(RunState& run, const Value& body) {
+  for (const Value& origin : body["origins"].list_or_empty()) {
+    run.saw_range |= origin.string_or("") == "range";
+    run.saw_loopback |= origin.string_or("") == "loopback";
+    run.saw_outside |= origin.string_or("") == "outside";
+  }
+}
+
+void apply_attempt_finished(RunState& run, const Entry& entry, const ConnectorSet& connectors) {
+  const Value& body = entry.body;
+  ItemState* const item = item_of(run, body);
+  if (item == nullptr) return;
+  const Step* const step = find_step(*run.playbook, body["step"].string_or(""));
+  const auto* const use = step == nullptr ? nullptr : std::get_if<UseStep>(&step->kind);
+  item->outcome = from_string<OutcomeKind>(body["outcome"].string_or(""));
+  item->error = error_of(body["error"]);
+  item->request_left = false;
+  const ActionSpec* const spec =
+      use == nullptr ? nullptr : find_action(connectors, use->connection, use->action);
+  item->outputs = spec == nullptr ? body["outputs"] : coerce(spec->outputs, body["outputs"]);
+  if (item->outcome == OutcomeKind::failed) {
+    // The decision what follows (retry, give up) is an entry of its own.
+    item->phase = ItemState::Phase::attempting;
+  } else {
+    item->in_doubt = false;
+    item->phase = ItemState::Phase::verifying;
+    if (use != nullptr && use->action == "probe_token" && item->outcome == OutcomeKind::done) {
+      run.baselines[body["baseline"].string_or("")] = item->outputs;
+    }
+    if (use != nullptr && use->connection == "report") run.report = item->outputs["path"].string_or("");
+  }
+}
+
+void apply_probe(RunState& run, const Entry& entry) {
+  const Value& body = entry.body;
+  const auto index = static_cast<std::size_t>(body["probe"].int_or(0));
+  ProbeState* probe = nullptr;
+  if (body["step"].is_null()) {
+    if (index < run.verify.size()) probe = &run.verify[index];
+  } else if (ItemState* const item = item_of(run, body); item != nullptr && index < item->probes.size()) {
+    probe = &item->probes[index];
+  }
+  if (probe == nullptr) return;
+  if (body["skipped"].bool_or(false)) {
+    probe->skipped = true;
+    probe->phase = ProbeState::Phase::finished;
+    return;
+  }
+  if (probe->looks == 0) probe->started = entry.at;
+  ++probe->looks;
+  if (!body["params"].is_null()) probe->params = body["params"];
+  const bool answered = !body["error"].is_map();
+  probe->errors_in_a_row = answered ? 0 : probe->errors_in_a_row + 1;
+  probe->last.verdict = from_string<Verdict>(body["verdict"].string_or("")).value_or(Verdict::unproved);
+  probe->last.grade = from_string<Grade>(body["grade"].string_or("")).value_or(Grade::none);
+  probe->last.proof = body["proof"].string_or("");
+  probe->last.residual.reset();
+  if (const Value& residual = body["residual"]; residual.is_map()) {
+    probe->last.residual = Residual{.reason = residual["reason"].string_or("")};
+    if (!residual["until"].is_null()) probe->last.residual->until = time_of(residual["until"]);
+  }
+  probe->in_a_row = probe->last.verdict == Verdict::proved ? probe->in_a_row + 1 : 0;
+  if (body["due"].is_null()) {
+    probe->phase = ProbeState::Phase::finished;
+    if (!body["step"].is_null()) set_active(run, body, false);
+    if (ItemState* const item = body["step"].is_null() ? nullptr : item_of(run, body);
+        item != nullptr && !item->finished()) {
+      set_active(run, body, true);
+    }
+  } else {
+    probe->phase = ProbeState::Phase::due;
+    probe->due = time_of(body["due"]);
+  }
+}
+
+}  // namespace
+
+const ActionSpec* find_action(const ConnectorSet& connectors, std::string_view connection,
+                              std::string_view action) noexcept {
+  const auto found = connectors.find(connection);
+  return found == connectors.end() ? nullptr : find_action(found->second->actions(), action);
+}
+
+// Depth follows the declared type, which our own tables bound.
+// NOLINTNEXTLINE(misc-no-recursion)
+Value coerce(const Type& type, const Value& value) {
+  switch (type.kind) {
+    case Type::Kind::timestamp:
+      if (value.is_string()) {
+        if (const auto time = parse_rfc3339(value.as_string())) return Value(*time);
+      }
+      return value;
+    case Type::Kind::duration:
+      if (value.is_string() && value.as_string().ends_with('s')) {
+        const std::string number = value.as_string().substr(0, value.as_string().size() - 1);
+        return Value(Duration(static_cast<std::int64_t>(std::strtod(number.c_str(), nullptr) * 1000.0)));
+      }
+      return value;
+    case Type::Kind::list: {
+      if (!value.is_list() || !type.element) return value;
+      ValueList items;
+      items.reserve(value.as_list().size());
+      for (const Value& item : value.as_list()) items.push_back(coerce(*type.element, item));
+      return Value(std::move(items));
+    }
+    case Type::Kind::object: {
+      if (!value.is_map() || !type.fields) return value;
+      ValueMap members = value.as_map();
+      for (const Field& field : *type.fields) {
+        const auto member = members.find(field.name);
+        if (member != members.end()) member->second = coerce(field.type, member->second);
+      }
+      return Value(std::move(members));
+    }
+    case Type::Kind::dyn:
+    case Type::Kind::null:
+    case Type::Kind::boolean:
+    case Type::Kind::integer:
+    case Type::Kind::number:
+    case Type::Kind::string:
+    case Type::Kind::url:
+    case Type::Kind::secret:
+      return value;
+  }
+  return value;
+}
+
+// Depth follows the playbook's own nesting, which the loader bounds.
+// NOLINTNEXTLINE(misc-no-recursion)
+Value without_secrets(const Value& value) {
+  if (value.is_secret()) return Value("fp:" + value.as_secret().fingerprint);
+  if (value.is_list()) {
+    ValueList items;
+    for (const Value& item : value.as_list()) items.push_back(without_secrets(item));
+    return Value(std::move(items));
+  }
+  if (value.is_map()) {
+    ValueMap members;
+    for (const auto& [name, member] : value.as_map()) members.emplace(name, without_secrets(member));
+    return Value(std::move(members));
+  }
+  return value;
+}
+
+const Step* find_step(const Playbook& playbook, std::string_view id) noexcept {
+  const Step* found = nullptr;
+  const auto visit = [&](const Step& step) {
+    if (step.id == id) found = &step;
+  };
+  for_each_step(playbook.steps, visit);
+  for_each_step(playbook.finally_steps, visit);
+  return found;
+}
+
+RunState begin_run(const Entry& entry, std::shared_ptr<const Playbook> playbook, Value inputs) {
+  RunState run;
+  run.id = entry.run;
+  run.playbook = std::move(playbook);
+  run.mode = from_string<RunMode>(entry.body["mode"].string_or("")).value_or(RunMode::live);
+  run.send_probes = entry.body["probes"].bool_or(true);
+  run.who = entry.body["who"].string_or("");
+  run.approved_in_advance = entry.body["approved_in_advance"].bool_or(false);
+  run.pins = entry.body["pins"];
+  run.inputs = std::move(inputs);
+  run.started = entry.at;
+  run.now = entry.at;
+  run.verify.resize(run.playbook->verify.size());
+  run.steps_value = Value(ValueMap{});
+  return run;
+}
+
+void apply(RunState& run, const Entry& entry, const ConnectorSet& connectors) {
+  const Value& body = entry.body;
+  run.now = entry.at;
+  apply_counts(run, body["requests"]);
+  apply_origin(run, body);
+  switch (entry.kind) {
+    case EntryKind::run_started:
+    case EntryKind::secret_sealed:
+    case EntryKind::note_added:
+    case EntryKind::key_rotated:
+      return;
+    case EntryKind::step_started: {
+      const std::string id = body["step"].string_or("");
+      const Step* const step = find_step(*run.playbook, id);
+      if (step == nullptr) return;
+      StepState& state = run.steps[id];
+      state.phase = StepState::Phase::running;
+      state.started = entry.at;
+      if (!body["due"].is_null()) state.due = time_of(body["due"]);
+      begin_items(run, *step, state, body);
+      return;
+    }
+    case EntryKind::step_skipped: {
+      if (!body["item"].is_null()) {
+        ItemState* const item = item_of(run, body);
+        if (item == nullptr) return;
+        item->phase = ItemState::Phase::finished;
+        item->outcome = OutcomeKind::skipped;
+        item->skipped_by = body["who"].string_or("");
+        set_active(run, body, false);
+        run.held = false;
+        return;
+      }
+      StepState& state = run.steps[body["step"].string_or("")];
+      state.phase = StepState::Phase::finished;
+      state.outcome = OutcomeKind::skipped;
+      if (!body["who"].is_null() && !state.items.empty()) {
+        state.items.front().skipped_by = body["who"].string_or("");
+      }
+      publish(run, body["step"].string_or(""));
+      return;
+    }
+    case EntryKind::attempt_started: {
+      ItemState* const item = item_of(run, body);
+      if (item == nullptr) return;
+      const bool look = body["intent"].string_or("") == "look";
+      if (item->attempt == 0) item->started = entry.at;
+      item->attempt = static_cast<int>(body["attempt"].int_or(item->attempt + 1));
+      if (!look) ++item->retries;
+      item->phase = look ? ItemState::Phase::looking : ItemState::Phase::attempting;
+      item->request_left = false;
+      item->params = body["params"];
+      set_active(run, body, true);
+      StepState& state = run.steps[body["step"].string_or("")];
+      while (state.next_item < state.items.size() && state.items[state.next_item].phase != ItemState::Phase::idle) {
+        ++state.next_item;
+      }
+      return;
+    }
+    case EntryKind::request_sent:
+      if (ItemState* const item = item_of(run, body); item != nullptr && body["probe"].is_null()) {
+        item->request_left |= body["effect"].string_or("") == "mutate";
+      }
+      return;
+    case EntryKind::attempt_finished:
+      apply_attempt_finished(run, entry, connectors);
+      return;
+    case EntryKind::attempt_unknown: {
+      ItemState* const item = item_of(run, body);
+      if (item == nullptr) return;
+      item->in_doubt = true;
+      item->request_left = false;
+      item->outcome = OutcomeKind::unknown;
+      item->error = error_of(body["error"]);
+      item->phase = body["look"].string_or("") == "probes" ? ItemState::Phase::probing_unknown
+                                                           : ItemState::Phase::look_wait;
+      item->due = time_of(body["due"]);
+      return;
+    }
+    case EntryKind::retry_scheduled: {
+      ItemState* const item = item_of(run, body);
+      if (item == nullptr) return;
+      item->phase = body["look"].bool_or(false) ? ItemState::Phase::look_wait : ItemState::Phase::retry_wait;
+      item->due = time_of(body["due"]);
+      return;
+    }
+    case EntryKind::probe_finished:
+      apply_probe(run, entry);
+      return;
+    case EntryKind::step_finished: {
+      if (!body["item"].is_null()) {
+        ItemState* const item = item_of(run, body);
+        if (item == nullptr) return;
+        item->phase = ItemState::Phase::finished;
+        set_active(run, body, false);
+        return;
+      }
+      StepState& state = run.steps[body["step"].string_or("")];
+      state.phase = StepState::Phase::finished;
+      state.outcome = from_string<OutcomeKind>(body["outcome"].string_or(""));
+      state.verdict = from_string<Verdict>(body["verdict"].string_or(""));
+      state.error = error_of(body["error"]);
+      state.deadline_passed = body["deadline_passed"].bool_or(false);
+      state.failed_onward = body["continued"].bool_or(false);
+      state.values = body["values"];
+      publish(run, body["step"].string_or(""));
+      return;
+    }
+    case EntryKind::approval_requested: {
+      ApprovalState& approval = run.steps[body["step"].string_or("")].approval;
+      approval.requested = true;
+      approval.digest = body["digest"].string_or("");
+      approval.until = time_of(body["until"]);
+      run.digest = approval.digest;
+      return;
+    }
+    case EntryKind::approval_given:
+      run.steps[body["step"].string_or("")].approval.given_by.push_back(body["who"].string_or(""));
+      return;
+    case EntryKind::approval_denied:
+    case EntryKind::approval_timed_out:
+    case EntryKind::run_aborted:
+      run.aborted = true;
+      run.aborted_by = body["who"].string_or("the clock");
+      run.abort_reason = body["reason"].string_or("");
+      run.held = false;
+      return;
+    case EntryKind::run_held:
+      run.held = true;
+      if (ItemState* const item = item_of(run, body); item != nullptr) item->phase = ItemState::Phase::held;
+      return;
+    case EntryKind::run_paused:
+      run.paused = true;
+      return;
+    case EntryKind::run_resumed:
+      run.paused = false;
+      return;
+    case EntryKind::attempt_settled: {
+      ItemState* const item = item_of(run, body);
+      if (item == nullptr) return;
+      // "retry": the person accepts that it may happen twice.
+      item->in_doubt = false;
+      item->retries = 0;
+      item->phase = ItemState::Phase::retry_wait;
+      item->due = entry.at;
+      run.held = false;
+      return;
+    }
+    case EntryKind::run_finished:
+      run.result = from_string<RunResult>(body["result"].string_or(""));
+      run.finished_at = entry.at;
+      run.head = body["head"].string_or("");
+      return;
+    case EntryKind::watch_started:
+      run.watch.started = true;
+      run.watch.due = time_of(body["due"]);
+      run.watch.until = time_of(body["until"]);
+      return;
+    case EntryKind::watch_observed:
+      if (!body["due"].is_null()) run.watch.due = time_of(body["due"]);
+      if (const auto result = from_string<RunResult>(body["result"].string_or(""))) run.result = result;
+      if (!body["probe"].is_null()) apply_probe(run, entry);
+      return;
+    case EntryKind::watch_finished:
+      run.watch.finished = true;
+      return;
+  }
+}
+
+Scope scope_of(const RunState& run) {
+  Scope scope;
+  scope.names["inputs"] = run.inputs;
+  scope.names["steps"] = run.steps_value;
+  scope.names["run"] = Value::map(
+      {{"id", to_string(run.id)}, {"started_at", Value(run.started)}, {"now", Value(run.now)}});
+  return scope;
+}
+
+Scope scope_of_item(const RunState& run, const Step& step, const ItemState& item) {
+  Scope scope = scope_of(run);
+  if (step.foreach_items) scope.names[step.foreach_items->as] = item.item;
+  return scope;
+}
+
+AnswerOrigin origin_of_answers(const RunState& run) noexcept {
+  if (run.saw_outside) return AnswerOrigin::outside;
+  if (run.saw_loopback) return AnswerOrigin::loopback;
+  return run.saw_range ? AnswerOrigin::range : AnswerOrigin::outside;
+}
+
+}  // namespace quell

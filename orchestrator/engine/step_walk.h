@@ -1,0 +1,24 @@
+#pragma once
+
+#include <variant>
+#include <vector>
+
+#include "orchestrator/playbook/model.h"
+
+namespace quell {
+
+// Nesting is bounded by the loader's depth limit.
+template <typename Visit>
+void for_each_step(const std::vector<Step>& steps, const Visit& visit) {  // NOLINT(misc-no-recursion)
+  for (const Step& step : steps) {
+    visit(step);
+    if (const auto* parallel = std::get_if<ParallelStep>(&step.kind)) {
+      for (const auto& [name, branch] : parallel->branches) for_each_step(branch, visit);
+    } else if (const auto* block = std::get_if<BlockStep>(&step.kind)) {
+      for_each_step(block->body, visit);
+      for_each_step(block->rescue, visit);
+    }
+  }
+}
+
+}  // namespace quell

@@ -1,0 +1,113 @@
+// The regrowth watch: after the result, the probes that would see the way in open again look once more from time to time.
+
+#include <algorithm>
+#include <utility>
+
+#include "orchestrator/engine/live.h"
+#include "orchestrator/engine/step_walk.h"
+
+namespace quell {
+namespace {
+
+/// What a probe of this name would see (playbook-language section "Top level", `reopen_on`).
+std::string_view event_seen_by(std::string_view action) {
+  if (action == "no_active_credential") return "credential_created";
+  if (action == "no_new_session") return "session_started";
+  if (action == "token_is_dead") return "token_accepted";
+  return "";
+}
+
+bool is_watched(const WatchSpec& watch, const ProbeSpec& probe) {
+  const std::string_view event = event_seen_by(probe.action);
+  return !probe.self && std::find(watch.reopen_on.begin(), watch.reopen_on.end(), event) != watch.reopen_on.end();
+}
+
+/// The looks of one round. A probe that the run itself never made is not made by its watch either.
+std::vector<WorkId> watched_looks(const RunState& run) {
+  std::vector<WorkId> looks;
+  const WatchSpec& watch = *run.playbook->watch;
+  for (std::size_t i = 0; i < run.verify.size(); ++i) {
+    if (is_watched(watch, run.playbook->verify[i]) && run.verify[i].looks > 0) {
+      looks.push_back({.probe = static_cast<int>(i)});
+    }
+  }
+  for_each_step(run.playbook->steps, [&](const Step& step) {
+    const auto found = run.steps.find(step.id);
+    if (found == run.steps.end() || step.foreach_items) return;
+    for (const ItemState& item : found->second.items) {
+      for (std::size_t i = 0; i < item.probes.size(); ++i) {
+        if (is_watched(watch, step.verify[i]) && item.probes[i].looks > 0) {
+          looks.push_back({.step = step.id, .item = item.key, .probe = static_cast<int>(i)});
+        }
+      }
+    }
+  });
+  return looks;
+}
+
+/// Requests that one round sends, by the actions' own declarations.
+int cost_of(const RunState& run, const std::vector<WorkId>& looks, const ConnectorSet& connectors) {
+  int cost = 0;
+  for (const WorkId& look : looks) {
+    const auto index = static_cast<std::size_t>(look.probe);
+    const ProbeSpec& probe = look.step.empty() ? run.playbook->verify[index]
+                                               : find_step(*run.playbook, look.step)->verify[index];
+    const ActionSpec* const spec = find_action(connectors, probe.connection, probe.action);
+    if (spec != nullptr) cost += std::max(1, spec->cost.read + spec->cost.probe + spec->cost.mutate);
+  }
+  return cost;
+}
+
+}  // namespace
+
+Status Engine::watch(RunId id) {
+  const auto found = runs_.find(id);
+  if (found == runs_.end() || !found->second.finished() || !found->second.playbook->watch) return ok();
+  active_.insert(id);
+  const Timestamp now = parts_.clock.now();
+  const WatchSpec& spec = *found->second.playbook->watch;
+  std::vector<Entry> entries;
+  entries.push_back(make_entry(EntryKind::watch_started, id, now,
+                               {{"due", Value(now + spec.every)}, {"until", Value(now + spec.span)}}));
+  record(std::move(entries));
+  return flush();
+}
+
+Status Engine::close(RunId id) {
+  active_.erase(id);
+  return parts_.secrets.erase_run(id);
+}
+
+void Engine::run_watch(RunState& run) {
+  const Timestamp now = parts_.clock.now();
+  if (!run.watch.started || run.watch.finished || now < run.watch.due) return;
+  const std::vector<WorkId> looks = watched_looks(run);
+  for (const WorkId& look : looks) {
+    // The round before is still under way.
+    if (live_.contains({run.id, look})) return;
+  }
+  const WatchSpec& spec = *run.playbook->watch;
+  Duration every = spec.every;
+  if (spec.budget > 0) {
+    const Duration paced(60'000LL * cost_of(run, looks, parts_.connectors) / spec.budget);
+    every = std::max(every, paced);
+  }
+  std::vector<Entry> entries;
+  entries.push_back(make_entry(EntryKind::watch_observed, run.id, now, {{"due", Value(now + every)}}));
+  record(std::move(entries));
+  for (const WorkId& look : looks) start_live(run, look, Intent::act, true);
+}
+
+std::vector<Entry> Engine::after_watch_look(RunState& run, const Live& live, const Result<Outcome>& outcome) const {
+  std::vector<Entry> entries =
+      after_probe(run, parts_.connectors, live.id, outcome, live.params, live.traffic, parts_.clock.now());
+  for (Entry& entry : entries) {
+    entry.kind = EntryKind::watch_observed;
+    ValueMap body = entry.body.as_map();
+    body.erase("due");
+    entry.body = Value(std::move(body));
+  }
+  return entries;
+}
+
+}  // namespace quell

@@ -1,0 +1,82 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "connectors/http_transport.h"
+#include "orchestrator/config.h"
+#include "orchestrator/engine/engine.h"
+#include "state/base/random.h"
+#include "state/keys.h"
+#include "state/owner_lock.h"
+#include "state/sealed_store.h"
+#include "state/sqlite_journal.h"
+
+namespace quell {
+
+class OwnerApi;
+
+/// The database of drills: beside the real one, with a lock of its own; nothing ever resumes it.
+std::string drills_database(const std::string& database);
+
+/// The one process that owns a SQLite state: lock, keys, journal, sealed secrets, engine and socket, brought up in that order and
+/// shut down in reverse.
+class Owner {
+ public:
+  struct Parts {
+    std::string database{};
+    KeyPaths keys{};
+    const Clock& clock;
+    Random& random;
+    HttpTransport& transport;
+    /// Makes the connectors once the keys are there to fingerprint their secrets.
+    std::function<Result<ConnectorSet>(const std::function<std::string(const Secret&)>& fingerprint)> make_connectors{};
+    std::function<void(const RunState&, const Entry&)> on_entry{};
+    std::function<void(const RunState&, const WorkId&, const HttpRequest&)> on_request{};
+    bool drill = false;
+    bool serve_socket = true;
+  };
+
+  /// Error topic "locked" when another process owns the state.
+  static Result<std::unique_ptr<Owner>> open(Parts parts);
+  ~Owner();
+
+  Engine& engine() noexcept { return *engine_; }
+  const ConnectorSet& connectors() const noexcept { return connectors_; }
+  SecretStore& secrets() noexcept { return *secrets_; }
+  Journal& journal() noexcept { return *journal_; }
+
+ private:
+  Owner() = default;
+
+  std::optional<OwnerLock> lock_{};
+  std::unique_ptr<KeyRing> keys_{};
+  std::unique_ptr<SqliteJournal> journal_{};
+  std::unique_ptr<SqliteSecretStore> secrets_{};
+  ConnectorSet connectors_{};
+  std::unique_ptr<Engine> engine_{};
+  std::unique_ptr<OwnerApi> api_{};
+};
+
+/// A state that is only read: works while another process owns it, and without any owner.
+class StateReader {
+ public:
+  /// Error topic "state" when there is no journal yet.
+  static Result<std::unique_ptr<StateReader>> open(const std::string& database, const KeyPaths& keys, Random& random,
+                                                   ConnectorSet connectors);
+
+  SqliteJournal& journal() noexcept { return *journal_; }
+  const ConnectorSet& connectors() const noexcept { return connectors_; }
+  Result<Folded> fold() { return fold_journal(*journal_, nullptr, load_playbook_, connectors_); }
+
+ private:
+  StateReader() = default;
+
+  std::unique_ptr<KeyRing> keys_{};
+  std::unique_ptr<SqliteJournal> journal_{};
+  ConnectorSet connectors_{};
+  PlaybookLoader load_playbook_{};
+};
+
+}  // namespace quell

@@ -1,0 +1,83 @@
+#include "orchestrator/playbook_library.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <system_error>
+
+#include "orchestrator/playbook/yaml_tree.h"
+
+namespace quell {
+namespace {
+
+Result<PlaybookFile> read_playbook(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in) return make_error(ErrorCode::invalid, "playbook", path + ": no such file.", "quell help playbooks");
+  // One byte more than the language allows, so that the loader sees that it is too long.
+  std::string source(kYamlBytesMax + 1, '\0');
+  in.read(source.data(), static_cast<std::streamsize>(source.size()));
+  source.resize(static_cast<std::size_t>(in.gcount()));
+  return PlaybookFile{.file = path, .source = std::move(source)};
+}
+
+std::string id_of(const std::string& file_name) { return std::filesystem::path(file_name).stem().string(); }
+
+}  // namespace
+
+std::vector<std::string> playbook_ids(const Config& config) {
+  std::vector<std::string> ids;
+  for (const auto& [name, source] : shipped_playbooks()) ids.push_back(id_of(name));
+  for (const std::string& folder : config.playbook_dirs) {
+    std::error_code failed;
+    for (const auto& entry : std::filesystem::directory_iterator(folder, failed)) {
+      if (entry.path().extension() == ".yaml") ids.push_back(entry.path().stem().string());
+    }
+  }
+  std::sort(ids.begin(), ids.end());
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+  return ids;
+}
+
+Result<PlaybookFile> find_playbook(std::string_view name, const Config& config) {
+  const std::string text(name);
+  if (text.find('/') != std::string::npos || text.ends_with(".yaml") || text.ends_with(".yml")) return read_playbook(text);
+  for (const std::string& folder : config.playbook_dirs) {
+    const std::string path = folder + "/" + text + ".yaml";
+    std::error_code failed;
+    if (std::filesystem::is_regular_file(path, failed)) return read_playbook(path);
+  }
+  for (const auto& [file, source] : shipped_playbooks()) {
+    if (id_of(file) == text) return PlaybookFile{.file = file, .source = source};
+  }
+  const std::string near = nearest_word(text, playbook_ids(config));
+  return make_error(ErrorCode::invalid, "playbook", "no playbook \"" + shown(text) + "\".",
+                    near.empty() ? "give a path, or an id of a folder under playbooks:" : "did you mean " + near + "?");
+}
+
+ActionCatalog catalog_of(const ConnectorSet& connectors) {
+  ActionCatalog catalog;
+  for (const auto& [name, connector] : connectors) catalog.connections.push_back(name);
+  catalog.actions_of = [&connectors](std::string_view connection) -> std::span<const ActionSpec> {
+    const auto found = connectors.find(connection);
+    return found == connectors.end() ? std::span<const ActionSpec>() : found->second->actions();
+  };
+  return catalog;
+}
+
+PlaybookLoader loader_for(const ConnectorSet& connectors) {
+  return [&connectors](const std::string& source, const std::string& id) -> Result<std::shared_ptr<const Playbook>> {
+    return load_checked(PlaybookFile{.file = id + ".yaml", .source = source}, connectors);
+  };
+}
+
+Result<std::shared_ptr<const Playbook>> load_checked(const PlaybookFile& file, const ConnectorSet& connectors) {
+  LoadResult loaded = load_playbook(file.source, file.file, catalog_of(connectors));
+  if (loaded.playbook) return std::make_shared<const Playbook>(std::move(*loaded.playbook));
+  std::string findings;
+  for (const Diagnostic& diagnostic : loaded.diagnostics) findings += render(diagnostic, file.file, file.source, false);
+  while (!findings.empty() && findings.back() == '\n') findings.pop_back();
+  return make_error(ErrorCode::invalid, "check", findings, "quell check " + file.file);
+}
+
+}  // namespace quell

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "orchestrator/config.h"
+#include "orchestrator/engine/fold.h"
+#include "orchestrator/playbook/loader.h"
+
+namespace quell {
+
+/// A playbook file as found.
+struct PlaybookFile {
+  std::string file{};  // for messages
+  std::string source{};
+};
+
+/// The playbooks that come with quell, as (file name, source); they are part of the program.
+const std::vector<std::pair<std::string, std::string>>& shipped_playbooks();
+
+/// The playbook that `name` means: a path, or an id in the configured folders or among the shipped ones. Errors suggest the nearest id.
+Result<PlaybookFile> find_playbook(std::string_view name, const Config& config);
+
+/// Ids of every playbook that find_playbook() knows, sorted.
+std::vector<std::string> playbook_ids(const Config& config);
+
+/// What the checker may know of `connectors`.
+ActionCatalog catalog_of(const ConnectorSet& connectors);
+
+/// Loads pinned sources with `connectors`, which outlive it.
+PlaybookLoader loader_for(const ConnectorSet& connectors);
+
+/// The checked playbook, or an Error whose message is every finding as `quell check` prints it.
+Result<std::shared_ptr<const Playbook>> load_checked(const PlaybookFile& file, const ConnectorSet& connectors);
+
+}  // namespace quell

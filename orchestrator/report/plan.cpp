@@ -1,0 +1,120 @@
+#include <algorithm>
+#include <utility>
+
+#include "orchestrator/engine/step_walk.h"
+#include "orchestrator/report/run_document.h"
+
+namespace quell {
+namespace {
+
+/// The URL that a template comes to, as far as the parameters and predicted outputs tell.
+std::string filled(std::string pattern, const std::string& base, const ItemState& item) {
+  std::string url;
+  for (std::size_t at = 0; at < pattern.size();) {
+    const std::size_t close = pattern[at] == '{' ? pattern.find('}', at) : std::string::npos;
+    if (close == std::string::npos) {
+      url += pattern[at++];
+      continue;
+    }
+    const std::string name = pattern.substr(at + 1, close - at - 1);
+    constexpr std::string_view kMetadata = "metadata:";
+    if (name == "base") {
+      url += base;
+    } else if (name.starts_with(kMetadata)) {
+      const std::string word = name.substr(kMetadata.size());
+      url += item.outputs[word + "_endpoint"].string_or("the " + word + " endpoint of " + item.params["mcp_server_url"].string_or("the issuer"));
+    } else {
+      url += item.params[name].string_or("{" + name + "}");
+    }
+    at = close + 1;
+  }
+  return url;
+}
+
+void add_cost(RequestCounts& counts, const RequestCost& cost) {
+  counts.read += cost.read;
+  counts.probe += cost.probe;
+  counts.mutate += cost.mutate;
+}
+
+}  // namespace
+
+Plan make_plan(const RunState& rehearsal, const ConnectorSet& connectors, std::vector<PlannedRequest> reads,
+               Duration reading_took) {
+  Plan plan;
+  plan.playbook = rehearsal.playbook->id;
+  plan.digest = rehearsal.digest;
+  plan.counts.read = static_cast<std::int64_t>(reads.size());
+  const std::size_t reads_sent = std::max<std::size_t>(reads.size(), 1);
+  plan.requests = std::move(reads);
+  Duration polling{0};
+  std::int64_t round_trips = 0;
+  const auto visit = [&](const Step& step) {
+    const auto found = rehearsal.steps.find(step.id);
+    const auto* const use = std::get_if<UseStep>(&step.kind);
+    if (found == rehearsal.steps.end() || use == nullptr) return;
+    const ActionSpec* const spec = find_action(connectors, use->connection, use->action);
+    if (spec == nullptr || spec->effect == Effect::read) return;
+    const Connector& connector = *connectors.find(use->connection)->second;
+    std::int64_t widest = 0;
+    for (const ItemState& item : found->second.items) {
+      if (item.outcome != OutcomeKind::predicted) continue;
+      add_cost(plan.counts, spec->cost);
+      for (const RequestTemplate& row : spec->requests) {
+        plan.requests.push_back({.step = step.id, .item = item.key, .method = row.method, .url = filled(row.url, connector.base_url(), item),
+                                 .effect = row.effect, .irreversible = step.irreversible && row.effect == Effect::mutate, .predicted = true});
+      }
+      if (step.irreversible) plan.irreversible += std::max(1, spec->cost.mutate);
+      widest += spec->cost.read + spec->cost.probe + spec->cost.mutate;
+      for (const ProbeSpec& probe : step.verify) {
+        const ActionSpec* const look = probe.self ? nullptr : find_action(connectors, probe.connection, probe.action);
+        if (look != nullptr) add_cost(plan.counts, look->cost);
+      }
+    }
+    const int abreast = step.foreach_items ? std::max(step.foreach_items->concurrency, 1) : 1;
+    round_trips += (widest + abreast - 1) / abreast;
+    Duration slowest{0};
+    for (const ProbeSpec& probe : step.verify) {
+      if (probe.until) slowest = std::max(slowest, probe.until->every * std::max(probe.until->consecutive - 1, 0));
+    }
+    polling += slowest;
+    if (spec->effect == Effect::probe) {
+      plan.not_established.push_back((step.title.empty() ? step.id : step.title) + ": look with quell run --dry-run --probe");
+    }
+  };
+  for_each_step(rehearsal.playbook->steps, visit);
+  for (const ProbeSpec& probe : rehearsal.playbook->verify) {
+    if (const ActionSpec* const look = find_action(connectors, probe.connection, probe.action)) add_cost(plan.counts, look->cost);
+  }
+  const Duration round_trip = reading_took / static_cast<std::int64_t>(reads_sent);
+  plan.contain = round_trip * round_trips;
+  plan.prove = plan.contain + polling;
+  plan.limit = polling > plan.contain ? "polling" : "round trips";
+  plan.not_established.emplace_back("whether the keys may change what they can read: no read tells");
+  plan.not_established.emplace_back("what starts after this look: the run looks for it at its end");
+  return plan;
+}
+
+Value plan_document(const Plan& plan) {
+  ValueList requests;
+  for (const PlannedRequest& request : plan.requests) {
+    requests.push_back(Value::map({{"step", request.step},
+                                   {"item", request.item},
+                                   {"method", request.method},
+                                   {"url", request.url},
+                                   {"effect", to_string(request.effect)},
+                                   {"irreversible", request.irreversible},
+                                   {"predicted", request.predicted}}));
+  }
+  ValueList unknown;
+  for (const std::string& sentence : plan.not_established) unknown.emplace_back(sentence);
+  const auto seconds = [](Duration duration) { return Value(static_cast<double>(duration.count()) / 1000.0); };
+  return Value::map({{"playbook", plan.playbook},
+                     {"digest", plan.digest},
+                     {"requests", Value(std::move(requests))},
+                     {"counts", Value::map({{"read", plan.counts.read}, {"probe", plan.counts.probe}, {"mutate", plan.counts.mutate}, {"notify", plan.counts.notify}, {"irreversible", plan.irreversible}})},
+                     {"estimate", Value::map({{"contain_s", seconds(plan.contain)}, {"prove_s", seconds(plan.prove)}, {"limit", plan.limit}})},
+                     {"not_established", Value(std::move(unknown))}});
+}
+
+}  // namespace quell
