@@ -1,0 +1,121 @@
+#include "orchestrator/cli/input_args.h"
+
+#include <algorithm>
+#include <fstream>
+#include <map>
+#include <utility>
+
+#include <unistd.h>
+
+#include "connectors/redaction.h"
+#include "orchestrator/playbook/diagnostics.h"
+#include "orchestrator/playbook/inputs.h"
+#include "orchestrator/secret_reference.h"
+
+namespace quell::cli {
+namespace {
+
+Error bad(const std::string& name, const std::string& what, std::string hint) {
+  return make_error(ErrorCode::invalid, "bad-input", "input " + name + " " + what + ".", std::move(hint));
+}
+
+Result<Secret> read_secret_input(Session& session, const InputSpec& spec, const std::string& value) {
+  SecretSource source;
+  source.environment = session.sources().environment;
+  source.refuse_readable_by_others = false;
+  source.warn = [&session](const std::string& text) { session.warn(text); };
+  if (value == "@-") return read_secret(STDIN_FILENO, "standard input");
+  if (value.starts_with('@')) {
+    return resolve_secret({.kind = SecretReference::Kind::file, .name = value.substr(1)}, source, "");
+  }
+  const Result<std::optional<SecretReference>> reference = parse_secret_reference(value);
+  if (!reference) return reference.error();
+  if (!*reference) {
+    return bad(spec.name, "is a secret; the command line shows it to every process", "-i " + spec.name + "=@FILE, @- or secret://env/NAME");
+  }
+  const std::vector<std::string> in_use = references_in_use(*session.config());
+  if (std::find(in_use.begin(), in_use.end(), value) != in_use.end()) {
+    return bad(spec.name, "names a secret that a connection uses", "hand over the leaked token itself, with @FILE");
+  }
+  if ((*reference)->kind == SecretReference::Kind::file) {
+    const std::string& folder = session.config()->inputs_dir;
+    if (folder.empty() || (*reference)->name.find("..") != std::string::npos) {
+      return bad(spec.name, "is a file reference, and those are read below inputs_dir alone", "set inputs_dir in quell.yaml, or use @FILE");
+    }
+    source.directory = folder;
+    if ((*reference)->name.starts_with('/') && !(*reference)->name.starts_with(folder + "/")) {
+      return bad(spec.name, "lies outside inputs_dir", "move it below " + folder);
+    }
+  }
+  return resolve_secret(**reference, source, "-i " + spec.name);
+}
+
+Result<Value> read_text_input(const InputSpec& spec, const std::string& value) {
+  std::string text = value;
+  if (value.starts_with('@') && value.size() > 1) {
+    std::ifstream in(value.substr(1), std::ios::binary);
+    if (!in) return bad(spec.name, "names a file that cannot be read", "compare the path after @");
+    text.assign(std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>());
+    if (!text.empty() && text.back() == '\n') text.pop_back();
+  }
+  if (looks_like_token(text)) {
+    return bad(spec.name, "looks like a token, and it would be written into the record", "hand tokens over in a secret input, with @FILE");
+  }
+  return parse_input(spec, text);
+}
+
+}  // namespace
+
+Result<Value> read_inputs(Session& session, const Playbook& playbook, const std::vector<std::string>& arguments,
+                          const std::function<std::string(const Secret&)>& fingerprint) {
+  std::map<std::string, std::string> given;
+  std::vector<std::string> names;
+  for (const InputSpec& spec : playbook.inputs) names.push_back(spec.name);
+  for (const std::string& argument : arguments) {
+    const std::size_t equals = argument.find('=');
+    const std::string name = argument.substr(0, equals);
+    if (equals == std::string::npos || name.empty()) {
+      return make_error(ErrorCode::invalid, "bad-input", "an -i argument is not NAME=VALUE.", "for instance -i incident=INC-42");
+    }
+    if (std::find(names.begin(), names.end(), name) == names.end()) {
+      const std::string near = nearest_word(name, names);
+      return make_error(ErrorCode::invalid, "bad-input", playbook.id + " has no such input.",
+                        near.empty() ? "quell run " + playbook.id + " --help lists them" : "did you mean " + near + "?");
+    }
+    if (!given.emplace(name, argument.substr(equals + 1)).second) return bad(name, "is given twice", "give it once");
+  }
+  ValueMap inputs;
+  for (const InputSpec& spec : playbook.inputs) {
+    const auto found = given.find(spec.name);
+    if (found == given.end()) {
+      if (spec.required && !spec.fallback) return bad(spec.name, "is missing", "-i " + spec.name + "=VALUE");
+      inputs.emplace(spec.name, spec.fallback.value_or(Value()));
+      continue;
+    }
+    if (spec.type.kind != Type::Kind::secret) {
+      Result<Value> value = read_text_input(spec, found->second);
+      if (!value) return value;
+      inputs.emplace(spec.name, std::move(*value));
+      continue;
+    }
+    Result<Secret> secret = read_secret_input(session, spec, found->second);
+    if (!secret) return secret.error();
+    SecretValue value{.secret = std::make_shared<const Secret>(std::move(*secret))};
+    value.fingerprint = fingerprint(*value.secret);
+    inputs.emplace(spec.name, Value(std::move(value)));
+  }
+  return Value(std::move(inputs));
+}
+
+std::string inputs_help(const Playbook& playbook) {
+  std::vector<std::vector<std::string>> rows;
+  for (const InputSpec& spec : playbook.inputs) {
+    std::string words = spec.required && !spec.fallback ? "required" : "optional";
+    if (!spec.pattern.empty()) words += ", " + spec.pattern;
+    if (!spec.help.empty()) words += ", " + spec.help;
+    rows.push_back({spec.name, to_string(spec.type), words});
+  }
+  return "Inputs of " + playbook.id + "\n" + table(rows, "  ") + "  VALUE: text, @FILE, @- (stdin), secret://env/NAME or file/PATH\n";
+}
+
+}  // namespace quell::cli

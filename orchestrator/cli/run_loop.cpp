@@ -1,0 +1,221 @@
+#include "orchestrator/cli/run_loop.h"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <csignal>
+#include <cstdlib>
+#include <utility>
+
+#include <poll.h>
+#include <unistd.h>
+
+#include "orchestrator/cli/run_text.h"
+#include "orchestrator/engine/step_walk.h"
+
+namespace quell::cli {
+namespace {
+
+constexpr Duration kRedrawEvery{200};
+constexpr Duration kQuietWait{1'000};
+constexpr Duration kPipeHeartbeat{30'000};
+constexpr Duration kSettleMax{30'000};
+
+std::atomic<int> received_signal{0};
+static_assert(std::atomic<int>::is_always_lock_free);
+
+extern "C" void on_stop_signal(int signal) {
+  int none = 0;
+  if (!received_signal.compare_exchange_strong(none, signal)) _exit(128 + signal);
+}
+
+/// A line from the keyboard if one is there, without waiting.
+std::optional<std::string> typed_line() {
+  pollfd input{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
+  if (poll(&input, 1, 0) != 1) return std::nullopt;
+  std::array<char, 256> buffer{};
+  const ssize_t got = read(STDIN_FILENO, buffer.data(), buffer.size() - 1);
+  if (got <= 0) return std::string();
+  std::string line(buffer.data(), static_cast<std::size_t>(got));
+  while (!line.empty() && (line.back() == '\n' || line.back() == '\r')) line.pop_back();
+  return line;
+}
+
+const StepState* waiting_for_approval(const RunState& run) {
+  for (const auto& [id, state] : run.steps) {
+    if (state.approval.requested && state.phase == StepState::Phase::running) return &state;
+  }
+  return nullptr;
+}
+
+/// Asks the person at the terminal for the approval that the run waits for; at most once per request.
+class ApprovalPrompt {
+ public:
+  ApprovalPrompt(Session& session, Engine& engine, RunId run, const ConnectorSet& connectors)
+      : session_(session), engine_(engine), run_(run), connectors_(connectors) {}
+
+  void turn() {
+    const RunState& run = *engine_.find(run_);
+    const StepState* const step = waiting_for_approval(run);
+    if (step == nullptr) return;
+    if (!asked_) {
+      asked_ = true;
+      count_ = irreversible_left(run, connectors_);
+      session_.err().clear_live();
+      session_.err().write("Approve plan " + step->approval.digest.substr(0, 12) + " as " + Session::who() + "? Type " + with_commas(count_) +
+                           ", the irreversible requests: ");
+      session_.err().flush();
+      return;
+    }
+    const std::optional<std::string> line = typed_line();
+    if (!line) return;
+    Command command{.run = run_, .who = Session::who()};
+    if (*line == std::to_string(count_)) {
+      command.kind = Command::Kind::approve;
+      command.digest = step->approval.digest;
+    } else {
+      command.kind = Command::Kind::deny;
+      command.reason = "not confirmed at the terminal";
+    }
+    engine_.submit(std::move(command));
+  }
+
+  bool is_asking() const { return asked_ && waiting_for_approval(*engine_.find(run_)) != nullptr; }
+
+ private:
+  Session& session_;
+  Engine& engine_;
+  RunId run_;
+  const ConnectorSet& connectors_;
+  bool asked_ = false;
+  std::int64_t count_ = 0;
+};
+
+int told_held(Session& session, const RunState& run) {
+  const std::string id = to_string(run.id);
+  std::string step = "STEP";
+  for (const auto& [name, state] : run.steps) {
+    for (const ItemState& item : state.items) {
+      if (item.phase == ItemState::Phase::held) step = item.key.empty() ? name : name + "/" + item.key;
+    }
+  }
+  if (session.options().json) {
+    session.print_json(run_document(run, ConnectorSet{}));
+  } else {
+    session.out().line(id + " holds at " + step + ": it may or may not have been applied.");
+    session.next("quell resume " + id + ", then repeat it: quell retry " + id + " " + step);
+    session.next("or accept it: quell skip " + id + " " + step + " --reason \"...\"");
+  }
+  return kExitNotFinished;
+}
+
+}  // namespace
+
+StopSignals::StopSignals() {
+  struct sigaction action {};
+  action.sa_handler = on_stop_signal;
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+  struct sigaction ignored {};
+  ignored.sa_handler = SIG_IGN;
+  sigaction(SIGPIPE, &ignored, nullptr);
+}
+
+int StopSignals::received() noexcept { return received_signal.load(); }
+
+void EntryPrinter::operator()(const RunState& run, const Entry& entry) {
+  if (connectors_ == nullptr) return;
+  const bool json = session_.options().json;
+  if (json && options_.follow_json) {
+    session_.print_json(Value::map({{"t", Value(entry.at)}, {"run", to_string(entry.run)}, {"event", to_string(entry.kind)}, {"body", entry.body}}));
+    return;
+  }
+  Stream& stream = json ? session_.err() : session_.out();
+  if (session_.options().quiet && json) return;
+  const std::string line = stream.is_terminal() ? line_for_person(stream, run, entry, *connectors_) : line_for_pipe(run, entry, *connectors_);
+  if (line.empty()) return;
+  session_.err().clear_live();
+  stream.line(line);
+}
+
+std::int64_t irreversible_left(const RunState& run, const ConnectorSet& connectors) {
+  std::int64_t count = 0;
+  for_each_step(run.playbook->steps, [&](const Step& step) {
+    const auto* const use = std::get_if<UseStep>(&step.kind);
+    const auto state = run.steps.find(step.id);
+    if (use == nullptr || !step.irreversible || (state != run.steps.end() && state->second.phase == StepState::Phase::finished)) return;
+    const ActionSpec* const spec = find_action(connectors, use->connection, use->action);
+    if (spec == nullptr) return;
+    std::int64_t items = 1;
+    if (step.foreach_items) {
+      const Result<Value> list = step.foreach_items->items.evaluate(scope_of(run));
+      items = list ? std::min<std::int64_t>(static_cast<std::int64_t>(list->list_or_empty().size()), step.foreach_items->max) : step.foreach_items->max;
+    }
+    count += items * std::max(1, spec->cost.mutate);
+  });
+  return count;
+}
+
+int run_to_end(Session& session, Engine& engine, RunId id, const ConnectorSet& connectors, const Clock& clock, const LoopOptions& options) {
+  ApprovalPrompt prompt(session, engine, id, connectors);
+  Timestamp heartbeat = clock.now() + kPipeHeartbeat;
+  std::optional<Timestamp> stopping_since;
+  bool told = false;
+  while (true) {
+    const RunState& run = *engine.find(id);
+    if (StopSignals::received() != 0 && !stopping_since) {
+      engine.stop_starting();
+      stopping_since = clock.now();
+    }
+    if (stopping_since && (!engine.has_changes_in_flight() || clock.now() > *stopping_since + kSettleMax)) break;
+    if (run.finished() && !told) {
+      told = true;
+      session.err().clear_live();
+      if (!session.options().json) {
+        session.out().write(closing_text(session.out(), run, connectors, clock.now()));
+        session.out().flush();
+      }
+      const bool watched = options.watch && run.mode == RunMode::live && run.playbook->watch && run.result != RunResult::aborted;
+      if (!watched) {
+        if (run.mode == RunMode::live && run.playbook->watch) session.next("nobody watches for regrowth: quell run ... --watch stays for it");
+        break;
+      }
+      if (const Status watching = engine.watch(id); !watching) return session.fail(watching.error(), kExitFailed);
+      session.next("watching until " + format_clock_time(run.watch.until, clock.now()) + "; Ctrl-C ends the watch, not the verdict");
+    }
+    if (told && run.watch.finished) break;
+    if (run.held && !run.finished()) {
+      // Other branches of the run go on before it is left.
+      bool busy = engine.has_changes_in_flight();
+      if (!busy) return told_held(session, run);
+    }
+    const bool live = options.show_live && session.err().is_terminal() && !session.options().quiet && !run.finished() && !prompt.is_asking();
+    if (live) session.err().show_live(live_text(session.err(), run, clock.now()));
+    const bool asking = options.prompt_for_approval && waiting_for_approval(run) != nullptr;
+    const Status turned = engine.turn(clock.now() + (live || asking ? kRedrawEvery : kQuietWait));
+    if (!turned) {
+      session.err().clear_live();
+      Error error = turned.error();
+      if (error.hint.empty()) error.hint = "then quell resume " + to_string(id) + "; no request is lost";
+      return session.fail(wrap(to_string(id) + " is held: its journal cannot be written", error), kExitNotFinished);
+    }
+    if (options.prompt_for_approval) prompt.turn();
+    if (!live && !session.options().quiet && waiting_for_approval(run) != nullptr && clock.now() >= heartbeat) {
+      heartbeat = clock.now() + kPipeHeartbeat;
+      session.err().line(to_string(id) + " waits for approval: quell approve " + to_string(id));
+    }
+  }
+  session.err().clear_live();
+  const RunState& run = *engine.find(id);
+  if (!run.finished()) {
+    if (session.options().json) session.print_json(run_document(run, connectors));
+    session.err().line(to_string(id) + " is stopped and resumable: quell resume " + to_string(id));
+    return StopSignals::received() == SIGTERM ? kExitTerminated : kExitInterrupted;
+  }
+  if (const Status closed = engine.close(id); !closed) return session.fail(closed.error(), kExitFailed);
+  if (session.options().json) session.print_json(run_document(run, connectors));
+  return exit_code(*run.result);
+}
+
+}  // namespace quell::cli

@@ -1,0 +1,139 @@
+#include "orchestrator/cli/session.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstdlib>
+
+#include <pwd.h>
+#include <unistd.h>
+
+#include "connectors/curl_transport.h"
+#include "connectors/egress_policy.h"
+#include "orchestrator/playbook_library.h"
+#include "state/base/json.h"
+
+namespace quell::cli {
+namespace {
+
+ColourMode colour_mode(const std::string& word) {
+  if (word == "always") return ColourMode::always;
+  if (word == "never") return ColourMode::never;
+  return ColourMode::automatic;
+}
+
+std::optional<std::string> environment(const std::string& name) {
+  const char* const value = std::getenv(name.c_str());  // NOLINT(concurrency-mt-unsafe): read before threads begin
+  if (value == nullptr) return std::nullopt;
+  return std::string(value);
+}
+
+}  // namespace
+
+Session::Session(GlobalOptions options)
+    : options_(std::move(options)), out_(stdout, colour_mode(options_.colour)), err_(stderr, colour_mode(options_.colour)) {}
+
+ConfigSources Session::sources() {
+  ConfigSources sources;
+  sources.explicit_file = options_.config;
+  for (const std::string& text : options_.connect) {
+    const std::size_t equals = std::min(text.find('='), text.size());
+    sources.connect.emplace_back(text.substr(0, equals), equals < text.size() ? text.substr(equals + 1) : "");
+  }
+  sources.environment = environment;
+  sources.warn = [this](const std::string& text) { warn(text); };
+  return sources;
+}
+
+const Config* Session::config() {
+  if (config_) return &*config_;
+  Result<Config> loaded = load_config(sources());
+  if (!loaded) {
+    fail(loaded.error());
+    return nullptr;
+  }
+  config_ = std::move(*loaded);
+  return &*config_;
+}
+
+KeyPaths Session::key_paths() {
+  return {.seal = config_->seal_key.value, .mac = config_->mac_key.value, .signing = config_->signing_key.value};
+}
+
+std::optional<ConnectorSet> Session::bare_connectors() {
+  const Config* const settings = config();
+  if (settings == nullptr) return std::nullopt;
+  Result<ConnectorSet> connectors = make_connectors(*settings, sources(), random_, [](const std::string&) { return false; },
+                                                    [](const Secret&) { return std::string(); });
+  if (!connectors) {
+    fail(connectors.error());
+    return std::nullopt;
+  }
+  return std::move(*connectors);
+}
+
+std::unique_ptr<StateReader> Session::open_reader() {
+  std::optional<ConnectorSet> connectors = bare_connectors();
+  if (!connectors) return nullptr;
+  Result<std::unique_ptr<StateReader>> reader = StateReader::open(config_->database.value, key_paths(), random_, std::move(*connectors));
+  if (!reader) {
+    fail(reader.error());
+    return nullptr;
+  }
+  return std::move(*reader);
+}
+
+Result<std::unique_ptr<HttpTransport>> Session::make_transport(const Clock& clock) {
+  Result<EgressPolicy> policy = EgressPolicy::make(config_->allow_private, platform_is_loopback(*config_));
+  if (!policy) return policy.error();
+  return std::unique_ptr<HttpTransport>(std::make_unique<CurlTransport>(clock, std::move(*policy)));
+}
+
+int Session::fail(const Error& error, int exit) {
+  const std::string code = error.topic.empty() ? std::string(quell::to_string(error.code)) : error.topic;
+  const std::string message = describe(error);
+  if (options_.json) {
+    print_json(Value::map({{"error", Value::map({{"code", code}, {"message", message}, {"hint", error.hint}, {"exit", exit}})}}));
+    return exit;
+  }
+  err_.line(err_.paint("quell: error:", Colour::red) + " " + message + " [" + code + "]");
+  if (!error.hint.empty()) err_.line("  help: " + error.hint);
+  return exit;
+}
+
+void Session::warn(std::string_view text) {
+  if (!options_.quiet) err_.line(err_.paint("quell: warning:", Colour::yellow) + " " + std::string(text));
+}
+
+void Session::next(std::string_view text) {
+  if (!options_.quiet && !options_.json) out_.line("next  " + std::string(text));
+}
+
+void Session::print_json(const Value& value) { out_.line(to_json(value)); }
+
+bool Session::can_prompt() const noexcept { return !options_.json && isatty(STDIN_FILENO) == 1 && err_.is_terminal(); }
+
+std::string Session::who() {
+  std::array<char, 4096> buffer{};
+  passwd entry{};
+  passwd* found = nullptr;
+  if (getpwuid_r(geteuid(), &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr) return found->pw_name;
+  return "uid " + std::to_string(geteuid());
+}
+
+Result<RunId> run_named(std::string_view text, const std::map<RunId, RunState>& runs, bool reading) {
+  if (const std::optional<RunId> id = parse_run_id(text)) {
+    if (runs.contains(*id)) return *id;
+  } else if (reading && text == "last" && !runs.empty()) {
+    return runs.rbegin()->first;
+  } else if (reading && !text.empty()) {
+    RunId id;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id.number);
+    if (error == std::errc{} && end == text.data() + text.size() && runs.contains(id)) return id;
+  }
+  const bool looks_right = text.size() > 1 && (text.front() == 'r' || text.front() == 'd');
+  return make_error(ErrorCode::invalid, "run", looks_right ? "no run has the id " + std::string(text) + "; its check letter may be wrong." : "that is no run id.",
+                    "quell runs lists them");
+}
+
+}  // namespace quell::cli

@@ -1,0 +1,85 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "connectors/http_transport.h"
+#include "orchestrator/cli/terminal.h"
+#include "orchestrator/config.h"
+#include "orchestrator/owner.h"
+#include "state/base/random.h"
+
+namespace quell::cli {
+
+// Exit codes (docs, "Exit codes"): stable from the first release.
+inline constexpr int kExitOk = 0;
+inline constexpr int kExitNo = 1;
+inline constexpr int kExitNotStarted = 2;
+inline constexpr int kExitFailed = 5;
+inline constexpr int kExitNotFinished = 7;
+inline constexpr int kExitInterrupted = 130;
+inline constexpr int kExitTerminated = 143;
+
+/// Options that every command takes.
+struct GlobalOptions {
+  std::string config{};
+  bool json = false;
+  bool quiet = false;
+  bool verbose = false;
+  std::string colour = "auto";
+  std::vector<std::string> connect{};
+};
+
+/// What a command works with: options, streams, configuration, clock and chance.
+class Session {
+ public:
+  explicit Session(GlobalOptions options);
+
+  const GlobalOptions& options() const noexcept { return options_; }
+  Stream& out() noexcept { return out_; }
+  Stream& err() noexcept { return err_; }
+  Random& random() noexcept { return random_; }
+  const Clock& clock() const noexcept { return clock_; }
+
+  /// The configuration, read once. Errors have been told when it gives null.
+  const Config* config();
+  ConfigSources sources();
+  KeyPaths key_paths();
+
+  /// Connectors without their secrets, for what only reads or checks. Errors have been told when it gives nothing.
+  std::optional<ConnectorSet> bare_connectors();
+  /// The state for reading; errors have been told when it gives null.
+  std::unique_ptr<StateReader> open_reader();
+  /// A transport with this configuration's egress policy.
+  Result<std::unique_ptr<HttpTransport>> make_transport(const Clock& clock);
+
+  /// Tells `error` the way the options ask for (stderr, or JSON on stdout) and gives `exit`.
+  int fail(const Error& error, int exit = kExitNotStarted);
+  void warn(std::string_view text);
+  /// A line that says what to do next; not with --quiet or --json.
+  void next(std::string_view text);
+  /// One JSON document on stdout.
+  void print_json(const Value& value);
+
+  /// A prompt makes sense: stdin and stderr are terminals and no JSON is asked for.
+  bool can_prompt() const noexcept;
+  /// The person at the keyboard, by the user id of the process.
+  static std::string who();
+
+ private:
+  GlobalOptions options_;
+  Stream out_;
+  Stream err_;
+  SystemClock clock_{};
+  SystemRandom random_{};
+  std::optional<Config> config_{};
+};
+
+/// The run that a person named: `r17x`, or, where `reading`, also `17` and `last`.
+Result<RunId> run_named(std::string_view text, const std::map<RunId, RunState>& runs, bool reading);
+
+}  // namespace quell::cli

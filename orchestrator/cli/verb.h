@@ -1,0 +1,43 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "orchestrator/cli/session.h"
+
+namespace quell::cli {
+
+/// One command: its help, its options, and what it does. Options bind to memory that `run` shares.
+struct Verb {
+  std::string_view name{};
+  std::string_view help{};
+  std::function<void(CLI::App&)> declare{};
+  std::function<int(Session&)> run{};
+  /// More help once the arguments are known (`quell run PLAYBOOK --help`); may be empty.
+  std::function<void(Session&)> more_help{};
+};
+
+Verb check_verb();
+Verb plan_verb();
+Verb run_verb();
+Verb resume_verb();
+Verb runs_verb();
+Verb show_verb();
+Verb follow_verb();
+Verb approve_verb();
+Verb deny_verb();
+Verb pause_verb();
+Verb abort_verb();
+Verb retry_verb();
+Verb skip_verb();
+Verb note_verb();
+Verb journal_verb();
+Verb range_verb();
+Verb drill_verb();
+Verb actions_verb();
+
+}  // namespace quell::cli

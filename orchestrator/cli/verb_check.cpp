@@ -1,0 +1,85 @@
+#include <utility>
+
+#include "orchestrator/cli/verb.h"
+#include "orchestrator/playbook_library.h"
+
+namespace quell::cli {
+namespace {
+
+constexpr std::string_view kHelp = R"(quell check - find every mistake in a playbook before the night does
+usage: quell check PLAYBOOK... [--short] [--json]
+PLAYBOOK    a path, or the id of a shipped playbook or of one under playbooks:
+--short     the first line of each finding only
+Exit codes  0 no errors  2 errors, or a file that is not there
+Examples    quell check leaked-mcp-oauth
+            quell check playbooks/*.yaml --short
+)";
+
+struct CheckOptions {
+  std::vector<std::string> playbooks{};
+  bool short_form = false;
+};
+
+Value diagnostic_value(const Diagnostic& diagnostic) {
+  return Value::map({{"severity", diagnostic.severity == Diagnostic::Severity::error ? "error" : "warning"},
+                     {"code", diagnostic.code},
+                     {"line", diagnostic.at.line},
+                     {"column", diagnostic.at.column},
+                     {"message", diagnostic.message},
+                     {"hint", diagnostic.hint}});
+}
+
+/// Tells one file's findings; gives how many were errors.
+std::int64_t tell(Session& session, const PlaybookFile& file, const LoadResult& loaded, bool short_form) {
+  std::int64_t errors = 0;
+  std::int64_t warnings = 0;
+  for (const Diagnostic& diagnostic : loaded.diagnostics) {
+    const bool is_error = diagnostic.severity == Diagnostic::Severity::error;
+    (is_error ? errors : warnings) += 1;
+    if (session.options().json) continue;
+    session.out().write(render(diagnostic, file.file, file.source, short_form));
+    if (!short_form) session.out().write("\n");
+  }
+  if (session.options().json) return errors;
+  if (errors == 0 && loaded.playbook) {
+    session.out().line(file.file + ": " + playbook_summary(*loaded.playbook) + (warnings == 0 ? "" : ", " + counted(warnings, "warning")));
+  } else {
+    session.out().line(padded(file.file + ": " + counted(errors, "error") + ", " + counted(warnings, "warning"), 72) + "  exit 2");
+  }
+  return errors;
+}
+
+int check(Session& session, const CheckOptions& options) {
+  const std::optional<ConnectorSet> connectors = session.bare_connectors();
+  if (!connectors) return kExitNotStarted;
+  const ActionCatalog catalog = catalog_of(*connectors);
+  std::int64_t errors = 0;
+  ValueList files;
+  for (const std::string& name : options.playbooks) {
+    const Result<PlaybookFile> file = find_playbook(name, *session.config());
+    if (!file) return session.fail(file.error());
+    const LoadResult loaded = load_playbook(file->source, file->file, catalog);
+    const std::int64_t found = tell(session, *file, loaded, options.short_form);
+    errors += found;
+    ValueList diagnostics;
+    for (const Diagnostic& diagnostic : loaded.diagnostics) diagnostics.push_back(diagnostic_value(diagnostic));
+    files.push_back(Value::map({{"file", file->file}, {"ok", found == 0}, {"diagnostics", Value(std::move(diagnostics))}}));
+  }
+  if (session.options().json) session.print_json(Value::map({{"files", Value(std::move(files))}}));
+  return errors == 0 ? kExitOk : kExitNotStarted;
+}
+
+}  // namespace
+
+Verb check_verb() {
+  auto options = std::make_shared<CheckOptions>();
+  return {.name = "check",
+          .help = kHelp,
+          .declare = [options](CLI::App& app) {
+            app.add_option("playbooks", options->playbooks)->required();
+            app.add_flag("--short", options->short_form);
+          },
+          .run = [options](Session& session) { return check(session, *options); }};
+}
+
+}  // namespace quell::cli

@@ -1,0 +1,275 @@
+#include <utility>
+
+#include <unistd.h>
+
+#include "orchestrator/cli/input_args.h"
+#include "orchestrator/cli/rehearsal.h"
+#include "orchestrator/cli/run_loop.h"
+#include "orchestrator/cli/run_text.h"
+#include "orchestrator/cli/verb.h"
+#include "orchestrator/engine/step_walk.h"
+#include "orchestrator/owner_api.h"
+#include "orchestrator/playbook_library.h"
+
+namespace quell::cli {
+namespace {
+
+constexpr std::string_view kHelp = R"(quell run - run a playbook, and prove what it did
+usage: quell run PLAYBOOK [-i NAME=VALUE ...] [options]
+Inputs      -i NAME=VALUE    text, @FILE, @- (stdin), secret://env/NAME or file/PATH
+Careful     --dry-run        send reads only, predict the rest
+            --probe          with --dry-run: also probe with the leaked token
+            --plan DIGEST    refuse to start unless the plan is the one that was seen
+            --yes            no start prompt; the approval while no user exists
+Elsewhere   --connect C.KEY=VALUE   override a connection setting
+Afterwards  --watch, --no-watch     stay for the regrowth watch, or leave
+Output      --json [--follow]       one document, or a line per event
+Exit codes  0 contained  2 not started  3 incomplete  4 exposed  5 failed
+            6 aborted  7 held for a decision  130, 143 stopped, resumable
+Examples    quell run leaked-mcp-oauth -i vault_id=vlt_01HQ ... --dry-run
+            pbpaste | quell run leaked-mcp-oauth ... -i leaked_token=@-
+)";
+
+struct RunOptions {
+  std::string playbook{};
+  std::vector<std::string> inputs{};
+  bool dry_run = false;
+  bool probe = false;
+  bool yes = false;
+  bool follow = false;
+  bool watch = false;
+  bool no_watch = false;
+  std::string digest{};
+};
+
+bool has_approval_first(const Playbook& playbook, const ConnectorSet& connectors) {
+  bool mutated = false;
+  bool approved_first = false;
+  for_each_step(playbook.steps, [&](const Step& step) {
+    if (std::holds_alternative<ApproveStep>(step.kind) && !mutated) approved_first = true;
+    const auto* const use = std::get_if<UseStep>(&step.kind);
+    const ActionSpec* const spec = use == nullptr ? nullptr : find_action(connectors, use->connection, use->action);
+    if (spec != nullptr && spec->effect == Effect::mutate) mutated = true;
+  });
+  return approved_first || !mutated;
+}
+
+/// The start prompt of a playbook without an approval before its first mutation: the person types how many requests cannot be undone.
+Result<bool> confirmed(Session& session, const RunOptions& options, const ConnectorSet& connectors, const std::shared_ptr<const Playbook>& playbook, const Value& inputs) {
+  if (options.yes || options.dry_run || has_approval_first(*playbook, connectors)) return true;
+  if (!session.can_prompt()) {
+    return make_error(ErrorCode::invalid, "approval", "nobody is here to confirm what cannot be undone.", "add --yes, or run it from a terminal");
+  }
+  const Result<Rehearsal> rehearsal = rehearse(session, connectors, playbook, inputs);
+  if (!rehearsal) return rehearsal.error();
+  session.err().write(plan_text(session.err(), rehearsal->plan, rehearsal->state, connectors, rehearsal->took, false));
+  session.err().write("Run it? Type " + std::to_string(rehearsal->plan.irreversible) + ", the irreversible requests: ");
+  session.err().flush();
+  std::string typed;
+  char c = 0;
+  while (read(STDIN_FILENO, &c, 1) == 1 && c != '\n' && typed.size() < 40) typed += c;
+  return typed == std::to_string(rehearsal->plan.irreversible);
+}
+
+Status check_digest(Session& session, const RunOptions& options, const ConnectorSet& connectors, const std::shared_ptr<const Playbook>& playbook, const Value& inputs) {
+  if (options.digest.empty()) return ok();
+  const Result<Rehearsal> rehearsal = rehearse(session, connectors, playbook, inputs);
+  if (!rehearsal) return rehearsal.error();
+  if (options.digest.size() >= 8 && rehearsal->plan.digest.starts_with(options.digest)) return ok();
+  return make_error(ErrorCode::conflict, "approval", "the plan is now " + rehearsal->plan.digest.substr(0, 12) + ".", "look again: quell plan " + playbook->id);
+}
+
+/// Another unfinished run that has begun to change the same thing, by the playbooks' own `settings.lock`.
+std::optional<RunId> lock_holder(const Engine& engine, const Playbook& playbook, const Value& inputs) {
+  if (!playbook.lock) return std::nullopt;
+  const auto value_for = [](const Playbook& source, const Value& values) -> std::string {
+    Scope scope;
+    scope.names["inputs"] = values;
+    const Result<Value> value = source.lock ? source.lock->evaluate(scope) : Result<Value>(Value());
+    return value ? value->string_or("") : "";
+  };
+  const std::string wanted = value_for(playbook, inputs);
+  for (const auto& [id, run] : engine.runs()) {
+    if (!run.finished() && run.requests.mutate > 0 && !wanted.empty() && value_for(*run.playbook, run.inputs) == wanted) return id;
+  }
+  return std::nullopt;
+}
+
+int run(Session& session, const RunOptions& options) {
+  const StopSignals signals;
+  const Config* const config = session.config();
+  if (config == nullptr) return kExitNotStarted;
+  const Result<PlaybookFile> file = find_playbook(options.playbook, *config);
+  if (!file) return session.fail(file.error());
+  Result<std::unique_ptr<HttpTransport>> transport = session.make_transport(session.clock());
+  if (!transport) return session.fail(transport.error());
+  LoopOptions loop{.follow_json = options.follow,
+                   .watch = options.watch || (!options.no_watch && session.out().is_terminal() && !session.options().json),
+                   .prompt_for_approval = session.can_prompt() && !options.yes};
+  EntryPrinter printer(session, loop);
+  std::function<std::string(const Secret&)> fingerprint;
+  Result<std::unique_ptr<Owner>> owner = Owner::open(
+      {.database = config->database.value,
+       .keys = session.key_paths(),
+       .clock = session.clock(),
+       .random = session.random(),
+       .transport = **transport,
+       .make_connectors =
+           [&](const std::function<std::string(const Secret&)>& by_key) {
+             fingerprint = by_key;
+             return make_connectors(*config, session.sources(), session.random(), [](const std::string&) { return true; }, by_key);
+           },
+       .on_entry = [&printer](const RunState& state, const Entry& entry) { printer(state, entry); }});
+  if (!owner) return session.fail(owner.error());
+  const ConnectorSet& connectors = (*owner)->connectors();
+  Engine& engine = (*owner)->engine();
+  const Result<std::shared_ptr<const Playbook>> playbook = load_checked(*file, connectors);
+  if (!playbook) return session.fail(playbook.error());
+  const Result<Value> inputs = read_inputs(session, **playbook, options.inputs, fingerprint);
+  if (!inputs) return session.fail(inputs.error());
+  for (const std::string& sentence : engine.unreadable()) session.warn(sentence);
+  for (const auto& [id, other] : engine.runs()) {
+    if (!other.finished()) session.warn(to_string(id) + " is unfinished: quell resume " + to_string(id));
+  }
+  if (const std::optional<RunId> holder = lock_holder(engine, **playbook, *inputs)) {
+    return session.fail(make_error(ErrorCode::conflict, "locked", to_string(*holder) + " is already working on the same target.", "quell resume " + to_string(*holder)));
+  }
+  if (Status same = check_digest(session, options, connectors, *playbook, *inputs); !same) return session.fail(same.error());
+  const Result<bool> go = confirmed(session, options, connectors, *playbook, *inputs);
+  if (!go) return session.fail(go.error());
+  if (!*go) return session.fail(make_error(ErrorCode::denied, "approval", "not confirmed; nothing was started.", "type the count that the prompt names"));
+  printer.set_connectors(connectors);
+  const Result<RunId> id = engine.start({.playbook = *playbook,
+                                         .inputs = *inputs,
+                                         .mode = options.dry_run ? RunMode::dry_run : RunMode::live,
+                                         .send_probes = !options.dry_run || options.probe,
+                                         .who = Session::who(),
+                                         .approved_in_advance = options.yes});
+  if (!id) return session.fail(id.error());
+  return run_to_end(session, engine, *id, connectors, session.clock(), loop);
+}
+
+void tell_inputs(Session& session, const RunOptions& options) {
+  if (options.playbook.empty() || session.config() == nullptr) return;
+  const std::optional<ConnectorSet> connectors = session.bare_connectors();
+  const Result<PlaybookFile> file = find_playbook(options.playbook, *session.config());
+  if (!connectors || !file) return;
+  const Result<std::shared_ptr<const Playbook>> playbook = load_checked(*file, *connectors);
+  if (playbook) session.out().write(inputs_help(**playbook));
+}
+
+struct ResumeOptions {
+  std::string run{};
+  bool follow = false;
+};
+
+constexpr std::string_view kResumeHelp = R"(quell resume - go on with a run that was cut off, or that somebody paused
+usage: quell resume [RUN] [--json [--follow]]
+What was in doubt is looked at, never blindly repeated. Without RUN the one unfinished run is taken.
+Exit codes  as of quell run; 2 when there is nothing to resume
+Examples    quell resume r17x
+)";
+
+void tell_cut_off(Session& session, const RunState& run) {
+  std::vector<std::vector<std::string>> rows;
+  std::string doubt;
+  std::string waiting;
+  for_each_step(run.playbook->steps, [&](const Step& step) {
+    const auto found = run.steps.find(step.id);
+    if (found == run.steps.end() || found->second.phase == StepState::Phase::idle) {
+      if (!std::holds_alternative<ParallelStep>(step.kind)) waiting += (waiting.empty() ? "" : ", ") + step.id;
+      return;
+    }
+    for (const ItemState& item : found->second.items) {
+      if (item.in_doubt || item.request_left) doubt += (doubt.empty() ? "" : ", ") + step.id + (item.key.empty() ? "" : "/" + item.key) + ": sent, answer never seen";
+    }
+  });
+  Stream& err = session.err();
+  err.line("quell: " + to_string(run.id) + " was cut off at " + format_clock_time(run.now, session.clock().now()) + ", " +
+           format_duration(session.clock().now() - run.now) + " ago. Nothing recorded is lost.");
+  if (!doubt.empty()) err.line("  in doubt       " + doubt);
+  if (!waiting.empty()) err.line("  not started    " + waiting);
+}
+
+int resume(Session& session, const ResumeOptions& options) {
+  const StopSignals signals;
+  const Config* const config = session.config();
+  if (config == nullptr) return kExitNotStarted;
+  Result<std::unique_ptr<HttpTransport>> transport = session.make_transport(session.clock());
+  if (!transport) return session.fail(transport.error());
+  const LoopOptions loop{.follow_json = options.follow, .watch = session.out().is_terminal() && !session.options().json, .prompt_for_approval = session.can_prompt()};
+  EntryPrinter printer(session, loop);
+  Result<std::unique_ptr<Owner>> owner = Owner::open(
+      {.database = config->database.value,
+       .keys = session.key_paths(),
+       .clock = session.clock(),
+       .random = session.random(),
+       .transport = **transport,
+       .make_connectors =
+           [&](const std::function<std::string(const Secret&)>& by_key) {
+             return make_connectors(*config, session.sources(), session.random(), [](const std::string&) { return true; }, by_key);
+           },
+       .on_entry = [&printer](const RunState& state, const Entry& entry) { printer(state, entry); }});
+  if (!owner && owner.error().topic == "locked" && !options.run.empty()) {
+    // Another process is at work: the run may be one that somebody paused.
+    const std::optional<RunId> id = parse_run_id(options.run);
+    if (!id) return session.fail(owner.error());
+    const Status sent = send_command(owner_socket_path(config->database.value), {.kind = Command::Kind::resume, .run = *id, .who = Session::who()});
+    if (!sent) return session.fail(sent.error());
+    session.out().line(options.run + " goes on in the process that owns it.");
+    return kExitOk;
+  }
+  if (!owner) return session.fail(owner.error());
+  Engine& engine = (*owner)->engine();
+  printer.set_connectors((*owner)->connectors());
+  std::optional<RunId> chosen;
+  if (!options.run.empty()) {
+    const Result<RunId> id = run_named(options.run, engine.runs(), false);
+    if (!id) return session.fail(id.error());
+    chosen = *id;
+  } else {
+    for (const auto& [id, state] : engine.runs()) {
+      if (state.finished()) continue;
+      if (chosen) return session.fail(make_error(ErrorCode::invalid, "run", "more than one run is unfinished.", "quell runs, then quell resume RUN"));
+      chosen = id;
+    }
+    if (!chosen) return session.fail(make_error(ErrorCode::invalid, "run", "no run is unfinished.", "quell runs lists them all"));
+  }
+  if (!engine.find(*chosen)->finished()) tell_cut_off(session, *engine.find(*chosen));
+  if (Status taken = engine.take_up(*chosen, Session::who()); !taken) return session.fail(taken.error());
+  return run_to_end(session, engine, *chosen, (*owner)->connectors(), session.clock(), loop);
+}
+
+}  // namespace
+
+Verb run_verb() {
+  auto options = std::make_shared<RunOptions>();
+  return {.name = "run",
+          .help = kHelp,
+          .declare = [options](CLI::App& app) {
+            app.add_option("playbook", options->playbook)->required();
+            app.add_option("-i,--input", options->inputs)->allow_extra_args(false);
+            CLI::Option* const dry = app.add_flag("--dry-run", options->dry_run);
+            app.add_flag("--probe", options->probe)->needs(dry);
+            app.add_flag("-y,--yes", options->yes);
+            app.add_option("--plan", options->digest);
+            app.add_flag("--follow", options->follow);
+            CLI::Option* const watch = app.add_flag("--watch", options->watch);
+            app.add_flag("--no-watch", options->no_watch)->excludes(watch);
+          },
+          .run = [options](Session& session) { return run(session, *options); },
+          .more_help = [options](Session& session) { tell_inputs(session, *options); }};
+}
+
+Verb resume_verb() {
+  auto options = std::make_shared<ResumeOptions>();
+  return {.name = "resume",
+          .help = kResumeHelp,
+          .declare = [options](CLI::App& app) {
+            app.add_option("run", options->run);
+            app.add_flag("--follow", options->follow);
+          },
+          .run = [options](Session& session) { return resume(session, *options); }};
+}
+
+}  // namespace quell::cli
