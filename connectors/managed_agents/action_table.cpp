@@ -1,0 +1,415 @@
+// What connections of kind `managed_agents` can do; the names are promised to playbooks.
+#include <array>
+#include <utility>
+#include <vector>
+
+#include "connectors/managed_agents/managed_agents_connector.h"
+
+namespace quell {
+namespace {
+
+using Kind = Type::Kind;
+
+constexpr int kRetriesMax = 3;
+
+ParamSpec required(std::string name, Type type, std::string help) {
+  return ParamSpec{
+      .name = std::move(name), .type = std::move(type), .required = true, .help = std::move(help)};
+}
+
+ParamSpec optional(std::string name, const Type& type, std::string help) {
+  return ParamSpec{
+      .name = std::move(name), .type = type.or_null(), .required = false, .help = std::move(help)};
+}
+
+Field field(std::string name, Kind kind) {
+  return Field{.name = std::move(name), .type = Type::of(kind)};
+}
+Field nullable(std::string name, Kind kind) {
+  return Field{.name = std::move(name), .type = Type::of(kind).or_null()};
+}
+Field list_field(std::string name, Type element) {
+  return Field{.name = std::move(name), .type = Type::list_of(std::move(element))};
+}
+Type texts() { return Type::list_of(Type::of(Kind::string)); }
+
+ParamSpec vault_id() { return required("vault_id", Type::of(Kind::string), "vlt_..."); }
+ParamSpec credential_id() { return required("credential_id", Type::of(Kind::string), "vcrd_..."); }
+ParamSpec deployment_id() { return required("deployment_id", Type::of(Kind::string), "depl_..."); }
+ParamSpec session_id() { return required("session_id", Type::of(Kind::string), "sesn_..."); }
+
+std::vector<Field> credential_fields() {
+  return {field("id", Kind::string),
+          field("vault_id", Kind::string),
+          nullable("display_name", Kind::string),
+          field("type", Kind::string),
+          field("mcp_server_url", Kind::url),
+          nullable("secret_name", Kind::string),
+          nullable("client_id", Kind::string),
+          nullable("token_endpoint", Kind::url),
+          nullable("expires_at", Kind::timestamp),
+          nullable("archived_at", Kind::timestamp),
+          field("has_refresh", Kind::boolean)};
+}
+
+std::vector<Field> session_fields() {
+  return {field("id", Kind::string),
+          field("status", Kind::string),
+          nullable("deployment_id", Kind::string),
+          Field{.name = "vault_ids", .type = texts()},
+          nullable("created_at", Kind::timestamp),
+          nullable("archived_at", Kind::timestamp)};
+}
+
+Type id_and_status() {
+  return Type::object({field("id", Kind::string), field("status", Kind::string)});
+}
+
+Type archived_object() {
+  return Type::object({field("id", Kind::string), nullable("archived_at", Kind::timestamp)});
+}
+
+Type deployment_object() {
+  return Type::object({field("id", Kind::string), field("status", Kind::string),
+                       nullable("archived_at", Kind::timestamp)});
+}
+
+Type found_object() {
+  return Type::object({field("id", Kind::string), field("found", Kind::boolean),
+                       nullable("status", Kind::string), nullable("archived_at", Kind::timestamp)});
+}
+
+Type http_response_object() {
+  return Type::object({field("status_code", Kind::integer), nullable("content_type", Kind::string),
+                       nullable("body", Kind::string), field("body_truncated", Kind::boolean)})
+      .or_null();
+}
+
+std::vector<ErrorCode> read_errors() {
+  return {ErrorCode::denied, ErrorCode::throttled, ErrorCode::transient, ErrorCode::gone,
+          ErrorCode::invalid};
+}
+std::vector<ErrorCode> list_errors() {
+  return {ErrorCode::denied, ErrorCode::throttled, ErrorCode::transient,
+          ErrorCode::gone,   ErrorCode::invalid,   ErrorCode::unavailable_here};
+}
+std::vector<ErrorCode> change_errors() {
+  return {
+      ErrorCode::denied, ErrorCode::throttled, ErrorCode::transient, ErrorCode::unknown,
+      ErrorCode::gone,   ErrorCode::conflict,  ErrorCode::invalid,   ErrorCode::unavailable_here};
+}
+
+RequestTemplate post(std::string path) {
+  return RequestTemplate{
+      .method = "POST", .url = "{base}" + std::move(path), .effect = Effect::mutate};
+}
+
+constexpr const char* kCredentialPath = "/v1/vaults/{vault_id}/credentials/{credential_id}";
+
+/// Reads, acts once, reads back.
+ActionSpec change(std::string name, std::string summary, Plane plane) {
+  ActionSpec spec;
+  spec.name = std::move(name);
+  spec.summary = std::move(summary);
+  spec.effect = Effect::mutate;
+  spec.planes = {plane};
+  spec.errors = change_errors();
+  spec.retry.max = kRetriesMax;
+  spec.repeat = Repeat::safe;
+  spec.can_look = true;
+  spec.cost = {.read = 2, .mutate = 1};
+  return spec;
+}
+
+ActionSpec read(std::string name, std::string summary, Plane plane) {
+  ActionSpec spec;
+  spec.name = std::move(name);
+  spec.summary = std::move(summary);
+  spec.effect = Effect::read;
+  spec.planes = {plane};
+  spec.errors = read_errors();
+  spec.retry.max = kRetriesMax;
+  spec.cost = {.read = 1};
+  return spec;
+}
+
+ActionSpec probe(std::string name, std::string summary, Plane plane, Kill proves) {
+  ActionSpec spec = read(std::move(name), std::move(summary), plane);
+  spec.is_probe = true;
+  spec.proves = {proves};
+  return spec;
+}
+
+// --- Reads
+
+ActionSpec get_credential() {
+  ActionSpec spec = read("get_credential", "read one stored credential; secrets are never returned",
+                         Plane::holder);
+  spec.inputs = {vault_id(), credential_id()};
+  spec.outputs = Type::object(credential_fields());
+  spec.note = "mcp_server_url is empty for environment_variable credentials";
+  return spec;
+}
+
+ActionSpec find_credentials() {
+  ActionSpec spec =
+      read("find_credentials", "list credentials across vaults, matched here", Plane::holder);
+  spec.inputs = {
+      optional("mcp_server_url", Type::of(Kind::url), "only those for this MCP server"),
+      optional("vault_ids", texts(), "only in these vaults; else in every one"),
+      optional("metadata", Type::of(Kind::object), "only with these pairs in the record"),
+      optional("include_archived", Type::of(Kind::boolean), "archived ones too")};
+  spec.outputs = Type::object({list_field("credentials", Type::object(credential_fields())),
+                               field("vaults_scanned", Kind::integer),
+                               field("left_out_by_metadata", Kind::integer)});
+  spec.errors = list_errors();
+  spec.cost = {.read = 2};
+  spec.note =
+      "one request per vault; whoever may update a record can leave a metadata filter, so see "
+      "left_out_by_metadata";
+  return spec;
+}
+
+ActionSpec blast_radius() {
+  ActionSpec spec = read("blast_radius", "who can use it, and what runs with it", Plane::runtime);
+  spec.planes = {Plane::holder, Plane::runtime};
+  spec.inputs = {optional("vault_ids", texts(), "start at these vaults"),
+                 optional("credential_ids", texts(), "start at these credentials"),
+                 optional("session_ids", texts(), "start at the vaults of these sessions"),
+                 optional("mcp_server_url", Type::of(Kind::url),
+                          "start at every active credential for this MCP server"),
+                 optional("since", Type::of(Kind::timestamp),
+                          "list archived sessions created since then too")};
+  spec.outputs = Type::object({Field{.name = "vault_ids", .type = texts()},
+                               list_field("credentials", Type::object(credential_fields())),
+                               list_field("sessions", Type::object(session_fields())),
+                               list_field("live_sessions", id_and_status()),
+                               list_field("deployments", id_and_status()),
+                               Field{.name = "unseen", .type = texts()}});
+  spec.errors = list_errors();
+  spec.cost = {.read = 5};
+  spec.note = "one request per vault and per 100 vaults, sessions and deployments";
+  return spec;
+}
+
+// --- Probes
+
+ActionSpec credential_is_archived() {
+  ActionSpec spec =
+      probe("credential_is_archived", "is the stored secret purged?", Plane::holder, Kill::refresh);
+  spec.inputs = {vault_id(), credential_id(),
+                 optional("was_read", Type::of(Kind::boolean),
+                          "true when this run has read the record: then its absence is weak "
+                          "proof, as after a delete")};
+  spec.outputs = found_object();
+  return spec;
+}
+
+ActionSpec no_active_credential() {
+  ActionSpec spec =
+      probe("no_active_credential", "is no active credential left for this MCP server?",
+            Plane::holder, Kill::refresh);
+  spec.inputs = {required("mcp_server_url", Type::of(Kind::url), "the key that sessions match by"),
+                 optional("vault_ids", texts(), "only in these vaults; else in every one")};
+  spec.outputs = Type::object(
+      {list_field("active",
+                  Type::object({field("id", Kind::string), field("vault_id", Kind::string)})),
+       field("archived_seen", Kind::integer), field("vaults_scanned", Kind::integer)});
+  spec.errors = list_errors();
+  spec.note = "proves only where the same complete list shows an archived one for this URL";
+  return spec;
+}
+
+ActionSpec deployment_is_paused() {
+  ActionSpec spec = probe("deployment_is_paused", "does its schedule start nothing?",
+                          Plane::runtime, Kill::schedule);
+  spec.inputs = {deployment_id()};
+  spec.outputs = found_object();
+  spec.note = "a paused deployment can still be run by hand; an archived one cannot";
+  return spec;
+}
+
+ActionSpec session_is_stopped() {
+  ActionSpec spec =
+      probe("session_is_stopped", "is it archived or terminated?", Plane::runtime, Kill::session);
+  spec.inputs = {session_id()};
+  spec.outputs = found_object();
+  spec.note = "an idle session is not stopped: an interrupt is not sticky";
+  return spec;
+}
+
+ActionSpec no_new_session() {
+  ActionSpec spec = probe("no_new_session", "runs no session that was started since?",
+                          Plane::runtime, Kill::session);
+  spec.inputs = {required("vault_ids", texts(), "sessions that name one of these vaults"),
+                 required("since", Type::of(Kind::timestamp), "created at or after")};
+  spec.outputs =
+      Type::object({list_field("sessions", id_and_status()), field("running", Kind::integer)});
+  spec.errors = list_errors();
+  spec.cost = {.read = 2};
+  return spec;
+}
+
+// --- Mutations
+
+ActionSpec archive_credential() {
+  ActionSpec spec = change("archive_credential",
+                           "Purge the stored secret and stop background refresh; the record stays.",
+                           Plane::holder);
+  spec.kills = {Kill::refresh};
+  spec.inputs = {vault_id(), credential_id()};
+  spec.outputs = archived_object();
+  spec.irreversible = true;
+  spec.requests = {post(std::string(kCredentialPath) + "/archive")};
+  spec.proofs = {"credential_is_archived", "no_active_credential"};
+  spec.note = "tells the issuer nothing: tokens that are out stay valid there";
+  return spec;
+}
+
+ActionSpec delete_credential() {
+  ActionSpec spec = change("delete_credential",
+                           "Delete the record with its secret; nothing is kept.", Plane::holder);
+  spec.kills = {Kill::refresh};
+  spec.inputs = {vault_id(), credential_id()};
+  spec.outputs = Type::object({field("id", Kind::string), field("vault_id", Kind::string),
+                               field("deleted", Kind::boolean)});
+  spec.repeat = Repeat::look_first;
+  spec.irreversible = true;
+  spec.requests = {{.method = "DELETE",
+                    .url = std::string("{base}") + kCredentialPath,
+                    .effect = Effect::mutate}};
+  spec.proofs = {"credential_is_archived"};
+  spec.note = "archive leaves a record that proves it; give was_read: true to the probe after this";
+  return spec;
+}
+
+ActionSpec validate_credential() {
+  ActionSpec spec =
+      change("validate_credential",
+             "Try the stored grant at its MCP server and issuer; may mint a token.", Plane::issuer);
+  spec.proves = {Kill::refresh_token};
+  spec.inputs = {vault_id(), credential_id()};
+  spec.outputs = Type::object(
+      {field("credential_id", Kind::string), field("vault_id", Kind::string),
+       nullable("validated_at", Kind::timestamp), field("has_refresh_token", Kind::boolean),
+       field("status", Kind::string),
+       Field{.name = "mcp_probe",
+             .type = Type::object({nullable("method", Kind::string),
+                                   Field{.name = "http_response", .type = http_response_object()}})
+                         .or_null()},
+       Field{.name = "refresh",
+             .type = Type::object({field("status", Kind::string),
+                                   Field{.name = "http_response", .type = http_response_object()}})
+                         .or_null()},
+       field("refresh_answer", Kind::string)});
+  spec.repeat = Repeat::never;
+  spec.irreversible = true;
+  spec.timeout = Duration{60'000};
+  spec.requests = {post(std::string(kCredentialPath) + "/mcp_oauth_validate")};
+  spec.cost = {.read = 1, .mutate = 1};
+  spec.note =
+      "refresh_answer is dead, alive or inconclusive; use it after the issuer's step and before "
+      "the archive, with probe: self";
+  return spec;
+}
+
+ActionSpec overwrite_credential() {
+  ActionSpec spec = change("overwrite_credential",
+                           "Store other tokens in place of the leaked ones.", Plane::holder);
+  spec.kills = {Kill::refresh};
+  spec.inputs = {vault_id(), credential_id(),
+                 required("access_token", Type::of(Kind::secret), "the new access token"),
+                 optional("refresh_token", Type::of(Kind::secret), "the new refresh token"),
+                 optional("expires_at", Type::of(Kind::timestamp),
+                          "end of the new access token; left out, the old one's stays")};
+  spec.outputs = Type::object({field("id", Kind::string), field("vault_id", Kind::string),
+                               nullable("expires_at", Kind::timestamp),
+                               field("refresh_overwritten", Kind::boolean)});
+  spec.repeat = Repeat::never;
+  spec.irreversible = true;
+  spec.requests = {post(kCredentialPath)};
+  spec.note =
+      "rotation is not revocation: the old grant lives on at its issuer. Refresh of the old token "
+      "ends only where refresh_token is given too, and no read can prove it";
+  return spec;
+}
+
+ActionSpec archive_vault() {
+  ActionSpec spec =
+      change("archive_vault", "Archive the vault and purge every secret in it.", Plane::holder);
+  spec.kills = {Kill::refresh};
+  spec.inputs = {vault_id()};
+  spec.outputs = archived_object();
+  spec.irreversible = true;
+  spec.requests = {post("/v1/vaults/{vault_id}/archive")};
+  spec.proofs = {"no_active_credential", "credential_is_archived"};
+  spec.note = "running sessions continue; future ones that name it fail";
+  return spec;
+}
+
+ActionSpec pause_deployment() {
+  ActionSpec spec = change("pause_deployment", "Stop its schedule; sessions already started go on.",
+                           Plane::runtime);
+  spec.kills = {Kill::schedule};
+  spec.inputs = {deployment_id()};
+  spec.outputs = deployment_object();
+  spec.requests = {post("/v1/deployments/{deployment_id}/pause")};
+  spec.proofs = {"deployment_is_paused"};
+  spec.note = "a person or client can still run it by hand";
+  return spec;
+}
+
+ActionSpec unpause_deployment() {
+  ActionSpec spec = change("unpause_deployment", "Let its schedule run again.", Plane::runtime);
+  spec.inputs = {deployment_id()};
+  spec.outputs = deployment_object();
+  spec.repeat = Repeat::look_first;
+  spec.requests = {post("/v1/deployments/{deployment_id}/unpause")};
+  return spec;
+}
+
+ActionSpec archive_deployment() {
+  ActionSpec spec = change("archive_deployment", "End the deployment for good; the only full stop.",
+                           Plane::runtime);
+  spec.kills = {Kill::schedule};
+  spec.inputs = {deployment_id()};
+  spec.outputs = deployment_object();
+  spec.irreversible = true;
+  spec.requests = {post("/v1/deployments/{deployment_id}/archive")};
+  spec.proofs = {"deployment_is_paused"};
+  spec.note = "sessions already started go on";
+  return spec;
+}
+
+ActionSpec stop_session() {
+  ActionSpec spec =
+      change("stop_session", "Interrupt the session until it does not run, then archive it.",
+             Plane::runtime);
+  spec.kills = {Kill::session};
+  spec.inputs = {session_id()};
+  spec.outputs =
+      Type::object({field("id", Kind::string), field("status", Kind::string),
+                    nullable("archived_at", Kind::timestamp), field("interrupts", Kind::integer)});
+  spec.irreversible = true;
+  spec.requests = {post("/v1/sessions/{session_id}/events"),
+                   post("/v1/sessions/{session_id}/archive")};
+  spec.cost = {.read = 3, .mutate = 2};
+  spec.proofs = {"session_is_stopped", "no_new_session"};
+  spec.note = "history and files stay; at most 5 interrupts";
+  return spec;
+}
+
+}  // namespace
+
+std::span<const ActionSpec> managed_agents_actions() {
+  static const std::array<ActionSpec, 17> kActions{
+      get_credential(),         find_credentials(),     blast_radius(),
+      credential_is_archived(), no_active_credential(), deployment_is_paused(),
+      session_is_stopped(),     no_new_session(),       archive_credential(),
+      delete_credential(),      validate_credential(),  overwrite_credential(),
+      archive_vault(),          pause_deployment(),     unpause_deployment(),
+      archive_deployment(),     stop_session()};
+  return kActions;
+}
+
+}  // namespace quell

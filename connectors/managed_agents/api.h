@@ -1,0 +1,100 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "connectors/classify.h"
+#include "connectors/http_transport.h"
+#include "connectors/io.h"
+#include "connectors/managed_agents/config.h"
+#include "connectors/task.h"
+#include "state/base/result.h"
+#include "state/base/value.h"
+
+// Requests to the platform and what its answers come to (API sheet 0 and 3).
+namespace quell::managed_agents {
+
+/// One object that a call names, as people read it.
+struct Subject {
+  std::string kind{};    // "credential"
+  std::string id{};      // "vcrd_01QX"
+  std::string holder{};  // "vlt_01HQ", or empty where the platform itself holds it
+  std::string path{};    // "/v1/vaults/vlt_01HQ/credentials/vcrd_01QX"
+
+  /// "vcrd_01QX in vlt_01HQ"
+  std::string words() const;
+};
+
+Subject vault_subject(std::string_view vault_id);
+Subject credential_subject(std::string_view vault_id, std::string_view credential_id);
+Subject session_subject(std::string_view session_id);
+Subject deployment_subject(std::string_view deployment_id);
+
+/// Builds requests in the configured wire form. Cheap to copy; the configuration outlives it.
+class Api {
+ public:
+  explicit Api(const ManagedAgentsConfig& config) : config_(&config) {}
+
+  /// `query` is encoded already, without '?'.
+  HttpRequest get(const std::string& path, const std::string& query = {}) const;
+  /// Without body and without content type, as the official client sends it (API sheet 0.1).
+  HttpRequest post(const std::string& path) const;
+  HttpRequest post_json(const std::string& path, SecretText body) const;
+  HttpRequest erase(const std::string& path) const;
+
+  const ManagedAgentsConfig& config() const { return *config_; }
+  /// Host of the base URL, for messages.
+  std::string host() const;
+
+ private:
+  HttpRequest make(std::string method, const std::string& path, const std::string& query) const;
+
+  const ManagedAgentsConfig* config_;
+};
+
+/// What an answer other than 2xx comes to, said about `subject`.
+Error refusal(const Api& api, const HttpResponse& response, Effect effect, const Subject& subject,
+              NotFound where, Timestamp now);
+
+/// The JSON object of a 2xx answer. Html, a list or broken JSON is `invalid`.
+Result<Value> read_object(const Api& api, const Result<HttpResponse>& answer,
+                          const Subject& subject, Timestamp now);
+
+/// GET of one object, checked to be the one that was asked for. A 404 is looked at twice before it
+/// is `gone`.
+Task<Result<Value>> fetch(Io& io, Api api, Subject subject);
+
+/// `unknown`: the request had its chance to act, and `cause` kept its effect from being seen.
+Error wrap_unknown(std::string message, Error cause);
+
+/// A parameter that names an object; code `invalid` when it is missing or no id.
+Result<std::string> id_param(const Value& params, std::string_view name);
+
+/// One list to read to its end.
+struct ListCall {
+  std::string what{};   // "the credentials of vlt_01HQ", for messages
+  std::string path{};   // "/v1/vaults"
+  std::string query{};  // filters, encoded, without `limit` and `page`
+  int limit = 100;
+  Subject held_by{};  // what a 404 says is missing; without id: the list itself
+  /// Called with each item in order; an error breaks the list off.
+  std::function<Status(const Value& item)> take{};
+};
+
+/// Lists read side by side in one batch.
+inline constexpr std::size_t kListsAtOnce = 64;
+/// Pages of one list before it counts as endless.
+inline constexpr std::size_t kPagesMax = 2000;
+
+/// Follows every list to its documented end, `next_page: null` (API sheet 0.3). A repeated cursor,
+/// a page without `data`, an item that cannot be read, more than kPagesMax pages: an error, never
+/// an end (threat T9). Results in the order of `calls`; a list that fails otherwise than by 404
+/// stops the rest, which then fail alike.
+Task<std::vector<Status>> read_lists(Io& io, Api api, std::vector<ListCall> calls);
+
+/// As above for one.
+Task<Status> read_list(Io& io, Api api, ListCall call);
+
+}  // namespace quell::managed_agents

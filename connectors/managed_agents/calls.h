@@ -1,0 +1,72 @@
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "connectors/action.h"
+#include "connectors/io.h"
+#include "connectors/managed_agents/api.h"
+#include "connectors/task.h"
+#include "state/base/result.h"
+#include "state/base/value.h"
+
+// One function per action of the table; `params` as declared there.
+namespace quell::managed_agents {
+
+using ActionTask = Task<Result<Outcome>>;
+
+// --- Holder: credentials and vaults
+ActionTask get_credential(Io& io, Api api, Value params);
+ActionTask find_credentials(Io& io, Api api, Value params);
+ActionTask archive_credential(Io& io, Api api, Value params, Intent intent);
+ActionTask delete_credential(Io& io, Api api, Value params, Intent intent);
+ActionTask validate_credential(Io& io, Api api, Value params, Intent intent);
+ActionTask overwrite_credential(Io& io, Api api, Value params, Intent intent);
+ActionTask archive_vault(Io& io, Api api, Value params, Intent intent);
+
+// --- Runtime: deployments and sessions
+ActionTask pause_deployment(Io& io, Api api, Value params, Intent intent);
+ActionTask unpause_deployment(Io& io, Api api, Value params, Intent intent);
+ActionTask archive_deployment(Io& io, Api api, Value params, Intent intent);
+ActionTask stop_session(Io& io, Api api, Value params, Intent intent);
+
+// --- Looks
+ActionTask blast_radius(Io& io, Api api, Value params);
+ActionTask credential_is_archived(Io& io, Api api, Value params);
+ActionTask no_active_credential(Io& io, Api api, Value params);
+ActionTask deployment_is_paused(Io& io, Api api, Value params);
+ActionTask session_is_stopped(Io& io, Api api, Value params);
+ActionTask no_new_session(Io& io, Api api, Value params);
+
+/// A task that ends at once with `error`.
+ActionTask fails(Error error);
+
+/// What an object says about a change that one request makes.
+struct Reading {
+  bool applied = false;
+  std::string obstacle{};  // why its state forbids the change; empty: nothing does
+  Value outputs{};
+};
+
+/// A change of one object by one request without body.
+struct Change {
+  Subject subject{};
+  std::string verb{};  // "archive", for messages
+  std::string path{};  // of the POST
+  std::function<Result<Reading>(const Value& object)> read{};
+};
+
+/// Reads the object (already so?), acts, reads back. A refusal is read back too: the object then
+/// says whether its state forbids the change (`conflict`), whether somebody else was faster
+/// (`already`), or neither (`invalid`). An accepted change that cannot be read back, or reads
+/// unchanged, is `unknown`.
+ActionTask apply_change(Io& io, Api api, Change change, Intent intent);
+
+/// `refused` seen beside the object after it: an object that is there makes a 404 "not offered".
+Error settle_refusal(const Api& api, const Error& refused, int status, const Change& change,
+                     const Reading& now);
+
+/// True for a refusal that says all by itself, so that reading back adds nothing.
+bool is_final(ErrorCode code) noexcept;
+
+}  // namespace quell::managed_agents

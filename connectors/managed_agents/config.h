@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "connectors/secret_text.h"
+#include "state/base/result.h"
+
+namespace quell {
+
+/// Which header carries the API key. An enumerator is its spelling in the configuration.
+enum class KeyHeader : std::uint8_t { authorization_bearer, x_api_key };
+
+/// One managed agent platform and how to speak to it. The defaults are the wire form of the
+/// official client 1.12 (API sheet 0.1); compatible servers differ in headers, query and base path
+/// (API sheet 6).
+struct ManagedAgentsConfig {
+  std::string base_url = "https://api.anthropic.com";  // every path below starts with /v1
+  BoundSecret api_key{};          // without origins: bound to the base URL's own
+  std::string key_fingerprint{};  // of the key, for pins and messages; may be empty
+  std::string key_named_at{};     // where a person changes it: "platform.api_key at quell.yaml:6"
+
+  KeyHeader key_header = KeyHeader::authorization_bearer;
+  std::string version_header = "anthropic-version";
+  std::string api_version = "2026-10-21";
+  std::string beta_header = "anthropic-beta";
+  std::vector<std::string> betas{"managed-agents-2026-04-01"};  // sent joined by commas
+  std::string workspace_header = "anthropic-workspace-id";
+  std::string workspace_id{};  // empty: the header is not sent
+  std::string extra_query{};   // appended to each URL, for instance "beta=true"
+
+  /// Objects per page. 100 is the documented maximum of vaults, credentials and deployments; that
+  /// of sessions is not documented (API sheet 0.3).
+  int page_limit = 100;
+  int sessions_page_limit = 100;
+  /// The documented last page says `next_page: null`. A server that leaves the member out instead
+  /// must be declared so, or its lists count as cut off (threat T9).
+  bool absent_next_page_ends = false;
+};
+
+/// The wire form that goes with `api_version`: 2023-06-01 wants X-Api-Key and `?beta=true`, later
+/// versions a bearer key and no query (API sheet 0.1).
+ManagedAgentsConfig managed_agents_wire(std::string_view api_version);
+
+/// The first mistake in `config`; code `invalid`.
+Status check_config(const ManagedAgentsConfig& config);
+
+}  // namespace quell

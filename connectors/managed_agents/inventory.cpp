@@ -1,0 +1,150 @@
+#include "connectors/managed_agents/inventory.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "state/base/bytes.h"
+
+namespace quell::managed_agents {
+namespace {
+
+constexpr std::string_view kIncludeArchived = "include_archived=true";
+
+ListCall credential_list(const Api& api, const std::string& vault_id, bool include_archived,
+                         std::vector<Credential>& credentials) {
+  ListCall call;
+  call.what = "the list of credentials of " + outside_text(vault_id);
+  call.path = vault_subject(vault_id).path + "/credentials";
+  if (include_archived) call.query = kIncludeArchived;
+  call.limit = api.config().page_limit;
+  call.held_by = vault_subject(vault_id);
+  call.take = [&credentials, vault_id](const Value& item) -> Status {
+    Result<Credential> credential = Credential::read(item, vault_id);
+    if (!credential) return credential.error();
+    credentials.push_back(std::move(*credential));
+    return ok();
+  };
+  return call;
+}
+
+}  // namespace
+
+Result<std::optional<std::vector<std::string>>> ids_param(const Value& params,
+                                                          std::string_view name) {
+  const Value& given = params[name];
+  if (given.is_null()) return std::optional<std::vector<std::string>>{};
+  if (!given.is_list() || given.as_list().size() > kIdsMax) {
+    return make_error(ErrorCode::invalid, "bad-input",
+                      fmt::format("{} is no list of at most {} ids.", name, kIdsMax),
+                      "for instance [vlt_01HQ]");
+  }
+  std::vector<std::string> ids;
+  for (const Value& id : given.as_list()) {
+    if (!id.is_string() || !is_valid_id(id.as_string())) {
+      return make_error(
+          ErrorCode::invalid, "bad-input",
+          fmt::format("{} holds \"{}\", which is no id.", name, outside_text(id.string_or(""), 64)),
+          fmt::format("up to {} visible ASCII characters without slashes", kIdBytesMax));
+    }
+    ids.push_back(id.as_string());
+  }
+  std::ranges::sort(ids);
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+  return std::optional<std::vector<std::string>>(std::move(ids));
+}
+
+ListCall vault_list(const Api& api, bool include_archived, std::vector<std::string>& ids) {
+  ListCall call;
+  call.what = "the list of vaults";
+  call.path = "/v1/vaults";
+  if (include_archived) call.query = kIncludeArchived;
+  call.limit = api.config().page_limit;
+  call.take = [&ids](const Value& item) -> Status {
+    Result<Vault> vault = Vault::read(item);
+    if (!vault) return vault.error();
+    ids.push_back(std::move(vault->id));
+    return ok();
+  };
+  return call;
+}
+
+ListCall session_list(const Api& api, std::optional<Timestamp> since, bool include_archived,
+                      std::vector<Session>& sessions) {
+  ListCall call;
+  call.what = "the list of sessions";
+  call.path = "/v1/sessions";
+  // Ranges in brackets, percent-encoded, as the official client sends them (API sheet 0.2).
+  if (since) call.query = "created_at%5Bgte%5D=" + percent_encode(format_rfc3339(*since));
+  if (include_archived) {
+    call.query += (call.query.empty() ? "" : "&") + std::string(kIncludeArchived);
+  }
+  call.limit = api.config().sessions_page_limit;
+  call.take = [&sessions](const Value& item) -> Status {
+    Result<Session> session = Session::read(item);
+    if (!session) return session.error();
+    sessions.push_back(std::move(*session));
+    return ok();
+  };
+  return call;
+}
+
+ListCall deployment_list(const Api& api, std::vector<Deployment>& deployments) {
+  ListCall call;
+  call.what = "the list of deployments";
+  call.path = "/v1/deployments";
+  call.limit = api.config().page_limit;
+  call.take = [&deployments](const Value& item) -> Status {
+    Result<Deployment> deployment = Deployment::read(item);
+    if (!deployment) return deployment.error();
+    deployments.push_back(std::move(*deployment));
+    return ok();
+  };
+  return call;
+}
+
+Task<Result<CredentialInventory>> scan_credentials(Io& io, Api api, CredentialScan scan) {
+  std::vector<std::string> vault_ids;
+  if (scan.vault_ids) {
+    vault_ids = std::move(*scan.vault_ids);
+  } else {
+    ListCall vaults = vault_list(api, scan.include_archived, vault_ids);
+    const Status listed = co_await read_list(io, api, std::move(vaults));
+    if (!listed) co_return listed.error();
+    vault_ids.insert(vault_ids.end(), scan.archived_too.begin(), scan.archived_too.end());
+    // A vault made meanwhile shifts the pages: one may come twice.
+    std::ranges::sort(vault_ids);
+    vault_ids.erase(std::unique(vault_ids.begin(), vault_ids.end()), vault_ids.end());
+  }
+  CredentialInventory inventory;
+  inventory.vaults_scanned = vault_ids.size();
+  std::vector<ListCall> calls;
+  calls.reserve(vault_ids.size());
+  for (const std::string& vault_id : vault_ids) {
+    const bool archived_too =
+        scan.include_archived ||
+        std::ranges::find(scan.archived_too, vault_id) != scan.archived_too.end();
+    calls.push_back(credential_list(api, vault_id, archived_too, inventory.credentials));
+  }
+  const std::vector<Status> results = co_await read_lists(io, api, std::move(calls));
+  for (const Status& result : results) {
+    if (!result) co_return result.error();
+  }
+  // Likewise credentials; of two copies the one that was still active counts.
+  const auto order = [](const Credential& a, const Credential& b) {
+    if (a.vault_id != b.vault_id) return a.vault_id < b.vault_id;
+    if (a.id != b.id) return a.id < b.id;
+    return !a.archived_at.has_value() && b.archived_at.has_value();
+  };
+  const auto same = [](const Credential& a, const Credential& b) {
+    return a.vault_id == b.vault_id && a.id == b.id;
+  };
+  std::ranges::sort(inventory.credentials, order);
+  inventory.credentials.erase(
+      std::unique(inventory.credentials.begin(), inventory.credentials.end(), same),
+      inventory.credentials.end());
+  co_return std::move(inventory);
+}
+
+}  // namespace quell::managed_agents

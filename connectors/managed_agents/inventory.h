@@ -1,0 +1,51 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "connectors/io.h"
+#include "connectors/managed_agents/api.h"
+#include "connectors/managed_agents/records.h"
+#include "connectors/task.h"
+#include "state/base/result.h"
+#include "state/base/value.h"
+
+// Scans. The platform filters neither sessions nor deployments by vault and lists no credentials
+// across vaults (API sheet 1.2, 1.3, 2.6), so inventories are read whole and matched here.
+namespace quell::managed_agents {
+
+/// Most ids that one parameter may list.
+inline constexpr std::size_t kIdsMax = 10'000;
+
+/// An optional list of ids; nothing when it is absent or null. Repeated ids count once.
+Result<std::optional<std::vector<std::string>>> ids_param(const Value& params,
+                                                          std::string_view name);
+
+struct CredentialScan {
+  std::optional<std::vector<std::string>> vault_ids{};  // nothing: every vault
+  bool include_archived = false;
+  /// Among these vaults archived credentials are listed whatever `include_archived` says.
+  std::vector<std::string> archived_too{};
+};
+
+struct CredentialInventory {
+  std::vector<Credential> credentials{};
+  std::size_t vaults_scanned = 0;
+};
+
+/// All credentials of the vaults, complete or an error.
+Task<Result<CredentialInventory>> scan_credentials(Io& io, Api api, CredentialScan scan);
+
+/// The list of all vaults.
+ListCall vault_list(const Api& api, bool include_archived, std::vector<std::string>& ids);
+
+/// The list of sessions; those created at or after `since` when given.
+ListCall session_list(const Api& api, std::optional<Timestamp> since, bool include_archived,
+                      std::vector<Session>& sessions);
+
+/// The list of deployments that are not archived.
+ListCall deployment_list(const Api& api, std::vector<Deployment>& deployments);
+
+}  // namespace quell::managed_agents

@@ -1,0 +1,151 @@
+// Lists of the platform, read to their documented end (API sheet 0.3).
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "connectors/managed_agents/api.h"
+#include "state/base/bytes.h"
+#include "state/base/json.h"
+
+namespace quell::managed_agents {
+namespace {
+
+/// A page of 100 sessions carries 100 agent definitions.
+constexpr std::size_t kPageBytesMax = 16U << 20;
+constexpr std::size_t kPageNodesMax = 1'000'000;
+constexpr std::size_t kCursorBytesMax = 4096;
+
+/// Where one list stands.
+struct Progress {
+  std::string cursor{};
+  std::set<std::string> cursors{};  // followed so far
+  std::size_t pages = 0;
+  bool confirming = false;  // the first page is asked again, one shorter
+  bool finished = false;
+  Status result = ok();
+
+  void end(Status status) {
+    finished = true;
+    result = std::move(status);
+  }
+};
+
+Error broken_chain(const ListCall& call, std::string_view why) {
+  return make_error(ErrorCode::invalid, "answer",
+                    fmt::format("{} did not come to its end: {}.", call.what, why),
+                    "nothing is taken as absent; compare the server with `quell preflight`");
+}
+
+HttpRequest page_request(const Api& api, const ListCall& call, const Progress& progress) {
+  const int limit = progress.confirming ? call.limit - 1 : call.limit;
+  std::string query = call.query;
+  query += fmt::format("{}limit={}", query.empty() ? "" : "&", limit);
+  if (!progress.cursor.empty()) query += "&page=" + percent_encode(progress.cursor);
+  HttpRequest request = api.get(call.path, query);
+  request.body_bytes_max = kPageBytesMax;
+  return request;
+}
+
+/// A failure that the other lists of the same scan would meet too, or that already spoils it.
+bool spoils_the_scan(const Status& result) {
+  if (result) return false;
+  const ErrorCode code = result.error().code;
+  return code != ErrorCode::gone && code != ErrorCode::unavailable_here;
+}
+
+/// Reads one page; the list goes on, ends or breaks.
+void take_page(const Api& api, const ListCall& call, const Result<HttpResponse>& answer,
+               Timestamp now, Progress& progress) {
+  if (!answer) return progress.end(answer.error());
+  if (answer->status < 200 || answer->status > 299) {
+    const bool of_object = !call.held_by.id.empty();
+    const Subject subject = of_object ? call.held_by : Subject{.id = call.what};
+    return progress.end(refusal(api, *answer, Effect::read, subject,
+                                of_object ? NotFound::object : NotFound::collection, now));
+  }
+  const JsonLimits limits{.bytes_max = kPageBytesMax, .nodes_max = kPageNodesMax};
+  const Result<Value> page = parse_json(answer->body, limits);
+  if (!page || !page->is_map()) {
+    return progress.end(broken_chain(call, "a page is no JSON object"));
+  }
+  if (!(*page)["data"].is_list()) return progress.end(broken_chain(call, "a page has no data"));
+  const Value& next = (*page)["next_page"];
+  if (!next.is_null() && !next.is_string()) {
+    return progress.end(broken_chain(call, "a page's cursor is no text"));
+  }
+  const std::string cursor = next.string_or("");
+  if (progress.confirming) {
+    return progress.end(cursor.empty() ? Status(broken_chain(call, "its pages name no next one"))
+                                       : ok());
+  }
+  for (const Value& item : (*page)["data"].as_list()) {
+    if (Status taken = call.take(item); !taken) return progress.end(taken.error());
+  }
+  ++progress.pages;
+  if (cursor.empty()) {
+    if (!page->has("next_page") && !api.config().absent_next_page_ends) {
+      return progress.end(broken_chain(call, "a page does not say whether another follows"));
+    }
+    // A first page that is full to the brim and says it is the last: ask for one item less. A
+    // server whose cursors get lost on the way says "last" again, and then nothing was proved.
+    const auto full = static_cast<std::size_t>(call.limit);
+    if (progress.pages == 1 && (*page)["data"].as_list().size() >= full) {
+      progress.confirming = true;
+      return;
+    }
+    return progress.end(ok());
+  }
+  if (cursor.size() > kCursorBytesMax)
+    return progress.end(broken_chain(call, "a cursor is too long"));
+  if (!progress.cursors.insert(cursor).second) {
+    return progress.end(broken_chain(call, "a cursor came twice"));
+  }
+  if (progress.pages >= kPagesMax) {
+    return progress.end(broken_chain(call, fmt::format("more than {} pages", kPagesMax)));
+  }
+  progress.cursor = cursor;
+}
+
+}  // namespace
+
+Task<std::vector<Status>> read_lists(Io& io, Api api, std::vector<ListCall> calls) {
+  std::vector<Progress> states(calls.size());
+  std::size_t first_open = 0;
+  while (true) {
+    while (first_open < states.size() && states[first_open].finished) ++first_open;
+    std::vector<std::size_t> batch;
+    for (std::size_t i = first_open; i < states.size() && batch.size() < kListsAtOnce; ++i) {
+      if (!states[i].finished) batch.push_back(i);
+    }
+    if (batch.empty()) break;
+    std::vector<HttpRequest> requests;
+    requests.reserve(batch.size());
+    for (const std::size_t i : batch) requests.push_back(page_request(api, calls[i], states[i]));
+    const Answers answers = co_await io.send_all(std::move(requests));
+    const Progress* spoilt = nullptr;
+    for (std::size_t n = 0; n < batch.size(); ++n) {
+      Progress& state = states[batch[n]];
+      take_page(api, calls[batch[n]], answers[n], io.now(), state);
+      if (spoils_the_scan(state.result)) spoilt = &state;
+    }
+    if (spoilt == nullptr) continue;
+    for (Progress& state : states) {
+      if (!state.finished) state.end(spoilt->result);
+    }
+  }
+  std::vector<Status> results;
+  results.reserve(states.size());
+  for (Progress& state : states) results.push_back(std::move(state.result));
+  co_return results;
+}
+
+Task<Status> read_list(Io& io, Api api, ListCall call) {
+  std::vector<ListCall> calls;
+  calls.push_back(std::move(call));
+  std::vector<Status> results = co_await read_lists(io, api, std::move(calls));
+  co_return std::move(results.front());
+}
+
+}  // namespace quell::managed_agents

@@ -1,0 +1,276 @@
+// Looks that prove or refute. A record says for itself what it is; absence proves only beside
+// something known in the same complete scan (threat T9), for a key of another workspace sees empty
+// lists and 404 everywhere.
+#include <algorithm>
+#include <chrono>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "connectors/managed_agents/calls.h"
+#include "connectors/managed_agents/inventory.h"
+#include "connectors/managed_agents/records.h"
+#include "connectors/url.h"
+
+namespace quell::managed_agents {
+namespace {
+
+/// Ids that one sentence names; the outputs hold them all.
+constexpr std::size_t kNamedMax = 5;
+
+Outcome judged(Verdict verdict, Grade grade, std::string proof, Value outputs) {
+  Judgement judgement;
+  judgement.verdict = verdict;
+  judgement.grade = grade;
+  judgement.proof = std::move(proof);
+  Outcome out;
+  out.outputs = std::move(outputs);
+  out.judgement = std::move(judgement);
+  return out;
+}
+
+Outcome unproved(std::string why, Value outputs) {
+  Outcome out = judged(Verdict::unproved, Grade::none, why, std::move(outputs));
+  out.judgement->residual = Residual{.reason = std::move(why)};
+  return out;
+}
+
+Outcome refuted(std::string why, Value outputs) {
+  Outcome out = judged(Verdict::refuted, Grade::strong, why, std::move(outputs));
+  out.judgement->residual = Residual{.reason = std::move(why)};
+  return out;
+}
+
+std::string named(const std::vector<std::string>& names) {
+  std::string text;
+  for (std::size_t i = 0; i < std::min(names.size(), kNamedMax); ++i) {
+    text += (i == 0 ? "" : ", ") + outside_text(names[i]);
+  }
+  if (names.size() > kNamedMax) text += fmt::format(" and {} more", names.size() - kNamedMax);
+  return text;
+}
+
+constexpr std::string_view kNeverRead =
+    "404, and what this look never saw proves nothing by its absence";
+
+Value not_found(const std::string& id) {
+  return Value::map({{"id", id}, {"found", false}, {"status", Value{}}, {"archived_at", Value{}}});
+}
+
+Value seen(const std::string& id, const std::string& status,
+           const std::optional<Timestamp>& archived_at) {
+  return Value::map({{"id", id},
+                     {"found", true},
+                     {"status", status},
+                     {"archived_at", time_or_null(archived_at)}});
+}
+
+/// 404 on the credential: what its vault has to say.
+ActionTask absent_credential(Io& io, Api api, Subject subject, bool was_read) {
+  const Value outputs = not_found(subject.id);
+  if (!was_read) co_return unproved(std::string(kNeverRead), outputs);
+  CredentialScan scan;
+  scan.vault_ids = std::vector<std::string>{subject.holder};
+  scan.include_archived = true;
+  const Result<CredentialInventory> vault = co_await scan_credentials(io, api, std::move(scan));
+  if (!vault) {
+    if (vault.error().code != ErrorCode::gone) co_return vault.error();
+    co_return unproved("404 on its vault too: this key may be of another workspace", outputs);
+  }
+  const auto is_subject = [&subject](const Credential& other) { return other.id == subject.id; };
+  if (std::ranges::any_of(vault->credentials, is_subject)) {
+    co_return unproved("404 by its id, and yet in the list of its vault", outputs);
+  }
+  co_return judged(Verdict::proved, Grade::weak,
+                   "read before in this run, now 404 and in no list of its vault", outputs);
+}
+
+}  // namespace
+
+ActionTask credential_is_archived(Io& io, Api api, Value params) {
+  const Result<std::string> vault_id = id_param(params, "vault_id");
+  if (!vault_id) co_return vault_id.error();
+  const Result<std::string> credential_id = id_param(params, "credential_id");
+  if (!credential_id) co_return credential_id.error();
+  const Subject subject = credential_subject(*vault_id, *credential_id);
+  Subject first = subject;
+  const Result<Value> object = co_await fetch(io, api, std::move(first));
+  if (!object && object.error().code == ErrorCode::gone) {
+    const bool was_read = params["was_read"].bool_or(false);
+    Subject missing = subject;
+    co_return co_await absent_credential(io, api, std::move(missing), was_read);
+  }
+  if (!object) co_return object.error();
+  const Result<Credential> credential = Credential::read(*object, *vault_id);
+  if (!credential) co_return credential.error();
+  const bool archived = credential->archived_at.has_value();
+  const Value outputs =
+      seen(credential->id, archived ? "archived" : "active", credential->archived_at);
+  if (archived) {
+    co_return judged(Verdict::proved, Grade::strong, "archived_at read back", outputs);
+  }
+  co_return refuted(fmt::format("{} is active", subject.words()), outputs);
+}
+
+ActionTask no_active_credential(Io& io, Api api, Value params) {
+  const std::string url = params["mcp_server_url"].string_or("");
+  if (!parse_url(url)) {
+    co_return make_error(ErrorCode::invalid, "bad-input",
+                         fmt::format("mcp_server_url \"{}\" is no URL.", outside_text(url)),
+                         "credentials of type environment_variable have none");
+  }
+  const Result<std::optional<std::vector<std::string>>> vaults = ids_param(params, "vault_ids");
+  if (!vaults) co_return vaults.error();
+  CredentialScan scan;
+  scan.vault_ids = *vaults;
+  scan.include_archived = true;
+  const Result<CredentialInventory> found = co_await scan_credentials(io, api, std::move(scan));
+  if (!found) co_return found.error();
+
+  ValueList active;
+  std::vector<std::string> names;
+  std::vector<std::string> known;
+  for (const Credential& credential : found->credentials) {
+    if (!same_mcp_url(credential.mcp_server_url, url)) continue;
+    if (credential.archived_at) {
+      known.push_back(credential.id);
+      continue;
+    }
+    active.push_back(Value::map({{"id", credential.id}, {"vault_id", credential.vault_id}}));
+    names.push_back(credential.id + " in " + credential.vault_id);
+  }
+  const bool none = active.empty();
+  const Value outputs =
+      Value::map({{"active", Value(std::move(active))},
+                  {"archived_seen", static_cast<std::int64_t>(known.size())},
+                  {"vaults_scanned", static_cast<std::int64_t>(found->vaults_scanned)}});
+  if (!none) {
+    co_return refuted(fmt::format("active for this URL: {}", named(names)), outputs);
+  }
+  if (known.empty()) {
+    co_return unproved(
+        "no active credential seen, but no archived one for this URL either: this key may see "
+        "another workspace",
+        outputs);
+  }
+  co_return judged(Verdict::proved, Grade::strong,
+                   fmt::format("complete list of {} vaults: archived {}, none active",
+                               found->vaults_scanned, named(known)),
+                   outputs);
+}
+
+ActionTask deployment_is_paused(Io& io, Api api, Value params) {
+  const Result<std::string> id = id_param(params, "deployment_id");
+  if (!id) co_return id.error();
+  Subject subject = deployment_subject(*id);
+  const Result<Value> object = co_await fetch(io, api, std::move(subject));
+  if (!object && object.error().code == ErrorCode::gone) {
+    co_return unproved(std::string(kNeverRead), not_found(*id));
+  }
+  if (!object) co_return object.error();
+  const Result<Deployment> deployment = Deployment::read(*object);
+  if (!deployment) co_return deployment.error();
+  const Value outputs = seen(deployment->id, deployment->status, deployment->archived_at);
+  if (deployment->archived_at) {
+    co_return judged(Verdict::proved, Grade::strong, "archived_at read back", outputs);
+  }
+  if (deployment->status == "paused") {
+    co_return judged(Verdict::proved, Grade::strong, "status paused read back", outputs);
+  }
+  if (deployment->status == "active") {
+    co_return refuted(fmt::format("{} is active", deployment->id), outputs);
+  }
+  co_return unproved(fmt::format("{} reads {}", deployment->id, deployment->status), outputs);
+}
+
+ActionTask session_is_stopped(Io& io, Api api, Value params) {
+  const Result<std::string> id = id_param(params, "session_id");
+  if (!id) co_return id.error();
+  Subject subject = session_subject(*id);
+  const Result<Value> object = co_await fetch(io, api, std::move(subject));
+  if (!object && object.error().code == ErrorCode::gone) {
+    co_return unproved(std::string(kNeverRead), not_found(*id));
+  }
+  if (!object) co_return object.error();
+  const Result<Session> session = Session::read(*object);
+  if (!session) co_return session.error();
+  const Value outputs = seen(session->id, session->status, session->archived_at);
+  if (session->archived_at) {
+    co_return judged(Verdict::proved, Grade::strong, "archived_at read back", outputs);
+  }
+  if (session->is_stopped()) {
+    co_return judged(Verdict::proved, Grade::strong, "status terminated read back", outputs);
+  }
+  if (session->is_running()) {
+    co_return refuted(fmt::format("{} is {}", session->id, session->status), outputs);
+  }
+  co_return unproved(fmt::format("{} is {} and not archived: any message starts it again",
+                                 session->id, session->status),
+                     outputs);
+}
+
+ActionTask no_new_session(Io& io, Api api, Value params) {
+  const Result<std::optional<std::vector<std::string>>> vaults = ids_param(params, "vault_ids");
+  if (!vaults) co_return vaults.error();
+  const Value& since = params["since"];
+  if (!*vaults || (*vaults)->empty() || !since.is_timestamp()) {
+    co_return make_error(ErrorCode::invalid, "bad-input",
+                         "no_new_session needs vault_ids and since.",
+                         "for instance vault_ids: [vlt_01HQ], since: ${run.started_at}");
+  }
+  const std::vector<std::string> scope = **vaults;
+  // Records may carry whole seconds; a session of the same second counts as started since.
+  const Timestamp from = std::chrono::floor<std::chrono::seconds>(since.as_timestamp());
+  // The scan's own list may rightly be empty, so what is known is the vaults: a key that does not
+  // see them would not see their sessions either.
+  for (const std::string& vault_id : scope) {
+    Subject subject = vault_subject(vault_id);
+    const Result<Value> vault = co_await fetch(io, api, std::move(subject));
+    if (vault) break;
+    if (vault.error().code != ErrorCode::gone) co_return vault.error();
+    if (vault_id == scope.back()) {
+      const Value outputs = Value::map({{"sessions", Value(ValueList{})}, {"running", 0}});
+      co_return unproved("this key sees none of the vaults (404), so no session proves nothing",
+                         outputs);
+    }
+  }
+  std::vector<Session> sessions;
+  ListCall call = session_list(api, from, false, sessions);
+  const Status listed = co_await read_list(io, api, std::move(call));
+  if (!listed) co_return listed.error();
+
+  ValueList matching;
+  std::vector<std::string> running;
+  std::vector<std::string> waiting;
+  for (const Session& session : sessions) {
+    const auto in_scope = [&scope](const std::string& vault_id) {
+      return std::ranges::binary_search(scope, vault_id);
+    };
+    // The filter is the server's; a session that says it is older stays out all the same.
+    if (session.created_at && *session.created_at < from) continue;
+    if (std::ranges::none_of(session.vault_ids, in_scope)) continue;
+    matching.push_back(Value::map({{"id", session.id}, {"status", session.status}}));
+    if (session.is_running()) {
+      running.push_back(session.id);
+    } else if (!session.is_stopped()) {
+      waiting.push_back(session.id);
+    }
+  }
+  const Value outputs = Value::map({{"sessions", Value(std::move(matching))},
+                                    {"running", static_cast<std::int64_t>(running.size())}});
+  if (!running.empty()) {
+    co_return refuted(fmt::format("started since and running: {}", named(running)), outputs);
+  }
+  if (!waiting.empty()) {
+    co_return judged(Verdict::proved, Grade::weak,
+                     fmt::format("none runs; started since and idle: {}", named(waiting)), outputs);
+  }
+  co_return judged(Verdict::proved, Grade::strong,
+                   fmt::format("complete list of {} sessions since: none names these vaults and "
+                               "runs",
+                               sessions.size()),
+                   outputs);
+}
+
+}  // namespace quell::managed_agents

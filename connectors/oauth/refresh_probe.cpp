@@ -1,0 +1,214 @@
+// The refresh test: RFC 6749 sections 5.2 and 6, RFC 8707 section 2.2; API sheet 6.
+#include "connectors/oauth/refresh_probe.h"
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "connectors/oauth/grant.h"
+#include "connectors/oauth/reading.h"
+#include "connectors/oauth/revocation.h"
+#include "state/base/bytes.h"
+#include "state/base/json.h"
+
+namespace quell {
+namespace {
+
+constexpr int kCleanupAttemptsMax = 3;
+constexpr Duration kCleanupWaitMax{10'000};
+constexpr std::size_t kKeptNameBytes = 8;
+constexpr JsonLimits kBodyLimits{.bytes_max = 256U << 10, .depth_max = 32, .nodes_max = 20'000};
+
+/// A token that the test brought into the world: one copy to be sealed, one to be revoked whether
+/// sealing succeeds or not.
+struct Minted {
+  TokenKind kind = TokenKind::access_token;
+  Secret sealed{};
+  SecretPtr secret{};
+};
+
+std::vector<Minted> minted_tokens(const HttpResponse& response) {
+  std::vector<Minted> out;
+  const Result<Value> body = parse_json(response.body, kBodyLimits);
+  if (!body) return out;
+  for (const TokenKind kind : {TokenKind::refresh_token, TokenKind::access_token}) {
+    const Value& token = (*body)[to_string(kind)];
+    if (!token.is_string() || token.as_string().empty()) continue;
+    out.push_back(
+        Minted{.kind = kind,
+               .sealed = Secret::copy_of(token.as_string()),
+               .secret = std::make_shared<const Secret>(Secret::copy_of(token.as_string()))});
+  }
+  return out;
+}
+
+/// Revokes one minted token. It would otherwise stay alive by our own doing, so a busy issuer is
+/// asked again a few times; that is the one place where an action repeats itself.
+Task<bool> discard(Io& io, const Grant& grant, const Minted& minted, AuthForm& form,
+                   Random& random) {
+  for (int attempt = 1; attempt <= kCleanupAttemptsMax; ++attempt) {
+    SecretPtr token = minted.secret;
+    const Result<TokenRevocation> done =
+        co_await revoke_token(io, grant, std::move(token), minted.kind, form, random);
+    if (done) co_return done->answer == RevocationAnswer::accepted;
+    const Error& error = done.error();
+    const bool worth_repeating = error.code == ErrorCode::throttled ||
+                                 error.code == ErrorCode::transient ||
+                                 error.code == ErrorCode::unknown;
+    if (!worth_repeating || attempt == kCleanupAttemptsMax) co_return false;
+    const Duration pause = std::min(error.retry_after.value_or(Duration{500}), kCleanupWaitMax);
+    co_await io.wait(pause);
+  }
+  co_return false;
+}
+
+Outcome outcome_of(const Grant& grant, RefreshAnswer answer, std::optional<int> status,
+                   Judgement judgement) {
+  Outcome out;
+  out.outputs =
+      Value::map({{"answer", to_string(answer)},
+                  {"http_status", status ? Value(*status) : Value{}},
+                  {"issuer", grant.server.issuer.empty() ? Value{} : Value(grant.server.issuer)},
+                  {"minted", 0},
+                  {"minted_revoked", 0}});
+  out.judgement = std::move(judgement);
+  return out;
+}
+
+Judgement unproved(std::string proof, std::string reason) {
+  Judgement out;
+  out.proof = std::move(proof);
+  out.residual = Residual{.until = std::nullopt, .reason = std::move(reason)};
+  return out;
+}
+
+/// Proved. Without the client's secret a thief cannot redeem a refresh token; of a public client he
+/// can, and then the token that is dead here may be the spent one while its descendant lives (API
+/// sheet 6.1).
+Judgement judge_dead(const Grant& grant) {
+  Judgement out;
+  out.verdict = Verdict::proved;
+  out.grade = grant.client.has_secret() ? Grade::strong : Grade::weak;
+  out.proof = "400 invalid_grant at the token endpoint";
+  if (grant.client.has_secret()) return out;
+  out.residual = Residual{.until = std::nullopt,
+                          .reason =
+                              "a public client's refresh tokens rotate: one that a thief got for "
+                              "it earlier would not show here"};
+  return out;
+}
+
+Judgement judge_alive(std::size_t minted, std::size_t revoked, bool all_kept) {
+  Judgement out;
+  out.verdict = Verdict::refuted;
+  out.grade = Grade::strong;
+  out.proof = "200 at the token endpoint";
+  std::string reason = "the refresh token still gives new tokens";
+  if (revoked < minted)
+    reason += fmt::format("; {} of {} tokens that this test got could not be revoked",
+                          minted - revoked, minted);
+  if (!all_kept)
+    reason += "; sealing one of them failed, so a crash before its revocation would have lost it";
+  out.residual = Residual{.until = std::nullopt, .reason = std::move(reason)};
+  return out;
+}
+
+HttpRequest refresh_request(const Grant& grant, const SecretPtr& refresh) {
+  HttpRequest request = issuer_post(grant.server.token_endpoint, Effect::mutate);
+  request.body.append("grant_type=refresh_token&refresh_token=")
+      .append(bind_token(grant, refresh), SecretEncoding::form);
+  request.body.append("&resource=" + form_encode(grant.mcp_server_url));
+  return request;
+}
+
+/// Keeps and then revokes what a 200 brought.
+Task<Result<Outcome>> clean_up(Io& io, const Grant& grant, std::vector<Minted> minted,
+                               AuthForm& form, Random& random) {
+  bool all_kept = true;
+  for (Minted& one : minted) {
+    std::string name = fmt::format("minted_{}.{}", to_string(one.kind), random.hex(kKeptNameBytes));
+    const Result<SecretValue> kept = co_await io.keep(std::move(name), std::move(one.sealed));
+    all_kept = all_kept && kept.has_value();
+  }
+  std::size_t revoked = 0;
+  for (const Minted& one : minted) {
+    const bool gone = co_await discard(io, grant, one, form, random);
+    if (gone) ++revoked;
+  }
+  Outcome out =
+      outcome_of(grant, RefreshAnswer::alive, 200, judge_alive(minted.size(), revoked, all_kept));
+  ValueMap outputs = out.outputs.as_map();
+  outputs["minted"] = static_cast<std::int64_t>(minted.size());
+  outputs["minted_revoked"] = static_cast<std::int64_t>(revoked);
+  out.outputs = Value(std::move(outputs));
+  co_return out;
+}
+
+}  // namespace
+
+Task<Result<Outcome>> test_refresh(Io& io, const OauthConfig& config, Value params,
+                                   Random& random) {
+  const SecretPtr refresh = secret_input(params, "refresh_token");
+  if (!refresh) {
+    co_return make_error(ErrorCode::invalid, "invalid", "the refresh test needs a refresh token",
+                         "guard the step with `when`");
+  }
+  EndpointNeeds needs;
+  needs.token = true;
+  needs.revocation = true;
+  GrantInputs inputs = read_grant_inputs(params);
+  const Result<Grant> grant = co_await resolve_grant(io, config, std::move(inputs), needs);
+  if (!grant) co_return grant.error();
+  if (Status allowed = may_send(*grant, grant->server.token_endpoint, "token"); !allowed)
+    co_return allowed.error();
+  // Without a way to revoke what a living token would give, the test leaves more alive than it
+  // found.
+  if (Status allowed = may_send(*grant, grant->server.revocation_endpoint, "revocation"); !allowed)
+    co_return allowed.error();
+
+  AuthForm form = AuthForm::as_configured;
+  HttpRequest request = refresh_request(*grant, refresh);
+  const Result<HttpResponse> answer =
+      co_await send_authenticated(io, *grant, std::move(request), form, random);
+  if (!answer) {
+    if (answer.error().code == ErrorCode::unknown) {
+      co_return outcome_of(
+          *grant, RefreshAnswer::unknown, std::nullopt,
+          unproved(
+              "no answer",
+              "the refresh test's answer was lost: tokens may have been issued that nobody holds"));
+    }
+    if (answer.error().code == ErrorCode::transient ||
+        answer.error().code == ErrorCode::throttled) {
+      co_return outcome_of(
+          *grant, RefreshAnswer::unknown, std::nullopt,
+          unproved("no answer",
+                   "the token endpoint was not reached; the refresh token may still work"));
+    }
+    co_return answer.error();
+  }
+  switch (read_refresh(*answer)) {
+    case RefreshAnswer::dead:
+      co_return outcome_of(*grant, RefreshAnswer::dead, answer->status, judge_dead(*grant));
+    case RefreshAnswer::alive: {
+      std::vector<Minted> minted = minted_tokens(*answer);
+      co_return co_await clean_up(io, *grant, std::move(minted), form, random);
+    }
+    case RefreshAnswer::unknown:
+      break;
+  }
+  const std::string reason =
+      answer->status == 200
+          ? "the token endpoint answered 200 without tokens that quell can read; some may have "
+            "been issued"
+          : "the token endpoint gave no evidence; the refresh token may still work";
+  co_return outcome_of(*grant, RefreshAnswer::unknown, answer->status,
+                       unproved(std::to_string(answer->status), reason));
+}
+
+}  // namespace quell

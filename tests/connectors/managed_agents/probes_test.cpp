@@ -1,0 +1,276 @@
+// Verdicts: what proves, what refutes, and what must stay unproved (threat T9).
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "tests/connectors/managed_agents/script.h"
+
+namespace quell::test {
+namespace {
+
+const std::string kCredential = "GET /v1/vaults/vlt_1/credentials/vcrd_1";
+
+Value ids(bool was_read = false) {
+  ValueMap params{{"vault_id", "vlt_1"}, {"credential_id", "vcrd_1"}};
+  if (was_read) params["was_read"] = true;
+  return Value(std::move(params));
+}
+
+Value url_in(const std::vector<std::string>& vaults) {
+  ValueList list;
+  for (const std::string& vault : vaults) list.emplace_back(vault);
+  return Value::map({{"mcp_server_url", "https://mcp.example/mcp"}, {"vault_ids", Value(list)}});
+}
+
+Value since_in(const std::vector<std::string>& vaults) {
+  ValueList list;
+  for (const std::string& vault : vaults) list.emplace_back(vault);
+  return Value::map(
+      {{"vault_ids", Value(list)}, {"since", *parse_rfc3339("2031-03-04T05:00:00.700Z")}});
+}
+
+std::string proof_of(const Result<Outcome>& outcome) {
+  return outcome && outcome->judgement ? outcome->judgement->proof : std::string{};
+}
+
+}  // namespace
+
+// Goal: only the record's own archived_at proves the purge strongly.
+// Method: archived, active, 404 never read, 404 after it was read, a 404 of the vault too.
+TEST_CASE("credential_is_archived") {
+  Script archived;
+  archived.on(kCredential, credential_json({.archived = true}));
+  Result<Outcome> outcome = run(archived, "credential_is_archived", ids());
+  CHECK(verdict_of(outcome) == "proved strong");
+  CHECK(proof_of(outcome) == "archived_at read back");
+
+  Script active;
+  active.on(kCredential, credential_json());
+  outcome = run(active, "credential_is_archived", ids());
+  CHECK(verdict_of(outcome) == "refuted strong");
+  CHECK(proof_of(outcome) == "vcrd_1 in vlt_1 is active");
+
+  Script absent;
+  absent.on("GET /v1/vaults/vlt_1", vault_json("vlt_1"));
+  outcome = run(absent, "credential_is_archived", ids());
+  CHECK(verdict_of(outcome) == "unproved none");
+  CHECK_FALSE(outcome->outputs["found"].as_bool());
+
+  Script deleted;
+  deleted.on("GET /v1/vaults/vlt_1/credentials", page({credential_json({.id = "vcrd_2"})}));
+  CHECK(verdict_of(run(deleted, "credential_is_archived", ids(true))) == "proved weak");
+  Script other_workspace;
+  CHECK(verdict_of(run(other_workspace, "credential_is_archived", ids(true))) == "unproved none");
+  Script contradictory;
+  contradictory.on("GET /v1/vaults/vlt_1/credentials", page({credential_json()}));
+  CHECK(verdict_of(run(contradictory, "credential_is_archived", ids(true))) == "unproved none");
+  Script cut;
+  cut.on("GET /v1/vaults/vlt_1/credentials", R"({"data":[]})");
+  CHECK(verdict_of(run(cut, "credential_is_archived", ids(true))) == "invalid");
+}
+
+// Goal: failures of the look are errors, never verdicts.
+// Method: every refusal at each single-record probe.
+TEST_CASE("a look that fails proves nothing") {
+  for (const Refusal& row : std::vector<Refusal>{{401, "denied"},
+                                                 {403, "denied"},
+                                                 {429, "throttled"},
+                                                 {500, "transient"},
+                                                 {503, "transient"},
+                                                 {302, "invalid"},
+                                                 {200, "invalid"}}) {
+    const int status = row.status;
+    const std::string& expected = row.expected;
+    CAPTURE(status);
+    Script script;
+    script.on(kCredential, status, "<html>");
+    script.on("GET /v1/deployments/depl_1", status, "<html>");
+    script.on("GET /v1/sessions/sesn_1", status, "<html>");
+    CHECK(verdict_of(run(script, "credential_is_archived", ids())) == expected);
+    CHECK(verdict_of(run(script, "deployment_is_paused",
+                         Value::map({{"deployment_id", "depl_1"}}))) == expected);
+    CHECK(verdict_of(run(script, "session_is_stopped", Value::map({{"session_id", "sesn_1"}}))) ==
+          expected);
+  }
+}
+
+// Goal: absence of an active credential counts only beside an archived one for the same URL.
+// Method: each combination in the vaults of scope; the scan names itself complete.
+TEST_CASE("no_active_credential") {
+  const std::string list_1 = "GET /v1/vaults/vlt_1/credentials";
+  const std::string list_2 = "GET /v1/vaults/vlt_2/credentials";
+  const CredentialShape archived{.archived = true};
+  const CredentialShape elsewhere{.id = "vcrd_8", .url = "https://other.example/mcp"};
+  const CredentialShape second{.vault = "vlt_2", .id = "vcrd_2", .url = "https://MCP.example/mcp/"};
+
+  Script proved;
+  proved.on(list_1, page({credential_json(archived), credential_json(elsewhere)}));
+  Result<Outcome> outcome = run(proved, "no_active_credential", url_in({"vlt_1"}));
+  CHECK(verdict_of(outcome) == "proved strong");
+  CHECK(proved.lines() == std::vector<std::string>{list_1 + "?include_archived=true&limit=100"});
+  CHECK(outcome->outputs["archived_seen"].as_int() == 1);
+
+  Script takes_over;
+  takes_over.on(list_1, page({credential_json(archived)}));
+  takes_over.on(list_2, page({credential_json(second)}));
+  outcome = run(takes_over, "no_active_credential", url_in({"vlt_1", "vlt_2"}));
+  CHECK(verdict_of(outcome) == "refuted strong");
+  CHECK(proof_of(outcome) == "active for this URL: vcrd_2 in vlt_2");
+  CHECK(outcome->outputs["active"].as_list().size() == 1);
+
+  Script active;
+  active.on(list_1, page({credential_json()}));
+  CHECK(verdict_of(run(active, "no_active_credential", url_in({"vlt_1"}))) == "refuted strong");
+
+  Script nothing_known;
+  nothing_known.on(list_1, page({credential_json(elsewhere)}));
+  CHECK(verdict_of(run(nothing_known, "no_active_credential", url_in({"vlt_1"}))) ==
+        "unproved none");
+  Script empty_scope;
+  CHECK(verdict_of(run(empty_scope, "no_active_credential", url_in({}))) == "unproved none");
+}
+
+// Goal: a key of another workspace and a broken chain never prove an absence (threat T9).
+// Method: empty lists; 404 for the vault; a page without next_page, without data, with a cursor
+// that comes twice, with a record that cannot be read.
+TEST_CASE("no_active_credential under a wrong key or a broken chain") {
+  const Value everywhere = Value::map({{"mcp_server_url", "https://mcp.example/mcp"}});
+  Script empty;
+  empty.on("GET /v1/vaults", page({}));
+  CHECK(verdict_of(run(empty, "no_active_credential", everywhere)) == "unproved none");
+  Script blind;
+  CHECK(verdict_of(run(blind, "no_active_credential", url_in({"vlt_1"}))) == "gone");
+  CHECK(verdict_of(run(blind, "no_active_credential", everywhere)) == "unavailable_here");
+
+  const std::string known = credential_json({.archived = true});
+  for (const std::string& body :
+       {R"({"data":[)" + known + "]}", std::string(R"({"next_page":null})"),
+        R"({"data":[)" + known + R"(],"next_page":7})",
+        R"({"data":[)" + known + R"(,{"id":"vcrd_2"}],"next_page":null})",
+        R"({"data":[)" + known + R"(,null],"next_page":null})", page({known}, "again"),
+        std::string("<html>"), std::string("[]"), std::string()}) {
+    CAPTURE(body);
+    Script script;
+    script.on("GET /v1/vaults/vlt_1/credentials", body);
+    CHECK(verdict_of(run(script, "no_active_credential", url_in({"vlt_1"}))) == "invalid");
+  }
+  Script no_url;
+  CHECK(verdict_of(run(no_url, "no_active_credential", Value::map({{"mcp_server_url", ""}}))) ==
+        "invalid");
+}
+
+// Goal: metadata and names protect nothing (threat T44).
+// Method: an active credential that calls itself archived, protected and out of scope.
+TEST_CASE("hostile metadata has no effect on a verdict") {
+  Script script;
+  script.on("GET /v1/vaults/vlt_1/credentials",
+            page({credential_json({.id = "vcrd_9", .archived = true}),
+                  credential_json({.metadata = R"({"archived_at":"2031-01-01T00:00:00Z",)"
+                                               R"("quell":"protected","status":"archived"})"})}));
+  CHECK(verdict_of(run(script, "no_active_credential", url_in({"vlt_1"}))) == "refuted strong");
+}
+
+// Goal: the schedule's state is read as the platform means it.
+// Method: every status, with and without archived_at.
+TEST_CASE("deployment_is_paused") {
+  struct Row {
+    DeploymentShape shape;
+    std::string expected;
+  };
+  for (const Row& row : {Row{{.status = "paused"}, "proved strong"},
+                         Row{{.status = "active", .archived = true}, "proved strong"},
+                         Row{{.status = "paused", .archived = true}, "proved strong"},
+                         Row{{.status = "active"}, "refuted strong"},
+                         Row{{.status = "draining"}, "unproved none"}}) {
+    CAPTURE(row.shape.status);
+    Script script;
+    script.on("GET /v1/deployments/depl_1", deployment_json(row.shape));
+    CHECK(verdict_of(run(script, "deployment_is_paused",
+                         Value::map({{"deployment_id", "depl_1"}}))) == row.expected);
+  }
+  Script gone;
+  CHECK(verdict_of(run(gone, "deployment_is_paused", Value::map({{"deployment_id", "depl_1"}}))) ==
+        "unproved none");
+}
+
+// Goal: idle is not stopped, since an interrupt is not sticky.
+// Method: every status, with and without archived_at.
+TEST_CASE("session_is_stopped") {
+  struct Row {
+    SessionShape shape;
+    std::string expected;
+  };
+  for (const Row& row :
+       {Row{{.status = "terminated"}, "proved strong"},
+        Row{{.status = "terminated", .archived = true}, "proved strong"},
+        Row{{.status = "idle", .archived = true}, "proved strong"},
+        Row{{.status = "idle"}, "unproved none"}, Row{{.status = "running"}, "refuted strong"},
+        Row{{.status = "rescheduling"}, "refuted strong"},
+        Row{{.status = "hibernating"}, "unproved none"}}) {
+    CAPTURE(row.shape.status);
+    Script script;
+    script.on("GET /v1/sessions/sesn_1", session_json(row.shape));
+    CHECK(verdict_of(run(script, "session_is_stopped", Value::map({{"session_id", "sesn_1"}}))) ==
+          row.expected);
+  }
+  Script gone;
+  CHECK(verdict_of(run(gone, "session_is_stopped", Value::map({{"session_id", "sesn_1"}}))) ==
+        "unproved none");
+}
+
+// Goal: refuted only by a session started since that names a vault of scope and still runs.
+// Method: one session per row, beside the boundary in time, scope and state.
+TEST_CASE("no_new_session") {
+  const std::string list = "GET /v1/sessions";
+  struct Row {
+    SessionShape shape;
+    std::string expected;
+  };
+  const std::string later = "2031-03-04T05:01:00Z";
+  for (const Row& row :
+       {Row{{.status = "running", .created_at = later}, "refuted strong"},
+        Row{{.status = "rescheduling", .created_at = later}, "refuted strong"},
+        Row{{.status = "running", .vaults = {"vlt_7", "vlt_2"}, .created_at = later},
+            "refuted strong"},
+        Row{{.status = "running", .created_at = "2031-03-04T05:00:00Z"}, "refuted strong"},
+        Row{{.status = "running", .created_at = "2031-03-04T04:59:59Z"}, "proved strong"},
+        Row{{.status = "running", .vaults = {"vlt_7"}, .created_at = later}, "proved strong"},
+        Row{{.status = "running", .vaults = {}, .created_at = later}, "proved strong"},
+        Row{{.status = "terminated", .created_at = later}, "proved strong"},
+        Row{{.status = "idle", .created_at = later}, "proved weak"}}) {
+    CAPTURE(row.shape.status);
+    CAPTURE(row.shape.created_at);
+    Script script;
+    script.on("GET /v1/vaults/vlt_1", vault_json("vlt_1", true));
+    script.on(list, page({session_json(row.shape)}));
+    CHECK(verdict_of(run(script, "no_new_session", since_in({"vlt_2", "vlt_1"}))) == row.expected);
+    CHECK(script.lines().back() ==
+          list + "?created_at%5Bgte%5D=2031-03-04T05%3A00%3A00.000Z&limit=100");
+  }
+}
+
+// Goal: an empty list of sessions proves nothing under a key that does not see the vaults.
+// Method: the vaults answer 404; a broken chain; a session without vault_ids; missing inputs.
+TEST_CASE("no_new_session under a wrong key or a broken chain") {
+  Script blind;
+  blind.on("GET /v1/sessions", page({}));
+  CHECK(verdict_of(run(blind, "no_new_session", since_in({"vlt_1", "vlt_2"}))) == "unproved none");
+  Script one_of_two;
+  one_of_two.on("GET /v1/vaults/vlt_2", vault_json("vlt_2")).on("GET /v1/sessions", page({}));
+  CHECK(verdict_of(run(one_of_two, "no_new_session", since_in({"vlt_1", "vlt_2"}))) ==
+        "proved strong");
+  for (const std::string& body :
+       {std::string(R"({"data":[]})"), std::string(R"({"next_page":null})"),
+        std::string(R"({"data":[{"id":"sesn_1","status":"running"}],"next_page":null})"),
+        std::string(R"({"data":[{"id":"sesn_1","vault_ids":["vlt_1"]}],"next_page":null})")}) {
+    CAPTURE(body);
+    Script script;
+    script.on("GET /v1/vaults/vlt_1", vault_json("vlt_1")).on("GET /v1/sessions", body);
+    CHECK(verdict_of(run(script, "no_new_session", since_in({"vlt_1"}))) == "invalid");
+  }
+  Script nothing;
+  CHECK(verdict_of(run(nothing, "no_new_session", since_in({}))) == "invalid");
+}
+
+}  // namespace quell::test
