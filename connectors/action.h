@@ -21,8 +21,9 @@ struct ParamSpec {
 };
 
 /// A non-read request that an action may send. `{base}` is the connection's base URL, `{name}` an
-/// input as one path segment, `{metadata:revocation}` a URL that configuration or validated
-/// metadata named. What fits no template is refused.
+/// input as one path segment, or that input's whole URL where the template is nothing else
+/// (`{mcp_server_url}`), `{metadata:revocation}` a URL that configuration or validated metadata
+/// named. What fits no template is refused.
 struct RequestTemplate {
   std::string method{};
   std::string url{};

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "connectors/wiping.h"
 #include "state/base/bytes.h"
 
 namespace quell {
@@ -14,7 +15,7 @@ constexpr std::string_view kRedacted = "[secret]";
 std::string json_escape(std::string_view text) {
   constexpr std::string_view kHex = "0123456789abcdef";
   std::string out;
-  out.reserve(text.size() * 6);
+  out.reserve(text.size() * 6);  // never grows, so no copy stays behind
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
     if (c == '"' || c == '\\') {
@@ -75,7 +76,8 @@ std::string SecretText::redacted() const {
   std::string out;
   for (const Part& part : parts_) {
     if (part.base64_of) {
-      out += part.base64_of->has_secret() ? std::string(kRedacted) : base64_encode(part.base64_of->redacted());
+      out += part.base64_of->has_secret() ? std::string(kRedacted)
+                                          : base64_encode(part.base64_of->redacted());
     } else {
       out += part.secret.secret ? kRedacted : std::string_view(part.literal);
     }
@@ -99,24 +101,24 @@ void SecretText::render_into(std::string& out) const {
       piece = base64_encode(inner);
       wipe(inner);
     } else if (!part.secret.secret) {
-      out += part.literal;
+      append_wiping(out, part.literal);
       continue;
     } else {
       const std::string_view bytes = part.secret.secret->reveal();
       switch (part.encoding) {
-        case SecretEncoding::raw: piece = bytes; break;
-        case SecretEncoding::form: piece = form_encode(bytes); break;
-        case SecretEncoding::json: piece = json_escape(bytes); break;
+        case SecretEncoding::raw:
+          append_wiping(out, bytes);
+          continue;
+        case SecretEncoding::form:
+          piece = form_encode(bytes);
+          break;
+        case SecretEncoding::json:
+          piece = json_escape(bytes);
+          break;
       }
     }
-    // Growing in place would leave the shorter copy behind: move to a larger buffer by hand and wipe the old one.
-    std::string joined;
-    joined.reserve(out.size() + piece.size() + 256);
-    joined += out;
-    joined += piece;
-    wipe(out);
+    append_wiping(out, piece);
     wipe(piece);
-    out = std::move(joined);
   }
 }
 

@@ -61,7 +61,7 @@ Result<Value> read_text_input(const InputSpec& spec, const std::string& value) {
   if (looks_like_token(text)) {
     return bad(spec.name, "looks like a token, and it would be written into the record", "hand tokens over in a secret input, with @FILE");
   }
-  return parse_input(spec, text);
+  return input_from_text(spec, text);
 }
 
 }  // namespace

@@ -127,9 +127,9 @@ Result<RunId> run_named(std::string_view text, const std::map<RunId, RunState>& 
   } else if (reading && text == "last" && !runs.empty()) {
     return runs.rbegin()->first;
   } else if (reading && !text.empty()) {
-    RunId id;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id.number);
-    if (error == std::errc{} && end == text.data() + text.size() && runs.contains(id)) return id;
+    RunId by_number{.drill = !runs.empty() && runs.begin()->first.drill};
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), by_number.number);
+    if (error == std::errc{} && end == text.data() + text.size() && runs.contains(by_number)) return by_number;
   }
   const bool looks_right = text.size() > 1 && (text.front() == 'r' || text.front() == 'd');
   return make_error(ErrorCode::invalid, "run", looks_right ? "no run has the id " + std::string(text) + "; its check letter may be wrong." : "that is no run id.",

@@ -107,7 +107,7 @@ void Engine::send(const std::shared_ptr<Live>& live, SendOp op) {
     live->effects.push_back(request.effect);
     const Ticket ticket = next_ticket_++;
     tickets_[ticket] = {live, index};
-    if (Status allowed = guard(request, *live->spec, *live->connector, mode); !allowed) {
+    if (Status allowed = guard(request, *live->spec, *live->connector, live->params, mode); !allowed) {
       refused_.push_back(Completion{.ticket = ticket, .answer = allowed.error()});
       if (request.effect != Effect::read) ++changes_in_flight_;
       continue;

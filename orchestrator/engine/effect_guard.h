@@ -20,9 +20,11 @@ struct GuardMode {
 /// Refuses what the action's declared effect does not allow: a read action may send GET or HEAD only; any other method needs
 /// a declared request template that fits method and URL, with at most that template's effect. So a connector bug cannot
 /// mutate in a dry run. Pure.
-Status guard(const HttpRequest& request, const ActionSpec& action, const Connector& connector, GuardMode mode);
+/// `params` are the action's own, secrets replaced.
+Status guard(const HttpRequest& request, const ActionSpec& action, const Connector& connector, const Value& params, GuardMode mode);
 
-/// True when `url` fits `pattern`: `{base}` is `base`, `{metadata:...}` at the start any URL, `{name}` one path segment.
-bool fits_template(std::string_view url, std::string_view pattern, std::string_view base);
+/// True when `url` fits `pattern`: `{base}` at its start is `base`, `{metadata:...}` any URL (its secrets are bound to origins besides), a pattern
+/// that is only `{name}` that parameter's whole URL, and any other `{name}` one path segment.
+bool fits_template(std::string_view url, std::string_view pattern, std::string_view base, const Value& params);
 
 }  // namespace quell

@@ -170,9 +170,14 @@ struct Playbook {
   std::vector<ProbeSpec> verify{};
   std::optional<WatchSpec> watch{};
   std::vector<Step> finally_steps{};
-  std::string source{};  // the file as read
-  std::string sha256{};  // hex
-  std::string file{};    // for messages
+  std::vector<std::string> unprovable{};  // claims that no probe of the file can prove: "STEP KILL"
+  std::string source{};                   // the file as read
+  std::string sha256{};                   // hex
+  std::string file{};                     // for messages
 };
+
+/// What `quell check` says of a good file: "ok, 9 steps, 5 claims, each can be proved". Counts the
+/// steps that do something themselves, and one claim per kill.
+std::string playbook_summary(const Playbook& playbook);
 
 }  // namespace quell

@@ -73,6 +73,12 @@ struct Leaked {
   std::string refresh_token{};
 };
 
+/// Tokens of a grant that is not the leaked one.
+struct FreshGrant {
+  std::string access_token{};
+  std::string refresh_token{};
+};
+
 struct Keys {
   std::string api_key{};
   std::string admin_key{};
@@ -95,6 +101,10 @@ class World {
   virtual std::optional<Timestamp> next_timer() const = 0;
   /// Lets everything due at or before `now` happen, in order.
   virtual void advance(Timestamp now) = 0;
+
+  /// A new grant for the platform at the world's MCP server, as if the user had consented again: what a team puts into the vault
+  /// when it rotates.
+  virtual FreshGrant mint_fresh(Timestamp now) = 0;
 
   virtual const Leaked& leaked() const = 0;
   virtual const Keys& keys() const = 0;

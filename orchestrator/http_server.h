@@ -1,0 +1,105 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "state/base/clock.h"
+#include "state/base/result.h"
+
+namespace quell {
+
+/// One request whose framing was checked and whose body is complete.
+struct HttpCall {
+  std::string method{};
+  std::string target{};                                        // path and query, undecoded
+  std::vector<std::pair<std::string, std::string>> headers{};  // names in lower case, in order
+  std::string body{};
+  std::string remote_address{};  // "unix" on a Unix socket
+
+  /// First value of `name` (lower case), or empty.
+  std::string_view header(std::string_view name) const noexcept;
+};
+
+struct HttpReply {
+  int status = 200;
+  /// Values with line breaks or control characters are dropped, and so are Connection, Keep-Alive,
+  /// Content-Length and Transfer-Encoding: framing is the server's.
+  std::vector<std::pair<std::string, std::string>> headers{};
+  std::string body{};
+  Duration delay{0};  // real time between handling and answering; stop() ends it
+  enum class Line : std::uint8_t {
+    answers,
+    hangs,   // no answer until the caller leaves or `answer_deadline` passes
+    resets,  // the connection is cut without an answer
+  } line = Line::answers;
+};
+
+struct HttpServerOptions {
+  std::string host = "127.0.0.1";
+  std::uint16_t port = 0;                   // 0: any free one
+  std::string unix_socket{};                // path; then host and port do not count
+  std::size_t head_bytes_max = 16U << 10U;  // request line and headers
+  std::size_t head_lines_max = 100;
+  std::size_t body_bytes_max = 1U << 20U;
+  Duration head_deadline{3'000};      // from the first byte to the empty line
+  Duration request_deadline{10'000};  // from the first byte to the last of the body
+  Duration answer_deadline{30'000};   // for writing one answer, and for one that hangs
+  std::size_t connections_max = 64;   // the next one is answered 503 and closed
+  bool keep_alive = false;
+  Duration idle_max{15'000};  // between two requests of one connection
+  std::size_t requests_per_connection_max = 10'000;
+  /// Sent with every answer, refusals included; constants of ours.
+  std::vector<std::pair<std::string, std::string>> fixed_headers{};
+};
+
+/// Called from several threads at once; an exception becomes a 500 without its text.
+using HttpHandler = std::function<HttpReply(const HttpCall&)>;
+
+/// The hardened front of cpp-httplib 0.11.4, which by itself bounds neither head, chunked body nor
+/// time (API sheet triggers-and-panel 2.5). Requests are read and checked here, byte by byte within
+/// the options' bounds, and only what passed reaches the library, which listens, accepts and frames
+/// the answer. Refused outright: Transfer-Encoding (411), Content-Encoding (415), Range (416),
+/// Expect and Upgrade (417), a Host header that is not there exactly once, doubled or odd
+/// Content-Length, bare line feeds, folded lines, control bytes, a body on GET or HEAD (400).
+///
+/// Destroying the server stops it.
+class HttpServer {
+ public:
+  /// Listens; nothing is accepted before serve(). Error topic "listen". A Unix socket gets mode
+  /// 0600; one that nobody serves any more is replaced.
+  static Result<std::unique_ptr<HttpServer>> bind(HttpServerOptions options);
+  /// bind() and serve().
+  static Result<std::unique_ptr<HttpServer>> start(HttpServerOptions options, HttpHandler handler);
+  ~HttpServer();
+  HttpServer(const HttpServer&) = delete;
+  HttpServer& operator=(const HttpServer&) = delete;
+
+  /// Begins to accept; once.
+  Status serve(HttpHandler handler);
+  /// Closes the listener, cuts what is being read, delayed or hung, and joins every thread; a
+  /// handler that runs is waited for. May be called twice.
+  void stop();
+
+  std::uint16_t port() const noexcept;  // 0 on a Unix socket
+  /// Connections being served now.
+  std::size_t connections() const noexcept;
+
+ private:
+  class Impl;
+  explicit HttpServer(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+/// One request to a server of ours on the Unix socket `path`, at most 15 s and 4 MiB. Error topic
+/// "state" when nobody listens there (`transient`: nothing was sent); `unknown` when the request
+/// may have arrived.
+Result<HttpReply> call_unix_socket(const std::string& path, const std::string& method,
+                                   const std::string& target, const std::string& body);
+
+}  // namespace quell

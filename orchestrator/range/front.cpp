@@ -1,0 +1,229 @@
+#include "orchestrator/range/front.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <condition_variable>
+#include <limits>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "orchestrator/http_server.h"
+#include "state/base/json.h"
+
+namespace quell::range {
+namespace {
+
+constexpr std::array kHosts{Host::platform, Host::issuer, Host::mcp_server, Host::control};
+constexpr std::size_t kConnectionsMax = 544;  // 512 requests in flight and some onlookers
+constexpr Duration kRealDelayMax{60'000};
+/// The longest the timer thread sleeps, should the clock be set meanwhile.
+constexpr std::chrono::seconds kSleepMax{1};
+constexpr std::string_view kMarker = "x-quell-range";
+
+HttpServerOptions server_options(std::uint16_t port) {
+  HttpServerOptions options;
+  options.port = port;
+  options.keep_alive = true;
+  options.connections_max = kConnectionsMax;
+  options.fixed_headers = {{std::string(kMarker), "1"}};  // refusals carry it as well
+  return options;
+}
+
+std::string& url_of(WorldOptions& options, Host host) {
+  switch (host) {
+    case Host::platform:
+      return options.platform_url;
+    case Host::issuer:
+      return options.issuer_url;
+    case Host::mcp_server:
+      return options.mcp_url;
+    case Host::control:
+      break;
+  }
+  return options.control_url;
+}
+
+HttpReply::Line line_of(Response::Line line) {
+  switch (line) {
+    case Response::Line::answers:
+      return HttpReply::Line::answers;
+    case Response::Line::hangs:
+      return HttpReply::Line::hangs;
+    case Response::Line::resets:
+      break;
+  }
+  return HttpReply::Line::resets;
+}
+
+}  // namespace
+
+class SocketFront::Impl {
+ public:
+  explicit Impl(const Clock& clock) : clock_(clock) {}
+  ~Impl() { finish(); }
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+
+  Status begin(WorldOptions options, std::uint16_t first_port, const MakeWorld& make) {
+    options_ = std::move(options);
+    if (first_port > std::numeric_limits<std::uint16_t>::max() - kHosts.size() + 1) {
+      return make_error(ErrorCode::invalid, "listen",
+                        fmt::format("port {} leaves no room for three more", first_port),
+                        "choose a port below 65533");
+    }
+    for (std::size_t i = 0; i < kHosts.size(); ++i) {
+      const std::size_t port = first_port == 0 ? 0 : first_port + i;
+      Result<std::unique_ptr<HttpServer>> server =
+          HttpServer::bind(server_options(static_cast<std::uint16_t>(port)));
+      if (!server) return server.error();
+      servers_[i] = *std::move(server);
+      url_of(options_, kHosts[i]) = fmt::format("http://127.0.0.1:{}", servers_[i]->port());
+    }
+    if (options_.start == Timestamp{}) options_.start = clock_.now();
+    newest_ = options_.start;
+    Result<std::unique_ptr<World>> world = make(options_);
+    if (!world) return world.error();
+    world_ = *std::move(world);
+    timers_ = std::thread([this] { run_timers(); });
+    for (std::size_t i = 0; i < kHosts.size(); ++i) {
+      const Host host = kHosts[i];
+      Status served =
+          servers_[i]->serve([this, host](const HttpCall& call) { return answer(host, call); });
+      if (!served) return served;
+    }
+    return ok();
+  }
+
+  const WorldOptions& options() const { return options_; }
+
+  void look(const std::function<void(World&, Timestamp)>& what) {
+    const std::lock_guard lock(mutex_);
+    const Timestamp now = advance();
+    what(*world_, now);
+    changed_.notify_one();
+  }
+
+  void finish() {
+    {
+      const std::lock_guard lock(mutex_);
+      stopping_ = true;
+    }
+    changed_.notify_all();
+    for (const std::unique_ptr<HttpServer>& server : servers_) {
+      if (server) server->stop();
+    }
+    if (timers_.joinable()) timers_.join();
+  }
+
+ private:
+  /// Lets everything due happen. Time never runs backwards here, whatever the clock does.
+  Timestamp advance() {
+    newest_ = std::max(newest_, clock_.now());
+    world_->advance(newest_);
+    return newest_;
+  }
+
+  HttpReply answer(Host host, const HttpCall& call) {
+    const Request request{.host = host,
+                          .method = call.method,
+                          .target = call.target,
+                          .headers = call.headers,
+                          .body = call.body};
+    Response response;
+    Timestamp now;
+    {
+      const std::lock_guard lock(mutex_);
+      now = advance();
+      response = world_->handle(request, now);
+      if (world_->next_timer() != sleeping_until_) changed_.notify_one();
+    }
+    HttpReply reply{.status = response.status,
+                    .body = std::move(response.body),
+                    .line = line_of(response.line)};
+    for (auto& header : response.headers) {
+      if (header.first != kMarker) reply.headers.push_back(std::move(header));
+    }
+    if (response.delay > Duration{0}) {
+      const auto real = clock_.real_time_until(now + response.delay);
+      reply.delay = std::min(std::chrono::ceil<Duration>(real), kRealDelayMax);
+    }
+    return reply;
+  }
+
+  void run_timers() {
+    std::unique_lock lock(mutex_);
+    while (!stopping_) {
+      const Timestamp now = advance();
+      sleeping_until_ = world_->next_timer();
+      std::chrono::nanoseconds sleep = kSleepMax;
+      if (sleeping_until_) {
+        // At least a millisecond: a clock that stands still must not make this thread spin.
+        const Timestamp due = std::max(*sleeping_until_, now);
+        sleep = std::clamp<std::chrono::nanoseconds>(clock_.real_time_until(due),
+                                                     std::chrono::milliseconds(1), kSleepMax);
+      }
+      changed_.wait_for(lock, sleep);
+    }
+  }
+
+  const Clock& clock_;
+  WorldOptions options_{};
+  std::mutex mutex_{};
+  std::condition_variable changed_{};
+  std::unique_ptr<World> world_{};
+  Timestamp newest_{};
+  std::optional<Timestamp> sleeping_until_{};
+  bool stopping_ = false;
+  std::array<std::unique_ptr<HttpServer>, kHosts.size()> servers_{};
+  std::thread timers_{};
+};
+
+SocketFront::SocketFront(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+SocketFront::~SocketFront() = default;
+
+Result<std::unique_ptr<SocketFront>> SocketFront::start(WorldOptions options, const Clock& clock,
+                                                        std::uint16_t first_port, MakeWorld make) {
+  auto impl = std::make_unique<Impl>(clock);
+  if (Status begun = impl->begin(std::move(options), first_port, make); !begun) {
+    return begun.error();
+  }
+  return std::unique_ptr<SocketFront>(new SocketFront(std::move(impl)));
+}
+
+const WorldOptions& SocketFront::options() const { return impl_->options(); }
+void SocketFront::with_world(const std::function<void(World&, Timestamp)>& look) {
+  impl_->look(look);
+}
+void SocketFront::stop() { impl_->finish(); }
+
+std::string ready_line(const World& world, const WorldOptions& options, std::int64_t pid) {
+  const Keys& keys = world.keys();
+  const Leaked& leaked = world.leaked();
+  return to_json(Value::map({
+      {"ready", true},
+      {"pid", pid},
+      {"seed", options.seed},
+      {"profile", options.profile},
+      {"platform", Value::map({{"base_url", options.platform_url},
+                               {"api_key", keys.api_key},
+                               {"admin_key", keys.admin_key},
+                               {"webhook_secret", keys.webhook_secret},
+                               {"log_url", options.control_url + "/log"}})},
+      {"issuer", Value::map({{"url", options.issuer_url},
+                             {"client_id", keys.client_id},
+                             {"client_secret", keys.client_secret}})},
+      {"mcp", Value::map({{"url", options.mcp_url + "/mcp"}})},
+      {"leaked", Value::map({{"vault_id", leaked.vault_id},
+                             {"credential_id", leaked.credential_id},
+                             {"access_token", leaked.access_token},
+                             {"refresh_token", leaked.refresh_token}})},
+      {"control_url", options.control_url},
+  }));
+}
+
+}  // namespace quell::range

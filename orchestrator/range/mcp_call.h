@@ -1,0 +1,39 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string_view>
+
+#include "orchestrator/range/world.h"
+
+namespace quell::range {
+
+/// Sends a request of the platform or the intruder to whatever host of the world answers `url`;
+/// none when no host does or its line fails, which is what a broken connection looks like from
+/// inside.
+using Fetch =
+    std::function<std::optional<Response>(std::string_view url, Request request, Timestamp now)>;
+
+/// A JSON-RPC POST as a client of the Model Context Protocol sends it: revision 2026-07-28 when
+/// `modern`, else 2025-11-25. An empty token sends no Authorization.
+Request mcp_request(std::string_view method, std::string_view token, bool modern);
+
+/// Calls `initialize` or `tools/list` in the era that `modern` names. A server that answers that it
+/// speaks only the other one (400, -32022) is asked once more in it, and `modern` remembers; the
+/// modern era has `server/discover` in the place of `initialize`.
+std::optional<Response> call_mcp(const Fetch& fetch, std::string_view url, std::string_view method,
+                                 std::string_view token, bool& modern, Timestamp now);
+
+/// What one `refresh_token` grant asks for (RFC 6749 sections 2.3.1 and 6).
+struct RefreshRequest {
+  std::string_view client_id{};
+  std::string_view client_secret{};
+  std::string_view auth_type{};  // none | client_secret_basic | client_secret_post
+  std::string_view refresh_token{};
+  std::string_view resource{};  // RFC 8707; empty: left out
+  std::string_view scope{};     // empty: left out
+};
+
+Request refresh_request(const RefreshRequest& grant);
+
+}  // namespace quell::range

@@ -1,0 +1,377 @@
+// The four hosts under one clock: dispatch, log, faults, truth.
+#include "orchestrator/range/world.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include <fmt/format.h>
+
+#include "orchestrator/range/faults.h"
+#include "orchestrator/range/incident.h"
+#include "orchestrator/range/intruder.h"
+#include "orchestrator/range/issuer.h"
+#include "orchestrator/range/mcp_server.h"
+#include "orchestrator/range/platform.h"
+#include "orchestrator/range/profile.h"
+#include "state/base/bytes.h"
+#include "state/base/json.h"
+#include "state/base/random.h"
+
+namespace quell::range {
+namespace {
+
+constexpr std::size_t kLogLinesMax = 1'000'000;
+constexpr std::size_t kStepsPerAdvanceMax = 5'000'000;
+constexpr std::string_view kMarker = "x-quell-range";
+
+/// What a request may do, as an outsider sees it: the log is kept apart from quell's own notion of
+/// its requests.
+Effect effect_of(const Request& request) {
+  if (request.method == "GET" || request.method == "HEAD") return Effect::read;
+  const bool introspects =
+      request.host == Host::issuer && request.target.find("introspect") != std::string::npos;
+  if (request.host == Host::mcp_server || introspects) return Effect::probe;
+  return Effect::mutate;
+}
+
+std::string path_of(std::string_view target) {
+  return std::string(target.substr(0, target.find('?')));
+}
+
+bool has_header(const Response& response, std::string_view name) {
+  return std::ranges::any_of(response.headers,
+                             [&](const auto& header) { return header.first == name; });
+}
+
+Response json(int status, const Value& body) {
+  return {
+      .status = status, .headers = {{"content-type", "application/json"}}, .body = to_json(body)};
+}
+
+Value to_value(const LogLine& line) {
+  ValueMap map{{"at", line.at},        {"who", line.who},
+               {"host", line.host},    {"method", line.method},
+               {"path", line.path},    {"effect", quell::to_string(line.effect)},
+               {"status", line.status}};
+  if (!line.note.empty()) map["note"] = line.note;
+  return Value(std::move(map));
+}
+
+Value to_value(const std::vector<LogLine>& log) {
+  ValueList lines;
+  lines.reserve(log.size());
+  for (const LogLine& line : log) lines.push_back(to_value(line));
+  return Value(std::move(lines));
+}
+
+Keys make_keys(SeededRandom& random, const Issuer& issuer) {
+  std::string webhook(32, '\0');
+  random.fill(std::as_writable_bytes(std::span(webhook)));
+  return {.api_key = "sk-ant-range-" + random.hex(24),
+          .admin_key = "sk-ant-admin-range-" + random.hex(24),
+          .webhook_secret = "whsec_" + base64_encode(webhook),
+          .client_id = issuer.client_id(),
+          .client_secret = issuer.client_secret()};
+}
+
+class RangeWorld final : public World {
+ public:
+  RangeWorld(WorldOptions options, ProfileSet profiles)
+      : options_(std::move(options)),
+        profiles_(std::move(profiles)),
+        random_(options_.seed),
+        issuer_(options_, random_, profiles_),
+        mcp_(options_, issuer_, profiles_),
+        keys_(make_keys(random_, issuer_)),
+        now_(options_.start),
+        platform_(profiles_, keys_, random_, options_.seed, fetch_as("platform", true)),
+        incident_(seed_incident(platform_, issuer_, keys_, mcp_.endpoint(), now_)),
+        intruder_({.access_token = incident_.leaked.access_token,
+                   .refresh_token = incident_.leaked.refresh_token,
+                   .client_id = keys_.client_id,
+                   .client_secret = keys_.client_secret,
+                   .mcp_endpoint = mcp_.endpoint(),
+                   .token_endpoint = issuer_.token_endpoint()},
+                  now_, fetch_as("intruder", false)) {
+    platform_.open();
+    if (options_.intruder && profiles_.has("spent_refresh_200")) intruder_.refresh(now_);
+  }
+
+  Response handle(const Request& request, Timestamp now) override;
+  std::optional<Timestamp> next_timer() const override;
+  void advance(Timestamp now) override;
+
+  FreshGrant mint_fresh(Timestamp now) override {
+    advance(now);
+    const Issuer::Grant grant = issuer_.mint(keys_.client_id, mcp_.endpoint(), now);
+    return {.access_token = grant.access_token, .refresh_token = grant.refresh_token};
+  }
+
+  const Leaked& leaked() const override { return incident_.leaked; }
+  const Keys& keys() const override { return keys_; }
+  const std::vector<LogLine>& request_log() const override { return log_; }
+  const std::vector<LogLine>& intruder_log() const override { return intruder_.log(); }
+  Value truth(Timestamp now) const override;
+
+ private:
+  /// `logged`: into the request log; the intruder keeps its own.
+  Fetch fetch_as(std::string who, bool logged);
+  Response dispatch(const Request& request, Timestamp now);
+  Response fail(const Fault& fault, const Request& request, Timestamp now);
+  Response control(const Request& request, Timestamp now);
+  Response set_faults(const Request& request);
+  Response control_intruder() const;
+  Response control_events() const;
+  void log(const Request& request, std::string_view who, const Response& response, Timestamp now);
+  bool bystanders_untouched() const;
+
+  WorldOptions options_;
+  ProfileSet profiles_;
+  SeededRandom random_;
+  Issuer issuer_;
+  McpServer mcp_;
+  Keys keys_;
+  Timestamp now_;
+  std::vector<LogLine> log_{};
+  std::uint64_t requests_ = 0;
+  Faults faults_{};
+  Platform platform_;
+  Incident incident_;
+  Intruder intruder_;
+};
+
+/// The network as hosts of the world see it: their own hosts, and nothing else.
+Fetch RangeWorld::fetch_as(std::string who, bool logged) {
+  return [this, who = std::move(who), logged](std::string_view url, Request request,
+                                              Timestamp now) -> std::optional<Response> {
+    const auto reach = [&](const std::string& base, Host host) {
+      if (base.empty() || !url.starts_with(base) || url.substr(base.size(), 1) != "/") return false;
+      request.host = host;
+      request.target = url.substr(base.size());
+      return true;
+    };
+    Response response;
+    if (reach(options_.issuer_url, Host::issuer)) {
+      response = issuer_.handle(request, now);
+    } else if (reach(options_.mcp_url, Host::mcp_server)) {
+      response = mcp_.handle(request, now);
+    } else {
+      return std::nullopt;
+    }
+    if (logged) log(request, who, response, now);
+    if (response.line != Response::Line::answers) return std::nullopt;
+    return response;
+  };
+}
+
+void RangeWorld::log(const Request& request, std::string_view who, const Response& response,
+                     Timestamp now) {
+  if (log_.size() >= kLogLinesMax) return;
+  std::string_view note;
+  if (response.line != Response::Line::answers) {
+    note = response.status == 0 ? "not handled" : "answer lost";
+  }
+  log_.push_back({.at = now,
+                  .who = std::string(who),
+                  .host = std::string(to_string(request.host)),
+                  .method = request.method,
+                  .path = path_of(request.target),
+                  .effect = effect_of(request),
+                  .status = response.status,
+                  .note = std::string(note)});
+}
+
+Response RangeWorld::dispatch(const Request& request, Timestamp now) {
+  switch (request.host) {
+    case Host::platform:
+      return platform_.handle(request, now);
+    case Host::issuer:
+      return issuer_.handle(request, now);
+    case Host::mcp_server:
+      return mcp_.handle(request, now);
+    case Host::control:
+      break;
+  }
+  return control(request, now);
+}
+
+Response RangeWorld::fail(const Fault& fault, const Request& request, Timestamp now) {
+  if (fault.kind == Fault::Kind::status) {
+    Response response = json(
+        fault.status,
+        Value::map(
+            {{"type", "error"},
+             {"error", Value::map({{"type", "api_error"}, {"message", "A fault of the range."}})},
+             {"request_id", Value()}}));
+    if (fault.retry_after_s > 0) {
+      response.headers.emplace_back("retry-after", fmt::format("{}", fault.retry_after_s));
+    }
+    return response;
+  }
+  Response response = fault.handled ? dispatch(request, now) : Response{.status = 0};
+  response.line = fault.kind == Fault::Kind::hang ? Response::Line::hangs : Response::Line::resets;
+  return response;
+}
+
+Response RangeWorld::handle(const Request& request, Timestamp now) {
+  advance(now);
+  now = now_;
+  ++requests_;
+  const bool controls = request.host == Host::control;
+  const auto fault = controls ? std::nullopt : faults_.take(request, effect_of(request));
+  Response response = fault ? fail(*fault, request, now) : dispatch(request, now);
+  response.headers.emplace_back(kMarker, "1");
+  if (!has_header(response, "request-id")) {
+    response.headers.emplace_back("request-id", fmt::format("req_range{:012d}", requests_));
+  }
+  if (controls) return response;
+  response.delay += faults_.latency();
+  log(request, "client", response, now);
+  return response;
+}
+
+std::optional<Timestamp> RangeWorld::next_timer() const {
+  const auto platform = platform_.next_timer();
+  if (!options_.intruder) return platform;
+  return platform ? std::min(*platform, intruder_.next()) : intruder_.next();
+}
+
+void RangeWorld::advance(Timestamp now) {
+  for (std::size_t step = 0; step < kStepsPerAdvanceMax; ++step) {
+    const auto due = next_timer();
+    if (!due || *due > now) break;
+    now_ = std::max(now_, *due);
+    if (platform_.next_timer() == due) {
+      platform_.fire_next();
+    } else {
+      intruder_.step();
+    }
+  }
+  now_ = std::max(now_, now);
+}
+
+bool RangeWorld::bystanders_untouched() const {
+  for (const std::string& id : incident_.other_vault_ids) {
+    const auto vault = platform_.vaults().find(id);
+    if (vault == platform_.vaults().end() || vault->second.archived_at) return false;
+  }
+  for (const std::string& id : incident_.other_credential_ids) {
+    const CredentialRecord* credential = platform_.credential(id);
+    if (credential == nullptr || credential->archived_at) return false;
+  }
+  const auto session = platform_.sessions().find(incident_.other_session_id);
+  if (session == platform_.sessions().end() || session->second.archived_at) return false;
+  const auto deployment = platform_.deployments().find(incident_.other_deployment_id);
+  return deployment != platform_.deployments().end() && !deployment->second.archived_at &&
+         !deployment->second.paused;
+}
+
+Value RangeWorld::truth(Timestamp now) const {
+  const Leaked& leaked = incident_.leaked;
+  const Issuer::Family family = issuer_.family_of(leaked.refresh_token);
+  const auto accepted = [&](const std::string& token) { return mcp_.accepts(token, now); };
+  const auto live = [&](const std::string& token) {
+    return issuer_.access_token_works(token, now);
+  };
+  const auto redeemable = [&](const std::string& token) {
+    return issuer_.refresh_token_works(token, now);
+  };
+  const CredentialRecord* credential = platform_.credential(leaked.credential_id);
+  const bool held = credential != nullptr && !credential->archived_at;
+  const bool refreshes = held && credential->refresh.has_value();
+
+  const auto uses_vault = [&](const std::vector<std::string>& vault_ids) {
+    return std::ranges::find(vault_ids, leaked.vault_id) != vault_ids.end();
+  };
+  ValueList running;
+  ValueList not_archived;
+  for (const auto& [id, session] : platform_.sessions()) {
+    if (session.archived_at || !uses_vault(session.vault_ids)) continue;
+    not_archived.emplace_back(id);
+    if (session.status() == RunStatus::running) running.emplace_back(id);
+  }
+  ValueList active;
+  for (const auto& [id, deployment] : platform_.deployments()) {
+    if (deployment.archived_at || deployment.paused) continue;
+    if (uses_vault(deployment.vault_ids)) active.emplace_back(id);
+  }
+  const auto any = [](const std::vector<std::string>& tokens, const auto& works) {
+    return std::ranges::any_of(tokens, works);
+  };
+  return Value::map(
+      {{"at", now},
+       {"access_token_works", any(family.access_tokens, accepted)},
+       {"leaked_access_token_works", accepted(leaked.access_token)},
+       {"access_token_live_at_issuer", any(family.access_tokens, live)},
+       {"refresh_token_works", any(family.refresh_tokens, redeemable)},
+       {"leaked_refresh_token_works", redeemable(leaked.refresh_token)},
+       {"thief_refresh_works", redeemable(intruder_.refresh_token())},
+       {"thief_in", options_.intruder && intruder_.is_in()},
+       {"thief_has_client_secret", true},
+       {"thief_last_success", time_or_null(intruder_.last_success())},
+       {"thief_first_failure", time_or_null(intruder_.first_failure())},
+       {"credential_archived", !held},
+       {"credential_deleted", credential == nullptr},
+       {"vault_refreshes", refreshes},
+       {"credential_refreshable", refreshes && redeemable(credential->refresh->refresh_token)},
+       {"sessions_running", Value(std::move(running))},
+       {"sessions_not_archived", Value(std::move(not_archived))},
+       {"deployments_active", Value(std::move(active))},
+       {"bystanders_untouched", bystanders_untouched()},
+       {"profile", profiles_.to_string()}});
+}
+
+Response RangeWorld::control_intruder() const {
+  return json(200, Value::map({{"intruder", to_value(intruder_.log())},
+                               {"in", options_.intruder && intruder_.is_in()},
+                               {"last_success", time_or_null(intruder_.last_success())},
+                               {"first_failure", time_or_null(intruder_.first_failure())}}));
+}
+
+Response RangeWorld::control_events() const {
+  ValueList events;
+  for (const PlatformEvent& event : platform_.events()) {
+    ValueMap map{{"at", event.at}, {"type", event.type}, {"id", event.id}};
+    if (!event.vault_id.empty()) map["vault_id"] = event.vault_id;
+    events.emplace_back(std::move(map));
+  }
+  return json(200, Value::map({{"events", Value(std::move(events))}}));
+}
+
+Response RangeWorld::set_faults(const Request& request) {
+  const auto refuse = [](const Error& error) {
+    return json(400, Value::map({{"error", describe(error)}, {"hint", error.hint}}));
+  };
+  const Result<Value> wish = parse_json(request.body);
+  if (!wish) return refuse(wish.error());
+  ProfileSet wanted = profiles_;
+  if (const Status added = wanted.add((*wish)["profile_add"].string_or("")); !added) {
+    return refuse(added.error());
+  }
+  if (const Status applied = faults_.apply(*wish); !applied) return refuse(applied.error());
+  profiles_ = std::move(wanted);
+  return json(200, Value::map({{"ok", true}, {"profile", profiles_.to_string()}}));
+}
+
+Response RangeWorld::control(const Request& request, Timestamp now) {
+  const std::string path = path_of(request.target);
+  if (request.method == "POST" && path == "/faults") return set_faults(request);
+  if (request.method == "GET") {
+    if (path == "/truth") return json(200, truth(now));
+    if (path == "/log") return json(200, Value::map({{"requests", to_value(log_)}}));
+    if (path == "/intruder") return control_intruder();
+    if (path == "/events") return control_events();
+  }
+  return json(404, Value::map({{"error", "There is no such endpoint."}}));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<World>> World::create(WorldOptions options) {
+  Result<ProfileSet> profiles = ProfileSet::parse(options.profile);
+  if (!profiles) return profiles.error();
+  return std::unique_ptr<World>(
+      std::make_unique<RangeWorld>(std::move(options), *std::move(profiles)));
+}
+
+}  // namespace quell::range

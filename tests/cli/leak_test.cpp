@@ -1,0 +1,234 @@
+// The main job over real sockets, a real database and real processes.
+
+#include <algorithm>
+#include <csignal>
+#include <string>
+
+#include <doctest/doctest.h>
+
+#include "site.h"
+
+namespace quell::test {
+namespace {
+
+/// The claims of a run document that some kill names.
+std::vector<Value> claims_for(const Value& document, const std::string& kill) {
+  std::vector<Value> found;
+  for (const Value& claim : document["claims"].list_or_empty()) {
+    for (const Value& word : claim["kills"].list_or_empty()) {
+      if (word.string_or("") == kill && claim["step"].string_or("") != "verify") found.push_back(claim);
+    }
+  }
+  return found;
+}
+
+std::string verdict_for(const Value& document, const std::string& kill) {
+  const std::vector<Value> claims = claims_for(document, kill);
+  REQUIRE(claims.size() >= 1);
+  return claims.front()["verdict"].string_or("");
+}
+
+}  // namespace
+
+// Goal: a leaked grant ends dead in every plane, and the world agrees.
+TEST_CASE("the leak is contained and the world's own truth agrees") {
+  const Site site;
+  const Finished done = site.run_leak({"--yes", "--json"});
+  CAPTURE(done.err);
+  CAPTURE(done.out);
+  REQUIRE(done.exit == 0);
+  const Value run = done.json();
+  CHECK(run["result"].string_or("") == "contained");
+  CHECK(run["origin"].string_or("") == "range");
+  CHECK(run["mode"].string_or("") == "live");
+  for (const Value& claim : run["claims"].list_or_empty()) {
+    CAPTURE(claim["subject"].string_or(""));
+    CAPTURE(claim["step"].string_or(""));
+    CHECK(claim["verdict"].string_or("") == "proved");
+  }
+  const Value truth = site.control("/truth");
+  CHECK_FALSE(truth["access_token_works"].bool_or(true));
+  CHECK_FALSE(truth["refresh_token_works"].bool_or(true));
+  CHECK(truth["credential_archived"].bool_or(false));
+  CHECK(truth["sessions_running"].list_or_empty().empty());
+  const Finished verified = site.run({"journal", "verify"});
+  CHECK(verified.exit == 0);
+}
+
+// Goal: rehearsals change nothing. Method: the range's own log holds nothing but GET.
+TEST_CASE("a plan and a dry run send nothing but GET") {
+  const Site site;
+  const Finished plan = site.run([&] {
+    std::vector<std::string> arguments = site.leak_arguments("plan");
+    arguments.push_back("--json");
+    return arguments;
+  }());
+  CAPTURE(plan.err);
+  REQUIRE(plan.exit == 0);
+  CHECK(plan.json()["digest"].string_or("").size() == 64);
+  CHECK(plan.json()["counts"]["mutate"].int_or(0) > 0);
+  const Finished rehearsal = site.run_leak({"--dry-run", "--json"});
+  CAPTURE(rehearsal.err);
+  CHECK(rehearsal.exit == 0);
+  CHECK(rehearsal.json()["result"].string_or("") == "rehearsed");
+  const Value log = site.control("/log");
+  REQUIRE_FALSE(log["requests"].list_or_empty().empty());
+  for (const Value& request : log["requests"].list_or_empty()) {
+    if (request["who"].string_or("") == "client") CHECK(request["method"].string_or("") == "GET");
+  }
+}
+
+// Goal: the digest that a plan shows is the one that the run waits with.
+TEST_CASE("the plan's digest is the approval's digest") {
+  const Site site;
+  std::vector<std::string> arguments = site.leak_arguments("plan");
+  arguments.push_back("--json");
+  const std::string digest = site.run(arguments).json()["digest"].string_or("");
+  const Finished wrong = site.run_leak({"--yes", "--json", "--plan", "0123456789ab"});
+  CHECK(wrong.exit == 2);
+  const Finished right = site.run_leak({"--yes", "--json", "--plan", digest.substr(0, 12)});
+  CAPTURE(right.err);
+  CHECK(right.exit == 0);
+  CHECK(right.json()["digest"].string_or("") == digest);
+}
+
+// Goal: no profile of the range ever gets a false `proved` out of a run.
+TEST_CASE("lying and surviving issuers are never reported as contained") {
+  SUBCASE("the issuer answers 200 and kills nothing") {
+    const Site site("lying_200");
+    const Value run = site.run_leak({"--yes", "--json"}).json();
+    CHECK(run["result"].string_or("") == "exposed");
+    CHECK(verdict_for(run, "access_token") == "refuted");
+    CHECK(verdict_for(run, "refresh_token") != "proved");
+  }
+  SUBCASE("the refresh token dies, the access token lives") {
+    const Site site("access_token_survives");
+    const Value run = site.run_leak({"--yes", "--json"}).json();
+    CHECK(run["result"].string_or("") == "exposed");
+    CHECK(verdict_for(run, "access_token") == "refuted");
+  }
+  SUBCASE("the thief already spent the refresh token") {
+    const Site site("spent_refresh_200");
+    const Value run = site.run_leak({"--yes", "--json"}).json();
+    CHECK(run["result"].string_or("") != "contained");
+  }
+  SUBCASE("access tokens are JWTs that the server checks offline") {
+    const Site site("jwt_offline");
+    const Value run = site.run_leak({"--yes", "--json"}).json();
+    CHECK(run["result"].string_or("") == "exposed");
+    const std::vector<Value> claims = claims_for(run, "access_token");
+    REQUIRE(claims.size() == 1);
+    CHECK(claims.front()["verdict"].string_or("") == "refuted");
+    CHECK_FALSE(claims.front()["residual"]["until"].is_null());
+  }
+  SUBCASE("the validation says nothing") {
+    const Site site("validate_inconclusive");
+    const Value run = site.run_leak({"--yes", "--json"}).json();
+    CHECK(verdict_for(run, "refresh_token") != "proved");
+    CHECK(run["result"].string_or("") != "contained");
+  }
+}
+
+// Goal: kill -9 in the middle loses nothing and repeats nothing blindly.
+// Method: the revocation's answer is held back, the process is killed there, and another one resumes.
+TEST_CASE("a killed run is resumed with a look") {
+  const Site site;
+  site.fault(R"({"fail_next":{"host":"issuer","status":"hang","count":1}})");
+  std::vector<std::string> arguments = site.leak_arguments();
+  arguments.insert(arguments.end(), {"--yes", "--json", "--follow"});
+  Process running = site.start(arguments);
+  bool sent = false;
+  for (int line = 0; line < 400 && !sent; ++line) {
+    const std::string event = running.read_line();
+    sent = event.find("\"request_sent\"") != std::string::npos && event.find("revoke_grant") != std::string::npos;
+  }
+  REQUIRE(sent);
+  running.signal(SIGKILL);
+  CHECK(running.wait().exit == 128 + SIGKILL);
+  CHECK(site.run({"journal", "verify"}).exit == 0);
+  const Finished resumed = site.run({"resume", "--json"});
+  CAPTURE(resumed.out);
+  CAPTURE(resumed.err);
+  const Value run = resumed.json();
+  CHECK(run["result"].string_or("") == "contained");
+  CHECK(site.run({"journal", "verify"}).exit == 0);
+  CHECK_FALSE(site.control("/truth")["access_token_works"].bool_or(true));
+}
+
+// Goal: the leaked tokens stand in no file, no output and no argument.
+TEST_CASE("tokens handed over appear nowhere") {
+  const Site site;
+  const Finished done = site.run_leak({"--yes", "--json", "--follow"});
+  const Finished shown = site.run({"show", "last"});
+  const Finished exported = site.run({"journal", "export"});
+  for (const std::string& token : {site.access_token(), site.refresh_token()}) {
+    REQUIRE(token.size() >= 12);
+    for (const std::string* text : {&done.out, &done.err, &shown.out, &shown.err, &exported.out}) CHECK(text->find(token) == std::string::npos);
+    for (const auto& [file, content] : site.folder().files()) {
+      if (file.ends_with("/token") || file.ends_with("/refresh")) continue;
+      CAPTURE(file);
+      CHECK(content.find(token) == std::string::npos);
+    }
+  }
+  const Finished plain = site.run({"run", "leaked-mcp-oauth", "-i", "vault_id=vlt_1", "-i", "credential_id=vcrd_1", "-i", "leaked_token=" + site.access_token()});
+  CHECK(plain.exit == 2);
+  CHECK(plain.err.find(site.access_token()) == std::string::npos);
+}
+
+// Goal: people decide from another process, and what they say is in the record.
+TEST_CASE("another process approves, and the wrong digest does not") {
+  const Site site;
+  std::vector<std::string> arguments = site.leak_arguments();
+  Process running = site.start(arguments);
+  std::string line;
+  for (int i = 0; i < 100 && line.find("waiting for") == std::string::npos; ++i) line = running.read_line();
+  const Finished refused = site.run({"approve", "r1c", "--digest", "00000000"});
+  CHECK(refused.exit == 2);
+  const Finished seen = site.run({"show", "r1c", "--json"});
+  const std::string digest = seen.json()["digest"].string_or("");
+  const Finished approved = site.run({"approve", "r1c", "--digest", digest});
+  CAPTURE(approved.err);
+  CHECK(approved.exit == 0);
+  const Finished done = running.wait();
+  CAPTURE(done.out);
+  CHECK(done.exit == 0);
+  CHECK(done.out.find("CONTAINED RANGE") != std::string::npos);
+}
+
+TEST_CASE("an abort ends the run and says who did it") {
+  const Site site;
+  Process running = site.start(site.leak_arguments());
+  std::string line;
+  for (int i = 0; i < 100 && line.find("waiting for") == std::string::npos; ++i) line = running.read_line();
+  CHECK(site.run({"abort", "r1c", "--reason", "wrong credential"}).exit == 0);
+  const Finished done = running.wait();
+  CHECK(done.exit == 6);
+  const Value log = site.control("/log");
+  for (const Value& request : log["requests"].list_or_empty()) {
+    if (request["who"].string_or("") == "client") CHECK(request["method"].string_or("") == "GET");
+  }
+}
+
+// Goal: a stop signal leaves a run that can be resumed.
+TEST_CASE("SIGTERM while waiting leaves a resumable run") {
+  const Site site;
+  Process running = site.start(site.leak_arguments());
+  std::string line;
+  for (int i = 0; i < 100 && line.find("waiting for") == std::string::npos; ++i) line = running.read_line();
+  running.signal(SIGTERM);
+  CHECK(running.wait().exit == 143);
+  Process resumed = site.start({"resume", "r1c"});
+  const Finished approved = [&] {
+    Finished last;
+    for (int attempt = 0; attempt < 50; ++attempt) {
+      const std::string digest = site.run({"show", "r1c", "--json"}).json()["digest"].string_or("");
+      last = site.run({"approve", "r1c", "--digest", digest});
+      if (last.exit == 0) break;
+    }
+    return last;
+  }();
+  CHECK(approved.exit == 0);
+  CHECK(resumed.wait().exit == 0);
+}
+
+}  // namespace quell::test

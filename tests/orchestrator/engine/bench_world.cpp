@@ -1,0 +1,200 @@
+#include "bench_world.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <doctest/doctest.h>
+
+#include "connectors/classify.h"
+#include "orchestrator/playbook/loader.h"
+#include "orchestrator/report/report_connector.h"
+
+namespace quell::test {
+namespace {
+
+constexpr std::string_view kBase = "https://vendor.example";
+
+std::vector<ActionSpec> vendor_actions(Repeat repeat, bool can_look) {
+  const Type text = Type::of(Type::Kind::string);
+  ActionSpec list;
+  list.name = "list_things";
+  list.summary = "Every thing that lives.";
+  list.outputs = Type::object({{"things", Type::list_of(Type::object({{"id", text}}))}});
+  list.cost = {.read = 1};
+  ActionSpec look;
+  look.name = "thing_is_dead";
+  look.summary = "Whether a thing is gone.";
+  look.is_probe = true;
+  look.planes = {Plane::holder};
+  look.proves = {Kill::refresh};
+  look.inputs = {{.name = "id", .type = text, .required = true}};
+  look.outputs = Type::object({{"alive", Type::of(Type::Kind::boolean)}});
+  look.cost = {.read = 1};
+  ActionSpec kill;
+  kill.name = "kill_thing";
+  kill.summary = "Kills a thing.";
+  kill.effect = Effect::mutate;
+  kill.planes = {Plane::holder};
+  kill.kills = {Kill::refresh};
+  kill.inputs = {{.name = "id", .type = text, .required = true}};
+  kill.outputs = Type::object({{"id", text}});
+  kill.repeat = repeat;
+  kill.can_look = can_look;
+  kill.irreversible = true;
+  kill.requests = {{.method = "POST", .url = "{base}/things/{id}/kill"}};
+  kill.cost = {.read = 1, .mutate = 1};
+  kill.proofs = {"thing_is_dead"};
+  ActionSpec poke = list;
+  poke.name = "poke";
+  return {list, look, kill, poke};
+}
+
+class VendorConnector final : public Connector {
+ public:
+  VendorConnector(Repeat repeat, bool can_look) : actions_(vendor_actions(repeat, can_look)) {}
+
+  std::span<const ActionSpec> actions() const override { return actions_; }
+  std::string base_url() const override { return std::string(kBase); }
+  Value pins() const override { return Value::map({{"kind", "vendor"}, {"base_url", kBase}}); }
+  Value predict(const ActionSpec&, const Inputs& inputs) const override { return Value::map({{"id", inputs.params["id"]}}); }
+
+  Task<Result<Outcome>> perform(const ActionSpec& action, Inputs inputs, Io& io) const override {
+    if (action.name == "list_things") return list(io);
+    if (action.name == "thing_is_dead") return look(std::move(inputs), io);
+    if (action.name == "poke") return poke(io);
+    return kill(std::move(inputs), io);
+  }
+
+ private:
+  static HttpRequest get(const std::string& path) {
+    HttpRequest request;
+    request.url = std::string(kBase) + path;
+    return request;
+  }
+
+  static Task<Result<Outcome>> list(Io& io) {
+    HttpRequest request = get("/things");
+    const Result<HttpResponse> answer = co_await io.send(std::move(request));
+    if (!answer) co_return answer.error();
+    ValueList things;
+    std::string name;
+    for (const char c : answer->body + ",") {
+      if (c != ',') {
+        name += c;
+        continue;
+      }
+      if (!name.empty()) things.push_back(Value::map({{"id", name}}));
+      name.clear();
+    }
+    Outcome outcome;
+    outcome.outputs = Value::map({{"things", Value(std::move(things))}});
+    co_return outcome;
+  }
+
+  static Task<Result<Outcome>> poke(Io& io) {
+    HttpRequest request = get("/things");
+    request.method = "POST";
+    const Result<HttpResponse> answer = co_await io.send(std::move(request));
+    if (!answer) co_return answer.error();
+    co_return Outcome{};
+  }
+
+  static Task<Result<Outcome>> look(Inputs inputs, Io& io) {
+    HttpRequest request = get("/things/" + inputs.params["id"].as_string());
+    const Result<HttpResponse> answer = co_await io.send(std::move(request));
+    if (!answer) co_return answer.error();
+    Outcome outcome;
+    const bool dead = answer->status == 404;
+    outcome.outputs = Value::map({{"alive", !dead}});
+    Judgement judgement;
+    judgement.verdict = dead ? Verdict::proved : Verdict::refuted;
+    judgement.grade = Grade::strong;
+    judgement.proof = dead ? "404 read back" : "still there";
+    outcome.judgement = judgement;
+    co_return outcome;
+  }
+
+  static Task<Result<Outcome>> kill(Inputs inputs, Io& io) {
+    const std::string id = inputs.params["id"].as_string();
+    Outcome outcome;
+    outcome.outputs = Value::map({{"id", id}});
+    HttpRequest before = get("/things/" + id);
+    const Result<HttpResponse> found = co_await io.send(std::move(before));
+    if (!found) co_return found.error();
+    if (found->status == 404) {
+      outcome.kind = OutcomeKind::already;
+      co_return outcome;
+    }
+    if (inputs.intent == Intent::look) co_return make_error(ErrorCode::conflict, "it is still there");
+    HttpRequest act = get("/things/" + id + "/kill");
+    act.method = "POST";
+    act.effect = Effect::mutate;
+    const Result<HttpResponse> killed = co_await io.send(std::move(act));
+    if (!killed) co_return killed.error();
+    if (killed->status != 200) co_return classify(*killed, Effect::mutate, id);
+    co_return outcome;
+  }
+
+  std::vector<ActionSpec> actions_;
+};
+
+}  // namespace
+
+Result<HttpResponse> Vendor::handle(const HttpRequest& request) {
+  const std::string path = request.url.substr(kBase.size());
+  requests.push_back(request.method + " " + path);
+  if (request.method == "GET" && path == "/things") {
+    std::string body;
+    for (const std::string& id : alive) body += (body.empty() ? "" : ",") + id;
+    return HttpResponse(200, body);
+  }
+  const std::string id = path.substr(8, path.find('/', 8) - 8);
+  if (request.method == "GET") return HttpResponse(alive.contains(id) ? 200 : 404, "");
+  ++kill_requests;
+  if (throttled_kills > 0) {
+    --throttled_kills;
+    HttpResponse answer(429, "");
+    answer.headers.emplace_back("retry-after", "3");
+    return answer;
+  }
+  if (refuses) return HttpResponse(403, "");
+  if (lose_request_of_kill == kill_requests) return make_error(ErrorCode::unknown, "the connection was cut");
+  ++kills[id];
+  if (!lies) alive.erase(id);
+  if (lose_answer_of_kill == kill_requests) return make_error(ErrorCode::unknown, "the connection was cut");
+  return HttpResponse(200, "");
+}
+
+void VendorTransport::start(Ticket ticket, HttpRequest request) {
+  ready_.push_back(Completion{.ticket = ticket, .answer = vendor_.handle(request)});
+}
+
+std::vector<Completion> VendorTransport::poll(Timestamp until) {
+  if (ready_.empty()) clock_.advance_to(until);
+  return std::exchange(ready_, {});
+}
+
+std::shared_ptr<const Connector> vendor_connector(Repeat repeat, bool can_look) {
+  return std::make_shared<const VendorConnector>(repeat, can_look);
+}
+
+ConnectorSet vendor_connectors(Repeat repeat, bool can_look) {
+  return {{"vendor", vendor_connector(repeat, can_look)}, {"report", std::make_shared<const ReportConnector>()}};
+}
+
+std::shared_ptr<const Playbook> playbook_from(const std::string& source, const ConnectorSet& connectors) {
+  ActionCatalog catalog;
+  for (const auto& [name, connector] : connectors) catalog.connections.push_back(name);
+  catalog.actions_of = [&connectors](std::string_view name) {
+    const auto found = connectors.find(name);
+    return found == connectors.end() ? std::span<const ActionSpec>() : found->second->actions();
+  };
+  LoadResult loaded = load_playbook(source, "kill-all.yaml", catalog);
+  std::string findings;
+  for (const Diagnostic& diagnostic : loaded.diagnostics) findings += render(diagnostic, "kill-all.yaml", source, false);
+  CAPTURE(findings);
+  REQUIRE(loaded.playbook.has_value());
+  return std::make_shared<const Playbook>(std::move(*loaded.playbook));
+}
+
+}  // namespace quell::test

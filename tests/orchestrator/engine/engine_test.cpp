@@ -1,0 +1,276 @@
+#include "orchestrator/engine/engine.h"
+
+#include <algorithm>
+#include <string>
+
+#include <doctest/doctest.h>
+
+#include "bench_world.h"
+#include "orchestrator/engine/effect_guard.h"
+#include "tests/support/memory_journal.h"
+
+namespace quell::test {
+namespace {
+
+constexpr std::string_view kKillAll = R"(quell: 1
+id: kill-all
+title: Kill everything
+purpose: Every thing of the vendor dies, with proof.
+steps:
+  - id: things
+    use: vendor.list_things
+  - id: kill
+    use: vendor.kill_thing
+    foreach: {items: "${steps.things.things}", as: t, key: "${t.id}", concurrency: 2, max: 10}
+    with: {id: "${t.id}"}
+    plane: holder
+    kills: [refresh]
+    irreversible: true
+    verify: [{probe: vendor.thing_is_dead, with: {id: "${t.id}"}, until: {every: 2s, for: 10s}}]
+)";
+
+std::string with_approval() {
+  std::string source(kKillAll);
+  source.insert(source.find("  - id: kill\n"), "  - id: go\n    approve: {need: 1, from: approver, within: 10m, on_timeout: abort}\n");
+  return source;
+}
+
+Timestamp start_time() { return *parse_rfc3339("2031-03-04T05:06:07Z"); }
+
+/// One process: an engine over a disk, a vendor and a clock that outlive it.
+struct ProcessRun {
+  ConnectorSet connectors;
+  VendorTransport transport;
+  Engine engine;
+
+  ProcessRun(Journal& journal, SecretStore& secrets, Vendor& vendor, ManualClock& clock, ConnectorSet set)
+      : connectors(std::move(set)),
+        transport(vendor, clock),
+        engine({.clock = clock,
+                .transport = transport,
+                .journal = journal,
+                .secrets = secrets,
+                .connectors = connectors,
+                .load_playbook = [this](const std::string& source, const std::string&) -> Result<std::shared_ptr<const Playbook>> {
+                  return playbook_from(source, connectors);
+                },
+                .write_bundle = [](const RunState&, const std::string&) -> Result<std::string> { return std::string("bundle"); }}) {}
+};
+
+/// Turns until the run has its result, is held, or nothing is left to wait for.
+void run_on(Engine& engine, RunId run, ManualClock& clock) {
+  for (int turns = 0; turns < 10'000 && !engine.find(run)->finished() && !engine.find(run)->held; ++turns) {
+    // Outside the macro: a simulated death of the process must pass through it unchanged.
+    const Status turned = engine.turn(clock.now() + std::chrono::hours(1));
+    REQUIRE(turned);
+  }
+}
+
+RunRequest request_for(std::shared_ptr<const Playbook> playbook, RunMode mode = RunMode::live) {
+  return {.playbook = std::move(playbook), .inputs = Value(ValueMap{}), .mode = mode, .who = "mara"};
+}
+
+struct Bench {
+  ManualClock clock{start_time()};
+  MemoryJournal journal{};
+  MemorySecretStore secrets{};
+  Vendor vendor{};
+
+  RunState run(const std::string& source, RunMode mode = RunMode::live, ConnectorSet connectors = vendor_connectors()) {
+    ProcessRun process(journal, secrets, vendor, clock, std::move(connectors));
+    const Result<RunId> id = process.engine.start(request_for(playbook_from(source, process.connectors), mode));
+    REQUIRE(id);
+    run_on(process.engine, *id, clock);
+    return *process.engine.find(*id);
+  }
+};
+
+bool every_kill_was_announced(MemoryJournal& journal, const Vendor& vendor) {
+  std::map<std::string, int> announced;
+  for (const StoredEntry& stored : journal.read_all()) {
+    if (stored.entry.kind == EntryKind::request_sent) ++announced[stored.entry.body["item"].string_or("")];
+  }
+  return std::all_of(vendor.kills.begin(), vendor.kills.end(), [&](const auto& row) { return row.second <= announced[row.first]; });
+}
+
+}  // namespace
+
+TEST_CASE("a playbook runs to its result and every claim is proved") {
+  Bench bench;
+  const RunState run = bench.run(std::string(kKillAll));
+  CHECK(run.result == RunResult::contained);
+  CHECK(bench.vendor.alive.empty());
+  CHECK(every_kill_was_announced(bench.journal, bench.vendor));
+  const std::vector<std::string> seen = kinds(bench.journal);
+  CHECK(seen.front() == "run_started");
+  CHECK(seen.back() == "run_finished");
+}
+
+// Goal: a success answer is not proof.
+TEST_CASE("a vendor that lies leaves the run exposed") {
+  Bench bench;
+  bench.vendor.lies = true;
+  CHECK(bench.run(std::string(kKillAll)).result == RunResult::exposed);
+}
+
+TEST_CASE("a refusal is not retried, and nothing is contained") {
+  Bench bench;
+  bench.vendor.refuses = true;
+  const RunState run = bench.run(std::string(kKillAll));
+  CHECK(run.result == RunResult::incomplete);
+  CHECK(bench.vendor.kill_requests == 3);
+}
+
+TEST_CASE("throttling is waited out as long as the server asks") {
+  Bench bench;
+  bench.vendor.throttled_kills = 2;
+  const RunState run = bench.run(std::string(kKillAll));
+  CHECK(run.result == RunResult::contained);
+  CHECK(run.finished_at - run.started >= std::chrono::seconds(3));
+}
+
+// Goal: a lost answer is settled by a look, not by a second kill.
+TEST_CASE("an answer that was lost is looked for before anything is repeated") {
+  Bench bench;
+  bench.vendor.lose_answer_of_kill = 1;
+  const RunState run = bench.run(std::string(kKillAll));
+  CHECK(run.result == RunResult::contained);
+  for (const auto& [id, kills] : bench.vendor.kills) CHECK(kills == 1);
+  const std::vector<std::string> seen = kinds(bench.journal);
+  CHECK(std::count(seen.begin(), seen.end(), "attempt_unknown") == 1);
+}
+
+TEST_CASE("a request that never arrived is sent again after a look") {
+  Bench bench;
+  bench.vendor.lose_request_of_kill = 1;
+  CHECK(bench.run(std::string(kKillAll)).result == RunResult::contained);
+  CHECK(bench.vendor.alive.empty());
+}
+
+TEST_CASE("what may not be repeated is held for a person") {
+  Bench bench;
+  bench.vendor.lose_request_of_kill = 1;
+  const RunState run = bench.run(std::string(kKillAll), RunMode::live, vendor_connectors(Repeat::never));
+  CHECK(run.held);
+  CHECK_FALSE(run.finished());
+}
+
+TEST_CASE("an action that cannot look is settled by the step's own probes") {
+  Bench bench;
+  bench.vendor.lose_answer_of_kill = 1;
+  const RunState run = bench.run(std::string(kKillAll), RunMode::live, vendor_connectors(Repeat::look_first, false));
+  CHECK(run.result == RunResult::contained);
+  for (const auto& [id, kills] : bench.vendor.kills) CHECK(kills == 1);
+}
+
+// Goal: no connector bug mutates in a rehearsal.
+TEST_CASE("a dry run sends reads alone") {
+  Bench bench;
+  const RunState run = bench.run(std::string(kKillAll), RunMode::dry_run);
+  CHECK(run.result == RunResult::rehearsed);
+  for (const std::string& request : bench.vendor.requests) CHECK(request.starts_with("GET "));
+}
+
+TEST_CASE("the guard refuses a read action that sends a POST") {
+  Bench bench;
+  const RunState run = bench.run("quell: 1\nid: kill-all\ntitle: t\npurpose: p\nsteps:\n  - {id: poke, use: vendor.poke}\n");
+  CHECK(run.result == RunResult::failed);
+  CHECK(bench.vendor.requests.empty());
+}
+
+TEST_CASE("an approval is waited for, and time or a denial ends the run") {
+  Bench bench;
+  ProcessRun process(bench.journal, bench.secrets, bench.vendor, bench.clock, vendor_connectors());
+  const Result<RunId> id = process.engine.start(request_for(playbook_from(with_approval(), process.connectors)));
+  REQUIRE(id);
+  for (int i = 0; i < 20; ++i) REQUIRE(process.engine.turn(bench.clock.now() + std::chrono::seconds(1)));
+  CHECK(bench.vendor.kill_requests == 0);
+  const RunState& run = *process.engine.find(*id);
+  SUBCASE("approved") {
+    Status answer = make_error(ErrorCode::internal, "no answer");
+    process.engine.submit({.kind = Command::Kind::approve, .run = *id, .who = "olek", .digest = run.digest, .done = [&](Status status) { answer = std::move(status); }});
+    run_on(process.engine, *id, bench.clock);
+    CHECK(answer);
+    CHECK(run.result == RunResult::contained);
+  }
+  SUBCASE("the digest of another plan") {
+    Status answer = ok();
+    process.engine.submit({.kind = Command::Kind::approve, .run = *id, .who = "olek", .digest = "0123456789abcdef", .done = [&](Status status) { answer = std::move(status); }});
+    REQUIRE(process.engine.turn(bench.clock.now()));
+    CHECK_FALSE(answer);
+  }
+  SUBCASE("denied") {
+    process.engine.submit({.kind = Command::Kind::deny, .run = *id, .who = "olek"});
+    run_on(process.engine, *id, bench.clock);
+    CHECK(run.result == RunResult::aborted);
+    CHECK(bench.vendor.kill_requests == 0);
+  }
+  SUBCASE("nobody comes") {
+    run_on(process.engine, *id, bench.clock);
+    CHECK(run.result == RunResult::aborted);
+    CHECK(bench.vendor.kill_requests == 0);
+  }
+}
+
+TEST_CASE("items beyond max are named and the run is incomplete") {
+  std::string source(kKillAll);
+  source.replace(source.find("max: 10"), 7, "max: 2 ");
+  Bench bench;
+  const RunState run = bench.run(source);
+  CHECK(run.result == RunResult::incomplete);
+  CHECK(run.steps.at("kill").excluded.size() == 1);
+  CHECK(bench.vendor.alive.size() == 1);
+}
+
+// Goal: whichever append the process dies on, a new one ends the run, skips nothing and repeats nothing without a look.
+// Method: die at each append in turn, with and without the entry on the disk, then take the run up with a fresh engine.
+TEST_CASE("a run survives a crash at every journal append") {
+  std::size_t appends = 0;
+  {
+    Bench bench;
+    bench.run(std::string(kKillAll));
+    appends = bench.journal.append_count();
+  }
+  REQUIRE(appends > 5);
+  for (std::size_t at = 1; at <= appends; ++at) {
+    for (const Loss loss : {Loss::entry_lost, Loss::entry_kept}) {
+      CAPTURE(at);
+      Bench bench;
+      CrashingJournal dying(bench.journal, at, loss);
+      {
+        ProcessRun first(dying, bench.secrets, bench.vendor, bench.clock, vendor_connectors());
+        const auto run_it = [&] {
+          const Result<RunId> id = first.engine.start(request_for(playbook_from(std::string(kKillAll), first.connectors)));
+          if (id) run_on(first.engine, *id, bench.clock);
+        };
+        CHECK_THROWS_AS(run_it(), SimulatedCrash);
+      }
+      ProcessRun second(bench.journal, bench.secrets, bench.vendor, bench.clock, vendor_connectors());
+      REQUIRE(second.engine.load());
+      if (second.engine.runs().empty()) continue;  // it died before the run was accepted
+      const RunId id = second.engine.runs().begin()->first;
+      if (!second.engine.find(id)->finished()) {
+        REQUIRE(second.engine.take_up(id, "mara"));
+        run_on(second.engine, id, bench.clock);
+      }
+      CHECK(second.engine.find(id)->result == RunResult::contained);
+      CHECK(bench.vendor.alive.empty());
+      for (const auto& [thing, kills] : bench.vendor.kills) CHECK(kills == 1);
+      CHECK(every_kill_was_announced(bench.journal, bench.vendor));
+      CHECK_FALSE(bench.journal.verify().failure.has_value());
+    }
+  }
+}
+
+TEST_CASE("request templates fit by segment, base and whole URL") {
+  const Value params = Value::map({{"id", "x"}, {"mcp_server_url", "https://m.example/mcp"}});
+  CHECK(fits_template("https://v.example/things/x/kill", "{base}/things/{id}/kill", "https://v.example", params));
+  CHECK(fits_template("https://v.example/things/x/kill?beta=true", "{base}/things/{id}/kill", "https://v.example", params));
+  CHECK_FALSE(fits_template("https://v.example/things/x/y/kill", "{base}/things/{id}/kill", "https://v.example", params));
+  CHECK_FALSE(fits_template("https://v.example/things//kill", "{base}/things/{id}/kill", "https://v.example", params));
+  CHECK_FALSE(fits_template("https://w.example/things/x/kill", "{base}/things/{id}/kill", "https://v.example", params));
+  CHECK(fits_template("https://m.example/mcp", "{mcp_server_url}", "", params));
+  CHECK_FALSE(fits_template("https://n.example/mcp", "{mcp_server_url}", "", params));
+}
+
+}  // namespace quell::test

@@ -1,0 +1,185 @@
+// Goal: the playbooks that come with quell load without a single finding and mean what they say.
+
+#include <string>
+
+#include <doctest/doctest.h>
+
+#include "orchestrator/playbook/inputs.h"
+#include "tests/orchestrator/playbook/checking.h"
+
+namespace quell::test {
+namespace {
+
+TEST_CASE("leaked-mcp-oauth is the example of the language") {
+  const std::string source = read_source_file("playbooks/leaked-mcp-oauth.yaml");
+  REQUIRE_FALSE(source.empty());
+  CHECK(joined(findings(source, "playbooks/leaked-mcp-oauth.yaml")) == joined({}));
+  const LoadResult result = load_playbook(source, "leaked-mcp-oauth", catalog());
+  REQUIRE(result.playbook);
+  const Playbook& playbook = *result.playbook;
+  CHECK(playbook_summary(playbook) == "ok, 9 steps, 5 claims, each can be proved");
+  CHECK(playbook.source == source);
+  CHECK(playbook.sha256.size() == 64);
+  CHECK(playbook.run_timeout == Duration{4 * 3'600'000});
+  CHECK(playbook.slo_contain == Duration{15 * 60'000});
+  REQUIRE(playbook.inputs.size() == 6);
+  CHECK(playbook.inputs[0].fallback == Value("INC-0"));
+  CHECK(playbook.inputs[1].required);
+  CHECK(playbook.inputs[3].type.kind == Type::Kind::secret);
+  CHECK(playbook.inputs[3].type.nullable);
+  REQUIRE(playbook.steps.size() == 8);
+
+  const Step& go = playbook.steps[2];
+  const auto& approve = std::get<ApproveStep>(go.kind);
+  CHECK(approve.within == Duration{600'000});
+  CHECK_FALSE(approve.continue_on_timeout);
+
+  CHECK(playbook.steps[3].continue_on_failure);
+  CHECK(playbook.steps[3].when);
+
+  const auto& freeze = std::get<ParallelStep>(playbook.steps[4].kind);
+  REQUIRE(freeze.branches.size() == 2);
+  const Step& pause = freeze.branches[0].second.at(0);
+  REQUIRE(pause.foreach_items);
+  CHECK(pause.foreach_items->as == "d");
+  CHECK(pause.foreach_items->concurrency == 4);
+  CHECK(pause.foreach_items->max == 1'000);
+  REQUIRE(pause.undo);
+  CHECK(pause.undo->action == "unpause_deployment");
+  const Step& stop = freeze.branches[1].second.at(0);
+  CHECK(stop.irreversible);
+  CHECK(stop.verify.at(0).until->span == Duration{60'000});
+  CHECK(stop.kills == std::vector<Kill>{Kill::session});
+
+  const Step& revoke = playbook.steps[5];
+  CHECK(revoke.plane == Plane::issuer);
+  CHECK(revoke.kills == std::vector<Kill>{Kill::refresh_token, Kill::access_token});
+  CHECK(revoke.deadline == Duration{90'000});
+  CHECK(revoke.verify.at(0).until->consecutive == 2);
+  CHECK(revoke.verify.at(0).when);
+  const Step& look = playbook.steps[6];
+  CHECK(look.proves == "revoke_grant");
+  CHECK(look.verify.at(0).self);
+  CHECK(look.verify.at(0).expect);
+  CHECK(look.verify.at(0).refute);
+
+  CHECK(playbook.verify.size() == 2);
+  REQUIRE(playbook.watch);
+  CHECK(playbook.watch->span == Duration{2 * 3'600'000});
+  CHECK(playbook.watch->reopen_on.size() == 3);
+  CHECK(playbook.finally_steps.size() == 1);
+  CHECK(playbook.unprovable.empty());
+}
+
+TEST_CASE("rotate-only says itself that it revokes nothing") {
+  const std::string source = read_source_file("playbooks/rotate-only.yaml");
+  REQUIRE_FALSE(source.empty());
+  CHECK(joined(findings(source, "rotate-only.yaml")) == joined({}));
+  const LoadResult result = load_playbook(source, "rotate-only.yaml", catalog());
+  REQUIRE(result.playbook);
+  CHECK(result.playbook->accept == std::vector<std::string>{"rotation_is_not_revocation"});
+  CHECK(playbook_summary(*result.playbook) == "ok, 3 steps, 1 claim by verify alone");
+}
+
+// Goal: a value template gives what the file says; null for an optional parameter stays null.
+TEST_CASE("values are evaluated with their types") {
+  const std::string text = with_steps(
+      "  - id: a\n    use: lab.echo\n    with:\n      text: \"n=${inputs.count}\"\n"
+      "      count: ${inputs.count}\n      at: 2026-11-20T14:00:00Z\n      lasts: 90s\n"
+      "      words: [\"${inputs.vault_id}\", no]\n      anything: {x: [1, 2.5, true, null]}\n"
+      "      must: ${inputs.note}\n");
+  const LoadResult result = load_playbook(text, "p.yaml", catalog());
+  REQUIRE(result.playbook);
+  Scope scope;
+  scope.names["inputs"] = Value::map({{"count", 3}, {"vault_id", "vlt_1"}, {"note", Value()}});
+  const Result<Value> with = std::get<UseStep>(result.playbook->steps[0].kind).with.evaluate(scope);
+  REQUIRE(with);
+  const Value& map = *with;
+  CHECK(map["text"] == Value("n=3"));
+  CHECK(map["count"] == Value(3));
+  CHECK(map["at"] == Value(*parse_rfc3339("2026-11-20T14:00:00Z")));
+  CHECK(map["lasts"] == Value(Duration{90'000}));
+  CHECK(map["words"] == Value::list({"vlt_1", "no"}));
+  CHECK(map["anything"] == Value::map({{"x", Value::list({1, 2.5, true, Value()})}}));
+  CHECK(map.has("must"));
+  CHECK(map["must"].is_null());
+
+  scope.names.clear();
+  CHECK_FALSE(std::get<UseStep>(result.playbook->steps[0].kind).with.evaluate(scope));
+}
+
+TEST_CASE("inputs are read from text and checked") {
+  const std::string text =
+      "quell: 1\nid: p\ntitle: T\npurpose: P\nsteps: [{id: a, wait: {for: 1s}}]\ninputs:\n"
+      "  incident: {type: string, pattern: \"^[A-Z]+-[0-9]+$\", required: true}\n"
+      "  at: {type: timestamp}\n  n: {type: int, min: 1, max: 9}\n  url: {type: url}\n"
+      "  mood: {type: enum, values: [calm, loud]}\n  list: {type: list, of: int, max: 2}\n"
+      "  wait: {type: duration}\n  yes: {type: bool}\n  part: {type: number}\n  s: {type: string, "
+      "max: 3}\n";
+  const LoadResult result = load_playbook(text, "p.yaml", catalog());
+  REQUIRE(result.playbook);
+  const auto spec = [&](std::string_view name) -> const InputSpec& {
+    for (const InputSpec& one : result.playbook->inputs) {
+      if (one.name == name) return one;
+    }
+    FAIL("no such input");
+    return result.playbook->inputs[0];
+  };
+  struct Given {
+    const char* name;
+    const char* text;
+    bool fits;
+    Value value{};
+  };
+  const std::vector<Given> rows{
+      {"incident", "INC-42", true, "INC-42"},
+      {"incident", "inc-42", false},
+      {"at", "2026-11-20T14:00:00Z", true, *parse_rfc3339("2026-11-20T14:00:00Z")},
+      {"at", "yesterday", false},
+      {"n", "9", true, 9},
+      {"n", "10", false},
+      {"n", "1x", false},
+      {"n", "", false},
+      {"url", "https://mcp.example/mcp", true, "https://mcp.example/mcp"},
+      {"url", "http://localhost:8080", true, "http://localhost:8080"},
+      {"url", "ftp://x.example", false},
+      {"url", "https://", false},
+      {"url", "https://a b", false},
+      {"url", "mcp.example", false},
+      {"mood", "calm", true, "calm"},
+      {"mood", "clam", false},
+      {"list", "1,2", true, Value::list({1, 2})},
+      {"list", "", true, Value(ValueList{})},
+      {"list", "1,2,3", false},
+      {"list", "1,,2", false},
+      {"wait", "2h30m", true, Duration{9'000'000}},
+      {"wait", "5", false},
+      {"yes", "true", true, true},
+      {"yes", "yes", false},
+      {"part", "0.5", true, 0.5},
+      {"part", "inf", false},
+      {"s", "äöü", true, "äöü"},
+      {"s", "abcd", false},
+  };
+  for (const Given& row : rows) {
+    CAPTURE(row.name);
+    CAPTURE(row.text);
+    const Result<Value> value = input_from_text(spec(row.name), row.text);
+    REQUIRE(value.has_value() == row.fits);
+    if (row.fits) {
+      CHECK(*value == row.value);
+    } else {
+      CHECK(value.error().topic == "bad-input");
+      CHECK_FALSE(value.error().hint.empty());
+    }
+  }
+  const Result<Value> bad = input_from_text(spec("at"), "yesterday");
+  CHECK(bad.error().message == "input at: \"yesterday\" is not a timestamp");
+  CHECK(bad.error().hint == "RFC 3339, for instance -i at=2026-11-20T14:00:00Z");
+  CHECK_FALSE(check_input(spec("incident"), Value()));
+  CHECK(check_input(spec("n"), Value()));
+  CHECK_FALSE(check_input(spec("n"), Value("5")));
+}
+
+}  // namespace
+}  // namespace quell::test

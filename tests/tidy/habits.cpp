@@ -1,0 +1,163 @@
+#include <algorithm>
+#include <array>
+
+#include "tests/tidy/rules.h"
+
+namespace quell::tidy {
+namespace {
+
+constexpr std::size_t kLinesMax = 700;
+
+struct Allowed {
+  std::string_view path;
+  std::string_view why;
+};
+
+/// Who may see the bytes of a secret.
+constexpr std::array<Allowed, 10> kRevealers{{
+    {"state/keys.cpp", "derives keys, takes fingerprints, signs heads"},
+    {"state/sealed_store.cpp", "encrypts and decrypts what outlives a crash"},
+    {"connectors/secret_text.cpp", "renders headers and bodies for the transport"},
+    {"connectors/curl_transport.cpp", "the transport: hands the rendered bytes to libcurl"},
+    {"orchestrator/range/in_process_transport.cpp", "the transport of drills and simulations"},
+    {"connectors/redaction.cpp", "the filter that looks for live secrets in everything else"},
+    {"connectors/oauth/jws.cpp", "signs client assertions"},
+    {"connectors/oauth/jwt.cpp", "the claims stand inside the token"},
+    {"connectors/oauth/client_auth.cpp", "compares the form of a client secret with its method"},
+    {"state/base/secret.h", "declares it"},
+}};
+
+/// Leaves that may throw, and why each must.
+constexpr std::array<Allowed, 1> kThrowers{{
+    {"orchestrator/playbook/loader.cpp",
+     "leaves yaml-cpp's parser from inside its event handler; caught in the same file"},
+}};
+
+/// Files outside the command line that may write to a stream of the process.
+constexpr std::array<Allowed, 1> kPrinters{{
+    {"state/base/assert.cpp", "fixed text, right before the process aborts"},
+}};
+
+template <std::size_t N>
+bool allowed(const std::array<Allowed, N>& table, std::string_view path) {
+  return std::any_of(table.begin(), table.end(),
+                     [&](const Allowed& entry) { return entry.path == path; });
+}
+
+// The words below are joined from halves, so that this file does not hold what it looks for.
+constexpr std::array<std::string_view, 4> kUnfinished{
+    "TO"
+    "DO",
+    "FIX"
+    "ME",
+    "XX"
+    "X",
+    "HA"
+    "CK"};
+
+constexpr std::array<std::string_view, 13> kForeignPlaces{
+    "/ho"
+    "me/",
+    "/ro"
+    "ot/",
+    "/wo"
+    "rk/",
+    "/Us"
+    "ers/",
+    "registry.np"
+    "mjs.org",
+    "py"
+    "pi.org",
+    "files.python"
+    "hosted.org",
+    "proxy.go"
+    "lang.org",
+    "cra"
+    "tes.io",
+    "deb.deb"
+    "ian.org",
+    "docker"
+    ".io",
+    "gh"
+    "cr.io",
+    "artifac"
+    "tory"};
+
+constexpr std::array<std::string_view, 8> kPrints{
+    "std::cout", "std::cerr", "std::clog", "printf(", "fprintf(", "puts(", "fputs(", "fmt::print("};
+
+}  // namespace
+
+Breaches check_reveal(const SourceFile& file) {
+  Breaches breaches;
+  if (!is_product(file.path)) return breaches;
+  const std::string code = code_only(file.text);
+  std::size_t number = 0;
+  for (const std::string_view line : lines_of(code)) {
+    ++number;
+    const bool reveals = has_word(line, "reveal()");
+    // SecretText::render() takes nothing; the other functions of that name do.
+    const bool renders = line.find(".render()") != std::string_view::npos;
+    if ((reveals || renders) && !allowed(kRevealers, file.path)) {
+      breaches.push_back({.path = file.path,
+                          .line = number,
+                          .rule = "reveal",
+                          .detail = "looks inside a secret without a reason in the table"});
+    }
+  }
+  return breaches;
+}
+
+Breaches check_text(const SourceFile& file) {
+  Breaches breaches;
+  const std::vector<std::string_view> lines = lines_of(file.text);
+  if (lines.size() > kLinesMax) {
+    breaches.push_back(
+        {.path = file.path,
+         .rule = "length",
+         .detail = std::to_string(lines.size()) + " lines, at most " + std::to_string(kLinesMax)});
+  }
+  std::size_t number = 0;
+  for (const std::string_view line : lines) {
+    ++number;
+    for (const std::string_view word : kUnfinished) {
+      if (has_word(line, word)) {
+        breaches.push_back(
+            {.path = file.path, .line = number, .rule = "unfinished", .detail = std::string(word)});
+      }
+    }
+    for (const std::string_view place : kForeignPlaces) {
+      if (line.find(place) != std::string_view::npos) {
+        breaches.push_back(
+            {.path = file.path, .line = number, .rule = "place", .detail = std::string(place)});
+      }
+    }
+  }
+  return breaches;
+}
+
+Breaches check_habits(const SourceFile& file) {
+  Breaches breaches;
+  if (!is_product(file.path)) return breaches;
+  const bool prints = file.path.starts_with("orchestrator/cli/") || allowed(kPrinters, file.path);
+  const std::string code = code_only(file.text);
+  std::size_t number = 0;
+  for (const std::string_view line : lines_of(code)) {
+    ++number;
+    for (const std::string_view print : kPrints) {
+      if (!prints && has_word(line, print)) {
+        breaches.push_back(
+            {.path = file.path, .line = number, .rule = "prints", .detail = std::string(print)});
+      }
+    }
+    if (has_word(line, "throw") && !allowed(kThrowers, file.path)) {
+      breaches.push_back({.path = file.path,
+                          .line = number,
+                          .rule = "throws",
+                          .detail = "failures travel as Result, not as exceptions"});
+    }
+  }
+  return breaches;
+}
+
+}  // namespace quell::tidy
