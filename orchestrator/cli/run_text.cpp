@@ -111,13 +111,25 @@ std::string finished_words(const RunState& run, const Step& step, const StepStat
   return state.outcome ? std::string(to_string(*state.outcome)) : "";
 }
 
+/// True when another step's verify judges the claims of `id` and has not run yet.
+bool is_judged_later(const RunState& run, const std::string& id) {
+  bool later = false;
+  for_each_step(run.playbook->steps, [&](const Step& step) {
+    const auto found = run.steps.find(step.id);
+    later |= step.proves == id && (found == run.steps.end() || found->second.phase != StepState::Phase::finished);
+  });
+  return later;
+}
+
 std::string person_step_finished(const Stream& stream, const RunState& run, const Entry& entry, const ConnectorSet& connectors) {
   const std::string id = entry.body["step"].string_or("");
   const Step* const step = find_step(*run.playbook, id);
   const auto state = run.steps.find(id);
   if (step == nullptr || state == run.steps.end() || std::holds_alternative<ParallelStep>(step->kind)) return "";
   std::string tail;
-  if (state->second.verdict) {
+  if (state->second.verdict == Verdict::unproved && is_judged_later(run, id)) {
+    tail = stream.paint(to_string(state->second.outcome.value_or(OutcomeKind::done)), Colour::grey);
+  } else if (state->second.verdict) {
     tail = verdict_text(stream, *state->second.verdict, weakest_grade(claims_of(run, connectors), id));
   } else if (state->second.outcome == OutcomeKind::failed) {
     tail = stream.paint("failed", Colour::yellow);
@@ -246,8 +258,16 @@ std::string line_for_person(const Stream& stream, const RunState& run, const Ent
     case EntryKind::retry_scheduled:
       return step_line(run, entry, step, "again: " + shown(body["why"].string_or("")), "");
     case EntryKind::probe_finished: {
+      if (step.empty()) {
+        // A postcondition is told once it is settled.
+        if (!body["due"].is_null() || body["skipped"].bool_or(false)) return "";
+        const auto verdict = from_string<Verdict>(body["verdict"].string_or("")).value_or(Verdict::unproved);
+        const ProbeSpec& probe_spec = run.playbook->verify[static_cast<std::size_t>(body["probe"].int_or(0))];
+        return step_line(run, entry, "verify", probe_spec.action + ": " + shown(body["proof"].string_or("")),
+                         verdict_text(stream, verdict, from_string<Grade>(body["grade"].string_or("")).value_or(Grade::none)));
+      }
       // A look that refutes is news at once; the rest is told with its step.
-      if (body["verdict"].string_or("") != "refuted" || body["look"].int_or(1) != 1 || step.empty()) return "";
+      if (body["verdict"].string_or("") != "refuted" || body["look"].int_or(1) != 1) return "";
       const auto index = static_cast<std::size_t>(body["probe"].int_or(0));
       const std::string probe = find_step(*run.playbook, step)->verify[index].action;
       if (probe.empty()) return "";

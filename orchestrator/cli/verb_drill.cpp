@@ -67,9 +67,9 @@ class DrillTeller {
   explicit DrillTeller(Session& session) : session_(session) {}
 
   void intruder(const range::LogLine& line, Timestamp begun) {
-    const bool news = line.note != last_note_ || line.status != last_status_ || line.note == "refresh";
-    last_note_ = line.note;
-    last_status_ = line.status;
+    int& last_status = line.note == "refresh" ? last_refresh_ : last_use_;
+    const bool news = line.status != last_status || (line.note == "refresh" && line.status == 200);
+    last_status = line.status;
     if (!news || session_.options().json) return;
     const bool in = line.status >= 200 && line.status < 300;
     const std::string status = in ? session_.out().paint(std::to_string(line.status), Colour::red) : std::to_string(line.status);
@@ -97,8 +97,8 @@ class DrillTeller {
   }
 
   Session& session_;
-  std::string last_note_{};
-  int last_status_ = 0;
+  int last_use_ = 0;
+  int last_refresh_ = 0;
 };
 
 /// How long the intruder was inside, drawn from the intruder's own log.

@@ -531,6 +531,7 @@ class Evaluator {
 
   static std::string overload_text(const Node& node, const std::vector<Value>& arguments) {
     std::vector<std::string_view> kinds;
+    kinds.reserve(arguments.size());
     for (const Value& argument : arguments) kinds.push_back(to_string(argument.kind()));
     return fmt::format("{} of {}() for ({})", kNoSuchOverload, node.name, fmt::join(kinds, ", "));
   }

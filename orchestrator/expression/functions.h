@@ -49,19 +49,19 @@ enum class FunctionId : std::uint8_t {
 enum class CallForm : std::uint8_t { global, method, either };
 
 struct FunctionSpec {
-  std::string_view name;
-  FunctionId id;
-  CallForm form;
+  std::string_view name{};
+  FunctionId id = FunctionId::size;
+  CallForm form = CallForm::global;
 };
 
 /// One signature. `dyn` takes any value but a secret; a receiver counts as the first argument.
 struct Overload {
   static constexpr std::size_t kArgumentsMax = 3;
 
-  FunctionId id;
-  std::size_t count;
-  std::array<Type::Kind, kArgumentsMax> arguments;
-  Type::Kind result;
+  FunctionId id = FunctionId::size;
+  std::size_t count = 0;
+  std::array<Type::Kind, kArgumentsMax> arguments{};
+  Type::Kind result = Type::Kind::dyn;
   bool of_strings = false;  // a list argument or result holds strings
 };
 

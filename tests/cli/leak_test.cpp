@@ -9,26 +9,6 @@
 #include "site.h"
 
 namespace quell::test {
-namespace {
-
-/// The claims of a run document that some kill names.
-std::vector<Value> claims_for(const Value& document, const std::string& kill) {
-  std::vector<Value> found;
-  for (const Value& claim : document["claims"].list_or_empty()) {
-    for (const Value& word : claim["kills"].list_or_empty()) {
-      if (word.string_or("") == kill && claim["step"].string_or("") != "verify") found.push_back(claim);
-    }
-  }
-  return found;
-}
-
-std::string verdict_for(const Value& document, const std::string& kill) {
-  const std::vector<Value> claims = claims_for(document, kill);
-  REQUIRE(claims.size() >= 1);
-  return claims.front()["verdict"].string_or("");
-}
-
-}  // namespace
 
 // Goal: a leaked grant ends dead in every plane, and the world agrees.
 TEST_CASE("the leak is contained and the world's own truth agrees") {
@@ -92,48 +72,11 @@ TEST_CASE("the plan's digest is the approval's digest") {
   CHECK(right.json()["digest"].string_or("") == digest);
 }
 
-// Goal: no profile of the range ever gets a false `proved` out of a run.
-TEST_CASE("lying and surviving issuers are never reported as contained") {
-  SUBCASE("the issuer answers 200 and kills nothing") {
-    const Site site("lying_200");
-    const Value run = site.run_leak({"--yes", "--json"}).json();
-    CHECK(run["result"].string_or("") == "exposed");
-    CHECK(verdict_for(run, "access_token") == "refuted");
-    CHECK(verdict_for(run, "refresh_token") != "proved");
-  }
-  SUBCASE("the refresh token dies, the access token lives") {
-    const Site site("access_token_survives");
-    const Value run = site.run_leak({"--yes", "--json"}).json();
-    CHECK(run["result"].string_or("") == "exposed");
-    CHECK(verdict_for(run, "access_token") == "refuted");
-  }
-  SUBCASE("the thief already spent the refresh token") {
-    const Site site("spent_refresh_200");
-    const Value run = site.run_leak({"--yes", "--json"}).json();
-    CHECK(run["result"].string_or("") != "contained");
-  }
-  SUBCASE("access tokens are JWTs that the server checks offline") {
-    const Site site("jwt_offline");
-    const Value run = site.run_leak({"--yes", "--json"}).json();
-    CHECK(run["result"].string_or("") == "exposed");
-    const std::vector<Value> claims = claims_for(run, "access_token");
-    REQUIRE(claims.size() == 1);
-    CHECK(claims.front()["verdict"].string_or("") == "refuted");
-    CHECK_FALSE(claims.front()["residual"]["until"].is_null());
-  }
-  SUBCASE("the validation says nothing") {
-    const Site site("validate_inconclusive");
-    const Value run = site.run_leak({"--yes", "--json"}).json();
-    CHECK(verdict_for(run, "refresh_token") != "proved");
-    CHECK(run["result"].string_or("") != "contained");
-  }
-}
-
 // Goal: kill -9 in the middle loses nothing and repeats nothing blindly.
 // Method: the revocation's answer is held back, the process is killed there, and another one resumes.
 TEST_CASE("a killed run is resumed with a look") {
   const Site site;
-  site.fault(R"({"fail_next":{"host":"issuer","status":"hang","count":1}})");
+  site.fault(R"({"fail_next":{"host":"issuer","hang":"after","path":"/revoke","count":1}})");
   std::vector<std::string> arguments = site.leak_arguments();
   arguments.insert(arguments.end(), {"--yes", "--json", "--follow"});
   Process running = site.start(arguments);

@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include "table.h"
+#include "tests/orchestrator/expression/table.h"
 
 namespace quell {
 namespace {

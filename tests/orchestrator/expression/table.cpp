@@ -1,4 +1,4 @@
-#include "table.h"
+#include "tests/orchestrator/expression/table.h"
 
 #include <variant>
 #include <vector>

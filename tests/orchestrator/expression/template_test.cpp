@@ -9,7 +9,7 @@
 
 #include "orchestrator/expression/expression.h"
 #include "state/base/json.h"
-#include "table.h"
+#include "tests/orchestrator/expression/table.h"
 
 namespace quell {
 namespace {

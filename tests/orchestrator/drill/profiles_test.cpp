@@ -1,0 +1,123 @@
+// Whole incidents over the simulated world, in its own time: what quell says must never be better than what is true.
+
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+
+#include <doctest/doctest.h>
+
+#include "orchestrator/drill/drill.h"
+
+namespace quell {
+namespace {
+
+/// A state folder that goes away with the test.
+struct Folder {
+  std::string path;
+  Folder() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "quell-drill-XXXXXX").string();
+    REQUIRE(mkdtemp(pattern.data()) != nullptr);
+    path = pattern;
+  }
+  ~Folder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path, ignored);
+  }
+};
+
+DrillOutcome play(const std::string& scenario_id, const std::string& profile, std::uint64_t seed = 7) {
+  const Folder folder;
+  Result<Scenario> scenario = find_scenario(scenario_id);
+  REQUIRE(scenario);
+  scenario->profile = profile;
+  DrillOptions options{.seed = seed, .speed = 0, .database = folder.path + "/state/drills.db"};
+  options.keys = {.seal = folder.path + "/keys/seal", .mac = folder.path + "/keys/mac", .signing = folder.path + "/keys/signing.pem"};
+  SeededRandom random(seed);
+  Result<DrillOutcome> outcome = run_drill(*scenario, options, random, {});
+  if (!outcome) FAIL(describe(outcome.error()));
+  return std::move(*outcome);
+}
+
+/// The claim of a step (not of the postconditions) for one kill.
+Value claim_for(const DrillOutcome& outcome, const std::string& kill) {
+  for (const Value& claim : outcome.document["claims"].list_or_empty()) {
+    for (const Value& word : claim["kills"].list_or_empty()) {
+      if (word.string_or("") == kill && claim["step"].string_or("") != "verify") return claim;
+    }
+  }
+  FAIL("no claim for " << kill);
+  return {};
+}
+
+std::string verdict(const DrillOutcome& outcome, const std::string& kill) { return claim_for(outcome, kill)["verdict"].string_or(""); }
+
+}  // namespace
+
+TEST_CASE("the main job ends contained, and the thief is out, for many seeds") {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    CAPTURE(seed);
+    const DrillOutcome outcome = play("leaked-mcp-oauth", "", seed);
+    CHECK(outcome.result == RunResult::contained);
+    CHECK_FALSE(outcome.thief_in);
+    CHECK(outcome.as_expected);
+  }
+}
+
+TEST_CASE("rotation alone ends exposed, and the thief is still in") {
+  const DrillOutcome outcome = play("rotate-only", "");
+  CHECK(outcome.result == RunResult::exposed);
+  CHECK(outcome.thief_in);
+}
+
+// Goal: a 200 from the issuer is no proof.
+TEST_CASE("an issuer that answers 200 and kills nothing is seen through") {
+  const DrillOutcome outcome = play("leaked-mcp-oauth", "lying_200");
+  CHECK(outcome.result == RunResult::exposed);
+  CHECK(verdict(outcome, "access_token") == "refuted");
+  CHECK(verdict(outcome, "refresh_token") != "proved");
+}
+
+TEST_CASE("an access token that outlives its refresh token is reported, with its horizon") {
+  const DrillOutcome outcome = play("leaked-mcp-oauth", "access_token_survives");
+  CHECK(outcome.result == RunResult::exposed);
+  CHECK(verdict(outcome, "access_token") == "refuted");
+  CHECK_FALSE(claim_for(outcome, "access_token")["residual"].is_null());
+}
+
+TEST_CASE("a JWT that is checked offline names the time until which it works") {
+  const DrillOutcome outcome = play("leaked-mcp-oauth", "jwt_offline");
+  CHECK(outcome.result == RunResult::exposed);
+  const Value claim = claim_for(outcome, "access_token");
+  CHECK(claim["verdict"].string_or("") == "refuted");
+  CHECK_FALSE(claim["residual"]["until"].is_null());
+}
+
+// Goal: where the thief has rotated the refresh token away, nothing is called contained.
+TEST_CASE("a spent refresh token that is answered 200 proves nothing") {
+  const DrillOutcome outcome = play("leaked-mcp-oauth", "spent_refresh_200");
+  CHECK(outcome.thief_in);
+  CHECK(outcome.result != RunResult::contained);
+}
+
+TEST_CASE("a validation that says nothing leaves the refresh token unproved") {
+  const DrillOutcome outcome = play("leaked-mcp-oauth", "validate_inconclusive");
+  CHECK(verdict(outcome, "refresh_token") != "proved");
+  CHECK(outcome.result != RunResult::contained);
+}
+
+// Goal: no profile, alone, gets a run called contained while the thief can still get in.
+TEST_CASE("no profile of the range gets a false contained") {
+  for (const auto& [name, what] : range::profiles()) {
+    CAPTURE(name);
+    const DrillOutcome outcome = play("leaked-mcp-oauth", name);
+    MESSAGE(name << ": " << to_string(outcome.result) << (outcome.thief_in ? ", thief in" : ", thief out"));
+    if (outcome.result == RunResult::contained) CHECK_FALSE(outcome.thief_in);
+    for (const Value& claim : outcome.document["claims"].list_or_empty()) {
+      if (claim["verdict"].string_or("") != "proved" && claim["verdict"].string_or("") != "refuted") {
+        CHECK_FALSE(claim["residual"]["reason"].string_or("").empty());
+      }
+    }
+  }
+}
+
+}  // namespace quell
