@@ -456,7 +456,7 @@ class Checker {
                               : content(*child, known).type);
       if (is_unknown_method) break;
     }
-    if (!callable(node)) return Type{};
+    if (!callable(node) || node.function == nullptr) return Type{};
     const std::span<const Overload> overloads = overloads_of(node.function->id);
     for (std::size_t i = 0; i < arguments.size(); ++i) {
       const bool fits = std::any_of(

@@ -144,9 +144,9 @@ Computed to_duration(const Value& from) {
                                         {"h", 3'600'000'000'000},
                                         {"m", 60'000'000'000},
                                         {"s", 1'000'000'000}}};
-  const Computed malformed =
+  Computed malformed =
       failed("the string is not a duration", "numbers with h, m, s or ms, as in 1h30m");
-  const Computed too_large = failed("the duration is out of range", "at most about 292 years");
+  Computed too_large = failed("the duration is out of range", "at most about 292 years");
   std::string_view text = from.as_string();
   const bool is_negative = text.starts_with('-');
   if (is_negative || text.starts_with('+')) text.remove_prefix(1);

@@ -47,8 +47,8 @@ std::string path_of(const Node& node, bool with_locals) {
 namespace {
 
 /// In the order of the text, each once. Recursion is bounded by kDepthMax.
-void collect_paths(const Node& node,
-                   std::vector<std::string>& paths) {  // NOLINT(misc-no-recursion)
+// NOLINTNEXTLINE(misc-no-recursion)
+void collect_paths(const Node& node, std::vector<std::string>& paths) {
   std::string path = path_of(node, false);
   if (path.empty() && node.kind == NodeKind::has && is_identifier(node.name)) {
     path = path_of(*node.children[0], false);
