@@ -94,10 +94,18 @@ struct Judgement {
   std::optional<Residual> residual{};
 };
 
+/// Why a claim of this step cannot be better than `at_best`, whatever its probes say.
+struct Doubt {
+  Kill kill = Kill::refresh_token;
+  Grade at_best = Grade::none;  // none: it stays unproved; weak: it may be proved, weakly
+  std::string reason{};
+};
+
 struct Outcome {
   OutcomeKind kind = OutcomeKind::done;  // done or already
   Value outputs{};                       // a map, as declared
   std::optional<Judgement> judgement{};  // of probe actions
+  std::vector<Doubt> doubts{};           // of mutating actions
 };
 
 }  // namespace quell

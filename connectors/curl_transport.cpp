@@ -314,7 +314,7 @@ Error unreachable(const Transfer& transfer, CURLcode code) {
       break;
   }
   return make_error(ErrorCode::transient, "", fmt::format("{} is unreachable: {}", host, why),
-                    "compare the URL with `quell preflight`; nothing was sent");
+                    "compare the URL with quell.yaml; nothing was sent");
 }
 
 Error lost_answer(const Transfer& transfer, CURLcode code) {

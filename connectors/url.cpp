@@ -88,7 +88,12 @@ Result<Url> parse_url(std::string_view text) {
     return refused("letters outside ASCII; write a host in its xn-- form, a path in its %XX form");
   }
   url.host = lower(part(parsed.get(), CURLUPART_HOST));
-  if (url.host.ends_with('.')) url.host.pop_back();
+  if (url.host.ends_with('.')) {
+    url.host.pop_back();
+    // The library read `0177.` as a name; without the dot the same text is a number, and another host.
+    const std::string_view last = std::string_view(url.host).substr(url.host.rfind('.') + 1);
+    if (!last.empty() && last.front() >= '0' && last.front() <= '9') return refused("its host");
+  }
   if (!is_usable_host(url.host)) return refused("its host");
   const std::string port = part(parsed.get(), CURLUPART_PORT);
   url.port = default_port(url.scheme);

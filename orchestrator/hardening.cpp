@@ -1,14 +1,9 @@
 #include "orchestrator/hardening.h"
 
-#include <cstdlib>
-#include <cstring>
-
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <openssl/crypto.h>
 
 namespace quell {
 namespace {
@@ -33,15 +28,6 @@ void harden_process() noexcept {
   setrlimit(RLIMIT_CORE, &no_core);
   prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   if (!is_dumpable_build()) prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-}
-
-void forget_environment(const char* const* secret_names) noexcept {
-  for (const char* const* name = secret_names; *name != nullptr; ++name) {
-    char* const value = std::getenv(*name);  // NOLINT(concurrency-mt-unsafe): before any thread begins
-    if (value == nullptr) continue;
-    OPENSSL_cleanse(value, std::strlen(value));
-    unsetenv(*name);  // NOLINT(concurrency-mt-unsafe)
-  }
 }
 
 }  // namespace quell

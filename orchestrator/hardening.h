@@ -9,8 +9,4 @@ void harden_process() noexcept;
 /// True when this build may be dumped and traced.
 bool is_dumpable_build() noexcept;
 
-/// Overwrites the value of every environment variable named in `secret_names` (a null-terminated list) where it lay when the
-/// process began, so that /proc/PID/environ no longer shows it. Read them first.
-void forget_environment(const char* const* secret_names) noexcept;
-
 }  // namespace quell

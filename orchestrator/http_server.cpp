@@ -628,7 +628,7 @@ Result<HttpReply> call_unix_socket(const std::string& path, const std::string& m
     if (answer.error() == httplib::Error::Connection ||
         answer.error() == httplib::Error::ConnectionTimeout) {
       return make_error(ErrorCode::transient, "state", fmt::format("nobody listens at {}", path),
-                        "start `quell serve`, or a run that owns this state");
+                        "quell resume takes an unfinished run up");
     }
     return make_error(ErrorCode::unknown, "state",
                       fmt::format("{} was asked and did not answer", path),

@@ -25,7 +25,9 @@ Result<std::unique_ptr<Owner>> Owner::open(Parts parts) {
   if (!lock) return lock.error();
   owner->lock_.emplace(std::move(*lock));
 
-  Result<std::unique_ptr<KeyRing>> keys = KeyRing::open_or_create(parts.keys, missing_keys_for(parts.database), parts.random);
+  const bool sibling_needs_keys = !parts.sibling_database.empty() && missing_keys_for(parts.sibling_database) == MissingKeys::refuse;
+  const MissingKeys missing = sibling_needs_keys ? MissingKeys::refuse : missing_keys_for(parts.database);
+  Result<std::unique_ptr<KeyRing>> keys = KeyRing::open_or_create(parts.keys, missing, parts.random);
   if (!keys) return keys.error();
   owner->keys_ = std::move(*keys);
 
@@ -58,11 +60,9 @@ Result<std::unique_ptr<Owner>> Owner::open(Parts parts) {
       .drill = parts.drill});
   if (Status loaded = owner->engine_->load(); !loaded) return loaded.error();
 
-  if (parts.serve_socket) {
-    Result<std::unique_ptr<OwnerApi>> api = OwnerApi::serve(owner_socket_path(parts.database), *owner->engine_);
-    if (!api) return api.error();
-    owner->api_ = std::move(*api);
-  }
+  Result<std::unique_ptr<OwnerApi>> api = OwnerApi::serve(owner_socket_path(parts.database), *owner->engine_);
+  if (!api) return api.error();
+  owner->api_ = std::move(*api);
   return owner;
 }
 

@@ -35,7 +35,8 @@ class Owner {
     std::function<void(const RunState&, const Entry&)> on_entry{};
     std::function<void(const RunState&, const WorkId&, const HttpRequest&)> on_request{};
     bool drill = false;
-    bool serve_socket = true;
+    /// The other journal that the same keys serve: while either is there, missing keys are lost ones and no new ones are made.
+    std::string sibling_database{};
   };
 
   /// Error topic "locked" when another process owns the state.

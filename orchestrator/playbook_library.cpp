@@ -13,7 +13,7 @@ namespace {
 
 Result<PlaybookFile> read_playbook(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
-  if (!in) return make_error(ErrorCode::invalid, "playbook", path + ": no such file.", "quell help playbooks");
+  if (!in) return make_error(ErrorCode::invalid, "playbook", path + ": no such file.", "quell check names the shipped playbooks by id");
   // One byte more than the language allows, so that the loader sees that it is too long.
   std::string source(kYamlBytesMax + 1, '\0');
   in.read(source.data(), static_cast<std::streamsize>(source.size()));

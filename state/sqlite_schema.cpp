@@ -152,7 +152,7 @@ Result<JournalMeta> read_meta(SqliteDatabase& database) {
     return make_error(ErrorCode::invalid, "state",
                       fmt::format("{} has format {} and has not been brought to format {} yet",
                                   database.path(), *format, kJournalFormat),
-                      "start its owner once: quell resume, or quell serve");
+                      "start its owner once: quell resume");
   }
   if (Status ours = check_tables(database); !ours) return ours.error();
   Result<SqliteStatement> statement =

@@ -141,8 +141,7 @@ Error refusal(const Api& api, const HttpResponse& response, Effect effect, const
             std::move(error),
             fmt::format("{} has no {} {} ({}).", outside_text(subject.holder), subject.kind,
                         outside_text(subject.id), response.status),
-            fmt::format("quell radius {} lists its credentials, archived ones included",
-                        outside_text(subject.holder)));
+            "compare both ids, and whether the key belongs to their workspace");
       }
       return with_code(
           std::move(error),
@@ -155,7 +154,7 @@ Error refusal(const Api& api, const HttpResponse& response, Effect effect, const
       return with_code(
           std::move(error),
           fmt::format("{} does not offer this call ({}).", api.host(), response.status),
-          "compare the server with `quell preflight`");
+          "compare base_url in quell.yaml");
     case ErrorCode::throttled:
       error.retry_after = retry_after(response, now);
       return error;
@@ -181,7 +180,7 @@ Result<Value> read_object(const Api& api, const Result<HttpResponse>& answer,
     return make_error(
         ErrorCode::invalid, "answer",
         fmt::format("{} answered no JSON object for {}.", api.host(), subject.words()),
-        "compare base_url with `quell preflight`: a proxy or login page may stand "
+        "compare base_url in quell.yaml: a proxy or login page may stand "
         "before the platform");
   }
   return object;
@@ -201,7 +200,7 @@ Task<Result<Value>> fetch(Io& io, Api api, Subject subject) {
       co_return make_error(
           ErrorCode::invalid, "answer",
           fmt::format("{} answered another record than {}.", api.host(), subject.words()),
-          "compare base_url with `quell preflight`");
+          "compare base_url in quell.yaml");
     }
     co_return object;
   }

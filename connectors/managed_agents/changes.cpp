@@ -64,7 +64,7 @@ Error settle_refusal(const Api& api, const Error& refused, int status, const Cha
     return make_error(ErrorCode::unavailable_here, "unavailable_here",
                       fmt::format("{} is there, but {} does not offer to {} it ({}).",
                                   change.subject.words(), api.host(), change.verb, status),
-                      "compare the server with `quell preflight`");
+                      "compare base_url in quell.yaml");
   }
   if (!now.obstacle.empty()) return conflict(now.obstacle, {});
   std::string message = fmt::format("{} refused to {} {} ({}).", api.host(), change.verb,

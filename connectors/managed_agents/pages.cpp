@@ -35,7 +35,7 @@ struct Progress {
 Error broken_chain(const ListCall& call, std::string_view why) {
   return make_error(ErrorCode::invalid, "answer",
                     fmt::format("{} did not come to its end: {}.", call.what, why),
-                    "nothing is taken as absent; compare the server with `quell preflight`");
+                    "nothing is taken as absent; compare base_url in quell.yaml");
 }
 
 HttpRequest page_request(const Api& api, const ListCall& call, const Progress& progress) {

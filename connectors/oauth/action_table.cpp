@@ -192,8 +192,9 @@ ActionSpec revoke_grant_spec() {
   spec.timeout = Duration{10'000};
   spec.repeat = Repeat::look_first;
   spec.irreversible = true;
-  spec.requests = {{.method = "POST", .url = "{metadata:revocation}", .effect = Effect::mutate}};
-  spec.cost = {.read = 5, .mutate = 2};
+  spec.requests = {{.method = "POST", .url = "{metadata:introspection}", .effect = Effect::probe},
+                   {.method = "POST", .url = "{metadata:revocation}", .effect = Effect::mutate}};
+  spec.cost = {.read = 5, .probe = 1, .mutate = 2};
   spec.proofs = {"token_is_dead", "refresh_is_dead"};
   spec.note = "200 is no evidence, it is also the answer for unknown tokens; the proof is a probe";
   return spec;

@@ -8,9 +8,12 @@
 #include <fmt/format.h>
 
 #include "connectors/url.h"
+#include "state/base/json.h"
 
 namespace quell {
 namespace {
+
+constexpr JsonLimits kIntrospectionLimits{.bytes_max = 256U << 10, .depth_max = 32, .nodes_max = 20'000};
 
 std::string_view words(TokenKind kind) {
   return kind == TokenKind::refresh_token ? "refresh token" : "access token";
@@ -62,6 +65,45 @@ Result<Outcome> summarize(const Grant& grant, const std::vector<TokenRevocation>
   return out;
 }
 
+/// What introspection said of the refresh token before it was revoked (RFC 7662 section 2.2).
+enum class RefreshState : std::uint8_t { live, spent, unknown };
+
+/// A token that is live now is the head of its grant: nobody has rotated it away. One that is not was
+/// spent, and whoever spent it holds a newer one that its revocation need not reach (API sheet 6.1).
+Task<RefreshState> look_at_refresh_token(Io& io, const Grant& grant, SecretPtr token, AuthForm& form,
+                                         Random& random) {
+  const std::string& endpoint = grant.server.introspection_endpoint;
+  if (!token || endpoint.empty() || !may_send(grant, endpoint, "introspection"))
+    co_return RefreshState::unknown;
+  HttpRequest request = issuer_post(endpoint, Effect::probe);
+  request.body.append("token=").append(bind_token(grant, token), SecretEncoding::form);
+  request.body.append("&token_type_hint=refresh_token");
+  const Result<HttpResponse> answer =
+      co_await send_authenticated(io, grant, std::move(request), form, random);
+  if (!answer || answer->status != 200) co_return RefreshState::unknown;
+  const Result<Value> body = parse_json(answer->body, kIntrospectionLimits);
+  if (!body || !(*body)["active"].is_bool()) co_return RefreshState::unknown;
+  co_return (*body)["active"].as_bool() ? RefreshState::live : RefreshState::spent;
+}
+
+void doubt_refresh_token(Outcome& outcome, RefreshState before) {
+  switch (before) {
+    case RefreshState::live:
+      return;
+    case RefreshState::spent:
+      outcome.doubts.push_back(
+          {.kill = Kill::refresh_token,
+           .at_best = Grade::none,
+           .reason = "it was already spent: whoever spent it may hold a newer one that lives on"});
+      return;
+    case RefreshState::unknown:
+      outcome.doubts.push_back({.kill = Kill::refresh_token,
+                                .at_best = Grade::weak,
+                                .reason = "nobody could tell whether it had been rotated before"});
+      return;
+  }
+}
+
 /// Which client acts when record and configuration differ is worth a line in the report.
 std::string client_note(const Grant& grant, const GrantInputs& inputs) {
   if (inputs.client_id.empty() || inputs.client_id == grant.client.client_id) return {};
@@ -105,6 +147,8 @@ Task<Result<Outcome>> revoke_grant(Io& io, const OauthConfig& config, Value para
   if (Status allowed = may_send(*grant, grant->server.revocation_endpoint, "revocation"); !allowed)
     co_return allowed.error();
   AuthForm form = AuthForm::as_configured;
+  // Before the first revocation, since afterwards every answer is the same.
+  const RefreshState before = co_await look_at_refresh_token(io, *grant, refresh, form, random);
   std::vector<TokenRevocation> done;
   const std::pair<SecretPtr, TokenKind> order[] = {{refresh, TokenKind::refresh_token},
                                                    {access, TokenKind::access_token}};
@@ -116,7 +160,9 @@ Task<Result<Outcome>> revoke_grant(Io& io, const OauthConfig& config, Value para
     if (!one) co_return one.error();
     done.push_back(*one);
   }
-  co_return summarize(*grant, done, client_note(*grant, inputs));
+  Result<Outcome> outcome = summarize(*grant, done, client_note(*grant, inputs));
+  if (outcome) doubt_refresh_token(*outcome, before);
+  co_return outcome;
 }
 
 }  // namespace quell

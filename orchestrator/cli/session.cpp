@@ -8,6 +8,9 @@
 #include <pwd.h>
 #include <unistd.h>
 
+#include <spdlog/logger.h>
+#include <spdlog/sinks/stdout_sinks.h>
+
 #include "connectors/curl_transport.h"
 #include "connectors/egress_policy.h"
 #include "orchestrator/playbook_library.h"
@@ -31,7 +34,9 @@ std::optional<std::string> environment(const std::string& name) {
 }  // namespace
 
 Session::Session(GlobalOptions options)
-    : options_(std::move(options)), out_(stdout, colour_mode(options_.colour)), err_(stderr, colour_mode(options_.colour)) {}
+    : options_(std::move(options)),
+      out_(stdout, colour_mode(options_.colour), &filter_),
+      err_(stderr, colour_mode(options_.colour), &filter_) {}
 
 ConfigSources Session::sources() {
   ConfigSources sources;
@@ -110,6 +115,24 @@ void Session::next(std::string_view text) {
 }
 
 void Session::print_json(const Value& value) { out_.line(to_json(value)); }
+
+std::function<std::string(const Secret&)> Session::guarded(std::function<std::string(const Secret&)> fingerprint) {
+  return [this, fingerprint = std::move(fingerprint)](const Secret& secret) {
+    std::string print = fingerprint(secret);
+    filter_.add(secret, print);
+    return print;
+  };
+}
+
+std::function<void(const RunState&, const WorkId&, const HttpRequest&)> Session::request_log() {
+  if (!options_.verbose) return {};
+  auto logger = std::make_shared<spdlog::logger>("quell", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  logger->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %v", spdlog::pattern_time_type::utc);
+  return [this, logger](const RunState& run, const WorkId& id, const HttpRequest& request) {
+    logger->info("{}", filter_.redact(to_string(run.id) + " " + (id.step.empty() ? "verify" : id.step) + " " + std::string(to_string(request.effect)) + " " +
+                                      request.method + " " + request.url));
+  };
+}
 
 bool Session::can_prompt() const noexcept { return !options_.json && isatty(STDIN_FILENO) == 1 && err_.is_terminal(); }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "connectors/http_transport.h"
+#include "connectors/redaction.h"
 #include "orchestrator/cli/terminal.h"
 #include "orchestrator/config.h"
 #include "orchestrator/owner.h"
@@ -67,11 +68,18 @@ class Session {
 
   /// A prompt makes sense: stdin and stderr are terminals and no JSON is asked for.
   bool can_prompt() const noexcept;
+  /// `fingerprint`, which also tells the output filter of every secret that it is asked about: from then on no stream of this session
+  /// shows it (threat model section 4, "filter last").
+  std::function<std::string(const Secret&)> guarded(std::function<std::string(const Secret&)> fingerprint);
+  /// Logs each request to stderr with --verbose; else empty.
+  std::function<void(const RunState&, const WorkId&, const HttpRequest&)> request_log();
+
   /// The person at the keyboard, by the user id of the process.
   static std::string who();
 
  private:
   GlobalOptions options_;
+  RedactionFilter filter_{};
   Stream out_;
   Stream err_;
   SystemClock clock_{};

@@ -51,7 +51,7 @@ constexpr std::array<Sign, 12> kSigns{{{"check", "✓", "+"},
 
 }  // namespace
 
-Stream::Stream(std::FILE* file, ColourMode mode) : file_(file), utf8_(locale_is_utf8()) {
+Stream::Stream(std::FILE* file, ColourMode mode, RedactionFilter* filter) : file_(file), filter_(filter), utf8_(locale_is_utf8()) {
   const int descriptor = fileno(file);
   terminal_ = isatty(descriptor) == 1;
   switch (mode) {
@@ -87,12 +87,14 @@ std::string_view Stream::sign(std::string_view name) const noexcept {
   return "?";
 }
 
-void Stream::write(std::string_view text) { std::fwrite(text.data(), 1, text.size(), file_); }
+void Stream::write(std::string_view text) {
+  const std::string shown = filter_->redact(text);
+  std::fwrite(shown.data(), 1, shown.size(), file_);
+}
 
 void Stream::line(std::string_view text) {
   clear_live();
-  write(text);
-  write("\n");
+  write(std::string(text) + "\n");
   std::fflush(file_);
 }
 

@@ -5,6 +5,8 @@
 #include <string_view>
 #include <vector>
 
+#include "connectors/redaction.h"
+
 namespace quell::cli {
 
 enum class Colour : std::uint8_t { plain, green, red, yellow, grey };
@@ -13,7 +15,8 @@ enum class ColourMode : std::uint8_t { automatic, always, never };
 /// One of the two output streams: what it can show is asked of it alone, and changes colour and signs, never words or order.
 class Stream {
  public:
-  Stream(std::FILE* file, ColourMode mode);
+  /// Everything written goes through `filter`, which outlives the stream.
+  Stream(std::FILE* file, ColourMode mode, RedactionFilter* filter);
 
   bool is_terminal() const noexcept { return terminal_; }
   int columns() const noexcept { return columns_; }
@@ -32,6 +35,7 @@ class Stream {
 
  private:
   std::FILE* file_;
+  RedactionFilter* filter_;
   bool terminal_ = false;
   bool colours_ = false;
   bool utf8_ = false;

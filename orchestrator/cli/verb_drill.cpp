@@ -136,7 +136,7 @@ int drill(Session& session, const DrillVerbOptions& options) {
   const StopSignals signals;
   const Config* const config = session.config();
   if (config == nullptr) return kExitNotStarted;
-  DrillOptions play{.seed = options.seed, .database = drills_database(config->database.value), .keys = session.key_paths()};
+  DrillOptions play{.seed = options.seed, .database = drills_database(config->database.value), .incidents_database = config->database.value, .keys = session.key_paths()};
   if (options.speed == "max") {
     play.speed = 0;
   } else {

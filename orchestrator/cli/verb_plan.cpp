@@ -42,7 +42,7 @@ int plan(Session& session, const PlanOptions& options) {
   KeyPaths paths = session.key_paths();
   Result<std::unique_ptr<KeyRing>> keys = KeyRing::open_or_create(paths, missing_keys_for(config->database.value), session.random());
   if (!keys) return session.fail(keys.error());
-  const auto fingerprint = [&keys](const Secret& secret) { return (*keys)->fingerprint(secret); };
+  const auto fingerprint = session.guarded([&keys](const Secret& secret) { return (*keys)->fingerprint(secret); });
   const Result<ConnectorSet> connectors = make_connectors(*config, session.sources(), session.random(), [](const std::string&) { return true; }, fingerprint);
   if (!connectors) return session.fail(connectors.error());
   const Result<std::shared_ptr<const Playbook>> playbook = load_checked(*file, *connectors);

@@ -116,10 +116,12 @@ int run(Session& session, const RunOptions& options) {
        .transport = **transport,
        .make_connectors =
            [&](const std::function<std::string(const Secret&)>& by_key) {
-             fingerprint = by_key;
-             return make_connectors(*config, session.sources(), session.random(), [](const std::string&) { return true; }, by_key);
+             fingerprint = session.guarded(by_key);
+             return make_connectors(*config, session.sources(), session.random(), [](const std::string&) { return true; }, fingerprint);
            },
-       .on_entry = [&printer](const RunState& state, const Entry& entry) { printer(state, entry); }});
+       .on_entry = [&printer](const RunState& state, const Entry& entry) { printer(state, entry); },
+       .on_request = session.request_log(),
+       .sibling_database = drills_database(config->database.value)});
   if (!owner) return session.fail(owner.error());
   const ConnectorSet& connectors = (*owner)->connectors();
   Engine& engine = (*owner)->engine();
@@ -207,9 +209,11 @@ int resume(Session& session, const ResumeOptions& options) {
        .transport = **transport,
        .make_connectors =
            [&](const std::function<std::string(const Secret&)>& by_key) {
-             return make_connectors(*config, session.sources(), session.random(), [](const std::string&) { return true; }, by_key);
+             return make_connectors(*config, session.sources(), session.random(), [](const std::string&) { return true; }, session.guarded(by_key));
            },
-       .on_entry = [&printer](const RunState& state, const Entry& entry) { printer(state, entry); }});
+       .on_entry = [&printer](const RunState& state, const Entry& entry) { printer(state, entry); },
+       .on_request = session.request_log(),
+       .sibling_database = drills_database(config->database.value)});
   if (!owner && owner.error().topic == "locked" && !options.run.empty()) {
     // Another process is at work: the run may be one that somebody paused.
     const std::optional<RunId> id = parse_run_id(options.run);

@@ -171,7 +171,8 @@ Result<DrillOutcome> run_drill(const Scenario& scenario, const DrillOptions& opt
            [&](const RunState& run, const Entry& entry) {
              if (owner) play.see(run, entry, owner->connectors());
            },
-       .drill = true});
+       .drill = true,
+       .sibling_database = options.incidents_database});
   if (!opened) return opened.error();
   owner = std::move(*opened);
   Engine& engine = owner->engine();

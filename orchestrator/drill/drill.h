@@ -16,7 +16,8 @@ namespace quell {
 struct DrillOptions {
   std::uint64_t seed = 7;
   double speed = 20;  // drill seconds per real second; 0: as fast as it goes
-  std::string database{};
+  std::string database{};          // of drills
+  std::string incidents_database{};  // of real runs, which shares the keys; may be empty
   KeyPaths keys{};
 };
 

@@ -86,6 +86,21 @@ std::optional<Timestamp> recorded_expiry(const RunState& run) {
   return std::nullopt;
 }
 
+/// What the act itself found out bounds what a probe can prove.
+void heed_doubts(Claim& claim, const ItemState& item) {
+  if (claim.verdict != Verdict::proved) return;
+  for (const Doubt& doubt : item.doubts) {
+    if (!contains(claim.kills, doubt.kill)) continue;
+    claim.grade = std::min(claim.grade, doubt.at_best);
+    if (doubt.at_best == Grade::none) {
+      claim.verdict = Verdict::unproved;
+      claim.residual = Residual{.reason = doubt.reason};
+    } else {
+      claim.proof.push_back(doubt.reason);
+    }
+  }
+}
+
 /// A resource server may honour a token a little past its end (oauth sheet 6.5).
 constexpr Duration kClockSkew{60'000};
 
@@ -165,6 +180,7 @@ void add_step_claims(std::vector<Claim>& claims, const RunState& run, const Step
       });
       // A person skipped the act: that it is dead all the same was somebody else's doing.
       if (!item.skipped_by.empty() && claim.verdict == Verdict::proved) claim.grade = Grade::weak;
+      heed_doubts(claim, item);
       let_horizon_pass(claim, run);
       explain(claim, run, &item);
       claims.push_back(std::move(claim));

@@ -130,6 +130,12 @@ void apply_attempt_finished(RunState& run, const Entry& entry, const ConnectorSe
   item->outcome = from_string<OutcomeKind>(body["outcome"].string_or(""));
   item->error = error_of(body["error"]);
   item->request_left = false;
+  item->doubts.clear();
+  for (const Value& doubt : body["doubts"].list_or_empty()) {
+    item->doubts.push_back({.kill = from_string<Kill>(doubt["kill"].string_or("")).value_or(Kill::refresh_token),
+                            .at_best = from_string<Grade>(doubt["at_best"].string_or("")).value_or(Grade::none),
+                            .reason = doubt["reason"].string_or("")});
+  }
   const ActionSpec* const spec =
       use == nullptr ? nullptr : find_action(connectors, use->connection, use->action);
   item->outputs = spec == nullptr ? body["outputs"] : coerce(spec->outputs, body["outputs"]);

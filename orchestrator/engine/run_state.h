@@ -64,6 +64,7 @@ struct ItemState {
   std::optional<Error> error{};
   Value params{};
   Value outputs{};
+  std::vector<Doubt> doubts{};
   std::vector<ProbeState> probes{};
   std::string skipped_by{};  // the person who skipped it
 

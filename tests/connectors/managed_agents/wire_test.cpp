@@ -142,7 +142,7 @@ TEST_CASE("errors name the key's fingerprint, the record and a remedy") {
   outcome = run(gone, "get_credential", credential_params());
   CHECK(outcome.error().code == ErrorCode::gone);
   CHECK(outcome.error().message == "vlt_1 has no credential vcrd_1 (404).");
-  CHECK(outcome.error().hint == "quell radius vlt_1 lists its credentials, archived ones included");
+  CHECK(outcome.error().hint == "compare both ids, and whether the key belongs to their workspace");
   CHECK(gone.log().size() == 2);  // looked again before it says so
 }
 

@@ -61,7 +61,7 @@ TEST_CASE("an unreachable host is named, with what to do") {
   const Result<HttpResponse> answer = exchange(request_to("https://mcp.tracker.invalid/mcp"));
   REQUIRE(!answer);
   CHECK(answer.error().message == "mcp.tracker.invalid is unreachable: no such host");
-  CHECK(answer.error().hint == "compare the URL with `quell preflight`; nothing was sent");
+  CHECK(answer.error().hint == "compare the URL with quell.yaml; nothing was sent");
   const Result<HttpResponse> refused = exchange(request_to(dead_url()));
   REQUIRE(!refused);
   CHECK(refused.error().message == "127.0.0.1 is unreachable: the connection was refused");

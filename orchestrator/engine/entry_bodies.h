@@ -1,0 +1,18 @@
+#pragma once
+
+#include "connectors/action.h"
+#include "orchestrator/engine/decisions.h"
+#include "state/base/value.h"
+
+namespace quell {
+
+// What decisions write into the bodies of their entries.
+
+/// A look at an unknown outcome is made so often before a person is asked.
+inline constexpr int kLooksOnUnknownMax = 5;
+
+Value error_value(const Error& error);
+void add_traffic(ValueMap& body, const Traffic& traffic);
+Value doubts_value(const std::vector<Doubt>& doubts);
+
+}  // namespace quell
