@@ -71,7 +71,7 @@ const std::vector<Owned>& owners() {
       {"sqlite3.h", {"state/sqlite_database.cpp"}},
       {"re2/", {"orchestrator/playbook/inputs.cpp", "orchestrator/expression/functions.cpp"}},
       {"CLI/", {"orchestrator/cli/verb.h"}},
-      {"spdlog/", {}},
+      {"spdlog/", {"orchestrator/cli/session.cpp"}},
       {"openssl/",
        {"state/base/sha256.cpp",                // hashes
         "state/base/random.cpp",                // the generator
