@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <cstdio>
 
 namespace quell {
 namespace {
@@ -36,9 +35,8 @@ std::optional<Timestamp> parse_http_date(std::string_view text) {
   const auto* const month = std::find(kMonths.begin(), kMonths.end(), text.substr(8, 3));
   if (month == kMonths.end()) return std::nullopt;
   const auto number = static_cast<int>(month - kMonths.begin()) + 1;
-  std::array<char, 3> digits{};
-  std::snprintf(digits.data(), digits.size(), "%02d", number);
-  return parse_rfc3339(std::string(text.substr(12, 4)) + "-" + digits.data() + "-" +
+  const std::string month_digits = (number < 10 ? "0" : "") + std::to_string(number);
+  return parse_rfc3339(std::string(text.substr(12, 4)) + "-" + month_digits + "-" +
                        std::string(text.substr(5, 2)) + "T" + std::string(text.substr(17, 8)) +
                        "Z");
 }

@@ -90,7 +90,8 @@ Result<Url> parse_url(std::string_view text) {
   url.host = lower(part(parsed.get(), CURLUPART_HOST));
   if (url.host.ends_with('.')) {
     url.host.pop_back();
-    // The library read `0177.` as a name; without the dot the same text is a number, and another host.
+    // The library read `0177.` as a name; without the dot the same text is a number, and another
+    // host.
     const std::string_view last = std::string_view(url.host).substr(url.host.rfind('.') + 1);
     if (!last.empty() && last.front() >= '0' && last.front() <= '9') return refused("its host");
   }

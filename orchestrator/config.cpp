@@ -7,7 +7,6 @@
 #include <iterator>
 #include <sstream>
 #include <string_view>
-
 #include <unistd.h>
 
 #include "connectors/url.h"
@@ -21,15 +20,21 @@ constexpr std::string_view kDefaultBaseUrl = "https://api.anthropic.com";
 
 /// Keys of the design that this version does not act on: refused, never ignored.
 constexpr std::array<std::string_view, 11> kNotBuiltYet{
-    "anchor", "resume_max_age", "evidence", "preflight", "policy", "resume", "panel", "hooks", "users", "alerts", "notify"};
-constexpr std::array<std::string_view, 8> kTopKeys{
-    "state", "seal_key", "mac_key", "signing_key", "inputs_dir", "playbooks", "connections", "egress"};
-constexpr std::array<std::string_view, 6> kPlatformKeys{"kind", "base_url", "api_key", "api_version", "key_header", "workspace_id"};
+    "anchor", "resume_max_age", "evidence", "preflight", "policy", "resume",
+    "panel",  "hooks",          "users",    "alerts",    "notify"};
+constexpr std::array<std::string_view, 8> kTopKeys{"state",       "seal_key",   "mac_key",
+                                                   "signing_key", "inputs_dir", "playbooks",
+                                                   "connections", "egress"};
+constexpr std::array<std::string_view, 6> kPlatformKeys{
+    "kind", "base_url", "api_key", "api_version", "key_header", "workspace_id"};
 constexpr std::array<std::string_view, 2> kOauthKeys{"kind", "issuers"};
 constexpr std::array<std::string_view, 8> kIssuerKeys{
-    "match", "issuer", "endpoints", "client_id", "client_auth", "client_secret", "private_key_jwt", "profile"};
+    "match",       "issuer",        "endpoints",       "client_id",
+    "client_auth", "client_secret", "private_key_jwt", "profile"};
 
-std::vector<std::string> words(std::span<const std::string_view> list) { return {list.begin(), list.end()}; }
+std::vector<std::string> words(std::span<const std::string_view> list) {
+  return {list.begin(), list.end()};
+}
 
 /// Walks the YAML tree of the configuration; every mistake becomes a finding with its place.
 class ConfigReader {
@@ -42,7 +47,8 @@ class ConfigReader {
     for (const YamlMember& member : root.members) {
       const std::string& key = member.key.text;
       if (std::find(kNotBuiltYet.begin(), kNotBuiltYet.end(), key) != kNotBuiltYet.end()) {
-        findings_.error(member.key, "not-built-yet", "this version does not act on \"" + key + "\"", "take it out until a version that does");
+        findings_.error(member.key, "not-built-yet", "this version does not act on \"" + key + "\"",
+                        "take it out until a version that does");
         continue;
       }
       if (!known(member.key, kTopKeys)) continue;
@@ -61,7 +67,8 @@ class ConfigReader {
   bool known(const YamlNode& key, std::span<const std::string_view> names) {
     if (std::find(names.begin(), names.end(), key.text) != names.end()) return true;
     const std::string near = nearest_word(key.text, words(names));
-    findings_.error(key, "unknown-key", "unknown key \"" + shown(key.text) + "\"", near.empty() ? "" : "did you mean \"" + near + "\"?");
+    findings_.error(key, "unknown-key", "unknown key \"" + shown(key.text) + "\"",
+                    near.empty() ? "" : "did you mean \"" + near + "\"?");
     return false;
   }
 
@@ -103,7 +110,8 @@ class ConfigReader {
     if (!expect_map(node, "egress")) return;
     constexpr std::array<std::string_view, 1> kKeys{"allow_private"};
     for (const YamlMember& member : node.members) {
-      if (known(member.key, kKeys)) config_.allow_private = texts(member.value, "egress.allow_private");
+      if (known(member.key, kKeys))
+        config_.allow_private = texts(member.value, "egress.allow_private");
     }
   }
 
@@ -123,31 +131,37 @@ class ConfigReader {
     ConnectionSettings connection{.name = name};
     const YamlNode* const kind = node.find("kind");
     if (kind == nullptr) {
-      findings_.error(node, "missing-key", "connection \"" + shown(name) + "\" has no kind", "kind: managed_agents, or kind: oauth");
+      findings_.error(node, "missing-key", "connection \"" + shown(name) + "\" has no kind",
+                      "kind: managed_agents, or kind: oauth");
       return;
     }
     connection.kind = text(*kind, "kind");
     const bool platform = connection.kind.value == "managed_agents";
     if (!platform && connection.kind.value != "oauth") {
       const std::string near = nearest_word(kind->text, {"managed_agents", "oauth"});
-      findings_.error(*kind, "unknown-kind", "unknown kind \"" + shown(kind->text) + "\"",
-                      near.empty() ? "known kinds: managed_agents, oauth" : "did you mean \"" + near + "\"?");
+      findings_.error(
+          *kind, "unknown-kind", "unknown kind \"" + shown(kind->text) + "\"",
+          near.empty() ? "known kinds: managed_agents, oauth" : "did you mean \"" + near + "\"?");
       return;
     }
     for (const YamlMember& member : node.members) {
       const std::string& key = member.key.text;
       if (key == "limits") {
-        findings_.error(member.key, "not-built-yet", "this version does not act on \"limits\"", "take it out until a version that does");
+        findings_.error(member.key, "not-built-yet", "this version does not act on \"limits\"",
+                        "take it out until a version that does");
         continue;
       }
-      if (!known(member.key, platform ? std::span<const std::string_view>(kPlatformKeys) : std::span<const std::string_view>(kOauthKeys))) continue;
+      if (!known(member.key, platform ? std::span<const std::string_view>(kPlatformKeys)
+                                      : std::span<const std::string_view>(kOauthKeys)))
+        continue;
       if (key == "issuers") {
         read_issuers(connection, member.value);
       } else {
         connection.values[key] = text(member.value, key);
       }
     }
-    if (platform && connection.values.contains("api_key")) must_be_reference(*node.find("api_key"), "api_key");
+    if (platform && connection.values.contains("api_key"))
+      must_be_reference(*node.find("api_key"), "api_key");
     config_.connections[name] = std::move(connection);
   }
 
@@ -182,7 +196,8 @@ class ConfigReader {
       constexpr std::array<std::string_view, 1> kKeys{"mcp_server_url"};
       if (!expect_map(value, "match")) return;
       for (const YamlMember& member : value.members) {
-        if (known(member.key, kKeys)) issuer.match_mcp_server_url = text(member.value, "match.mcp_server_url");
+        if (known(member.key, kKeys))
+          issuer.match_mcp_server_url = text(member.value, "match.mcp_server_url");
       }
     } else if (key == "endpoints") {
       constexpr std::array<std::string_view, 3> kKeys{"token", "revocation", "introspection"};
@@ -190,9 +205,12 @@ class ConfigReader {
       for (const YamlMember& member : value.members) {
         if (!known(member.key, kKeys)) continue;
         Setting url = text(member.value, "endpoints." + member.key.text);
-        if (member.key.text == "token") issuer.token_endpoint = std::move(url);
-        else if (member.key.text == "revocation") issuer.revocation_endpoint = std::move(url);
-        else issuer.introspection_endpoint = std::move(url);
+        if (member.key.text == "token")
+          issuer.token_endpoint = std::move(url);
+        else if (member.key.text == "revocation")
+          issuer.revocation_endpoint = std::move(url);
+        else
+          issuer.introspection_endpoint = std::move(url);
       }
     } else if (key == "issuer") {
       issuer.issuer = text(value, key);
@@ -215,18 +233,25 @@ class ConfigReader {
   Findings& findings_;
 };
 
-std::string home_of(const ConfigSources& sources) { return sources.environment("HOME").value_or(""); }
+std::string home_of(const ConfigSources& sources) {
+  return sources.environment("HOME").value_or("");
+}
 
 Result<std::string> find_file(const ConfigSources& sources) {
   if (!sources.explicit_file.empty()) {
     if (access(sources.explicit_file.c_str(), R_OK) != 0) {
-      return make_error(ErrorCode::invalid, "config", sources.explicit_file + (errno == ENOENT ? ": no such file." : " cannot be read."),
-                        "name another file with --config");
+      return make_error(
+          ErrorCode::invalid, "config",
+          sources.explicit_file + (errno == ENOENT ? ": no such file." : " cannot be read."),
+          "name another file with --config");
     }
     return sources.explicit_file;
   }
   const std::string home = home_of(sources);
-  for (const std::string& candidate : {std::string("quell.yaml"), home.empty() ? std::string() : home + "/.config/quell/quell.yaml", std::string("/etc/quell/quell.yaml")}) {
+  for (const std::string& candidate :
+       {std::string("quell.yaml"),
+        home.empty() ? std::string() : home + "/.config/quell/quell.yaml",
+        std::string("/etc/quell/quell.yaml")}) {
     if (!candidate.empty() && access(candidate.c_str(), R_OK) == 0) return candidate;
   }
   return std::string();
@@ -237,10 +262,12 @@ std::string absolute(const std::string& path, const std::string& directory) {
 }
 
 /// The path that `secret://file/PATH` or a plain path names.
-std::string key_path(const Setting& setting, const std::string& fallback, const std::string& directory) {
+std::string key_path(const Setting& setting, const std::string& fallback,
+                     const std::string& directory) {
   constexpr std::string_view kFile = "secret://file/";
   if (setting.empty()) return fallback;
-  const std::string path = setting.value.starts_with(kFile) ? setting.value.substr(kFile.size()) : setting.value;
+  const std::string path =
+      setting.value.starts_with(kFile) ? setting.value.substr(kFile.size()) : setting.value;
   return absolute(path, directory);
 }
 
@@ -250,16 +277,23 @@ Status apply_connect(Config& config, const ConfigSources& sources) {
     const std::string connection = name.substr(0, dot);
     const std::string key = dot == std::string::npos ? "" : name.substr(dot + 1);
     const auto found = config.connections.find(connection);
-    const bool platform = found != config.connections.end() && found->second.kind.value == "managed_agents";
-    if (!platform || key == "kind" || std::find(kPlatformKeys.begin(), kPlatformKeys.end(), key) == kPlatformKeys.end()) {
-      return make_error(ErrorCode::invalid, "config", "--connect " + connection + "." + key + " names no setting that a flag may change.",
-                        "--connect platform.base_url=URL; issuers are set in quell.yaml");
+    const bool platform =
+        found != config.connections.end() && found->second.kind.value == "managed_agents";
+    if (!platform || key == "kind" ||
+        std::find(kPlatformKeys.begin(), kPlatformKeys.end(), key) == kPlatformKeys.end()) {
+      return make_error(
+          ErrorCode::invalid, "config",
+          "--connect " + connection + "." + key + " names no setting that a flag may change.",
+          "--connect platform.base_url=URL; issuers are set in quell.yaml");
     }
     if (key == "api_key" && !value.starts_with("secret://")) {
-      return make_error(ErrorCode::invalid, "secret", "--connect " + name + " holds a secret; the command line shows it to every process.",
-                        "--connect " + name + "=secret://env/NAME or secret://file/PATH");
+      return make_error(
+          ErrorCode::invalid, "secret",
+          "--connect " + name + " holds a secret; the command line shows it to every process.",
+          "--connect " + name + "=secret://env/NAME or secret://file/PATH");
     }
-    found->second.values[key] = Setting{.value = value, .named_at = "--connect", .layer = Setting::Layer::flag};
+    found->second.values[key] =
+        Setting{.value = value, .named_at = "--connect", .layer = Setting::Layer::flag};
   }
   return ok();
 }
@@ -269,45 +303,57 @@ void apply_environment(ConnectionSettings& platform, const ConfigSources& source
     if (platform.values.contains(key)) return;
     const std::optional<std::string> value = sources.environment(variable);
     if (!value || value->empty()) return;
-    platform.values[key] = Setting{.value = as_reference ? "secret://env/" + std::string(variable) : *value,
-                                   .named_at = variable,
-                                   .layer = Setting::Layer::environment};
+    platform.values[key] =
+        Setting{.value = as_reference ? "secret://env/" + std::string(variable) : *value,
+                .named_at = variable,
+                .layer = Setting::Layer::environment};
   };
   fill("base_url", "ANTHROPIC_BASE_URL", false);
   fill("api_key", "ANTHROPIC_API_KEY", true);
   if (!platform.values.contains("base_url")) {
-    platform.values["base_url"] = Setting{.value = std::string(kDefaultBaseUrl), .named_at = "the default"};
+    platform.values["base_url"] =
+        Setting{.value = std::string(kDefaultBaseUrl), .named_at = "the default"};
   }
 }
 
-/// Threat T2: a key goes only to the origin that the same layer, or the configuration file, put beside it.
-Status check_binding(const ConnectionSettings& platform, const std::string& file_base_url, const ConfigSources& sources) {
+/// Threat T2: a key goes only to the origin that the same layer, or the configuration file, put
+/// beside it.
+Status check_binding(const ConnectionSettings& platform, const std::string& file_base_url,
+                     const ConfigSources& sources) {
   const Setting& base = platform.values.at("base_url");
   const Result<Url> url = parse_url(base.value);
   if (!url) {
-    return make_error(ErrorCode::invalid, "config", base.named_at + ": base_url of " + platform.name + " is not an http or https URL.",
-                      "base_url: https://host");
+    return make_error(
+        ErrorCode::invalid, "config",
+        base.named_at + ": base_url of " + platform.name + " is not an http or https URL.",
+        "base_url: https://host");
   }
   const bool loopback = is_loopback_host(url->host);
   if (url->scheme == "http" && !loopback) {
-    return make_error(ErrorCode::invalid, "egress", base.named_at + ": a key never travels over plain http.", "use https, or a loopback address");
+    return make_error(ErrorCode::invalid, "egress",
+                      base.named_at + ": a key never travels over plain http.",
+                      "use https, or a loopback address");
   }
   const auto key = platform.values.find("api_key");
   if (key == platform.values.end()) return ok();
-  const bool overridden = base.layer == Setting::Layer::flag || base.layer == Setting::Layer::environment;
+  const bool overridden =
+      base.layer == Setting::Layer::flag || base.layer == Setting::Layer::environment;
   const bool same_layer = base.layer == key->second.layer;
   const bool named = !file_base_url.empty() && origin_of(file_base_url) == url->origin();
   const bool is_default = url->origin() == kDefaultBaseUrl;
   if (!overridden || same_layer || named || is_default) return ok();
   if (loopback) {
     if (sources.warn) {
-      sources.warn("the key from " + key->second.named_at + " goes to " + url->origin() + ", which " + base.named_at + " names");
+      sources.warn("the key from " + key->second.named_at + " goes to " + url->origin() +
+                   ", which " + base.named_at + " names");
     }
     return ok();
   }
   return make_error(ErrorCode::invalid, "egress",
-                    base.named_at + " sends the key of " + key->second.named_at + " to " + url->origin() + ", which the configuration does not name.",
-                    "give it a key of its own in the same place: --connect " + platform.name + ".api_key=secret://...");
+                    base.named_at + " sends the key of " + key->second.named_at + " to " +
+                        url->origin() + ", which the configuration does not name.",
+                    "give it a key of its own in the same place: --connect " + platform.name +
+                        ".api_key=secret://...");
 }
 
 }  // namespace
@@ -331,13 +377,15 @@ Result<Config> load_config(const ConfigSources& sources) {
     if (parse_yaml(findings, root)) ConfigReader(config, findings).read(root);
     if (findings.has_errors()) {
       std::string all;
-      for (const Diagnostic& diagnostic : findings.take()) all += render(diagnostic, config.file, source, false);
+      for (const Diagnostic& diagnostic : findings.take())
+        all += render(diagnostic, config.file, source, false);
       while (!all.empty() && all.back() == '\n') all.pop_back();
       return make_error(ErrorCode::invalid, "config", all, "correct " + config.file);
     }
   }
   if (config.connections.empty()) {
-    config.connections["platform"] = ConnectionSettings{.name = "platform", .kind = {.value = "managed_agents"}};
+    config.connections["platform"] =
+        ConnectionSettings{.name = "platform", .kind = {.value = "managed_agents"}};
     config.connections["issuer"] = ConnectionSettings{.name = "issuer", .kind = {.value = "oauth"}};
   }
   std::map<std::string, std::string, std::less<>> file_base_urls;
@@ -349,15 +397,23 @@ Result<Config> load_config(const ConfigSources& sources) {
   for (auto& [name, connection] : config.connections) {
     if (connection.kind.value != "managed_agents") continue;
     apply_environment(connection, sources);
-    if (Status bound = check_binding(connection, file_base_urls[name], sources); !bound) return bound.error();
+    if (Status bound = check_binding(connection, file_base_urls[name], sources); !bound)
+      return bound.error();
   }
   const std::string home = home_of(sources);
-  const std::string state_home = sources.environment("XDG_STATE_HOME").value_or(home + "/.local/state");
-  const std::string key_home = (config.file.empty() ? sources.environment("XDG_CONFIG_HOME").value_or(home + "/.config") + "/quell" : config.directory);
-  config.database.value = config.database.empty() ? state_home + "/quell/quell.db" : absolute(config.database.value, config.directory);
+  const std::string state_home =
+      sources.environment("XDG_STATE_HOME").value_or(home + "/.local/state");
+  const std::string key_home =
+      (config.file.empty()
+           ? sources.environment("XDG_CONFIG_HOME").value_or(home + "/.config") + "/quell"
+           : config.directory);
+  config.database.value = config.database.empty()
+                              ? state_home + "/quell/quell.db"
+                              : absolute(config.database.value, config.directory);
   config.seal_key.value = key_path(config.seal_key, key_home + "/quell.key", config.directory);
   config.mac_key.value = key_path(config.mac_key, key_home + "/quell-mac.key", config.directory);
-  config.signing_key.value = key_path(config.signing_key, key_home + "/quell-signing.pem", config.directory);
+  config.signing_key.value =
+      key_path(config.signing_key, key_home + "/quell-signing.pem", config.directory);
   config.inputs_dir = absolute(config.inputs_dir, config.directory);
   for (std::string& folder : config.playbook_dirs) folder = absolute(folder, config.directory);
   return config;
@@ -374,7 +430,8 @@ bool platform_is_loopback(const Config& config) {
 }
 
 std::vector<std::string> references_in_use(const Config& config) {
-  std::vector<std::string> references{config.seal_key.value, config.mac_key.value, config.signing_key.value};
+  std::vector<std::string> references{config.seal_key.value, config.mac_key.value,
+                                      config.signing_key.value};
   const auto add = [&](const Setting& setting) {
     if (!setting.empty()) references.push_back(setting.value);
   };

@@ -15,7 +15,8 @@
 
 namespace quell {
 
-/// A value of the configuration and where it came from, so that an error can name the line to change.
+/// A value of the configuration and where it came from, so that an error can name the line to
+/// change.
 struct Setting {
   std::string value{};
   /// `quell.yaml:6`, `--connect`, or the environment variable's name.
@@ -47,7 +48,8 @@ struct ConnectionSettings {
   std::vector<IssuerSettings> issuers{};
 };
 
-/// `quell.yaml`, the environment and the flags, in that order of rising strength. Unknown keys are errors with their place.
+/// `quell.yaml`, the environment and the flags, in that order of rising strength. Unknown keys are
+/// errors with their place.
 struct Config {
   std::string file{};       // empty: none was found
   std::string directory{};  // relative paths start here
@@ -61,26 +63,30 @@ struct Config {
   std::map<std::string, ConnectionSettings, std::less<>> connections{};
 };
 
-/// What is around a command when it reads its configuration; passed in so that tests need no real environment.
+/// What is around a command when it reads its configuration; passed in so that tests need no real
+/// environment.
 struct ConfigSources {
-  std::string explicit_file{};                     // --config
-  std::vector<std::pair<std::string, std::string>> connect{};  // --connect C.KEY=VALUE, as `C.KEY` and VALUE
+  std::string explicit_file{};  // --config
+  std::vector<std::pair<std::string, std::string>>
+      connect{};  // --connect C.KEY=VALUE, as `C.KEY` and VALUE
   std::function<std::optional<std::string>(const std::string&)> environment{};
   std::function<void(const std::string&)> warn{};
 };
 
-/// Finds and reads the configuration: --config, else ./quell.yaml, ~/.config/quell/quell.yaml, /etc/quell/quell.yaml, else defaults.
-/// Errors are `file:line:column: sentence` with a remedy.
+/// Finds and reads the configuration: --config, else ./quell.yaml, ~/.config/quell/quell.yaml,
+/// /etc/quell/quell.yaml, else defaults. Errors are `file:line:column: sentence` with a remedy.
 Result<Config> load_config(const ConfigSources& sources);
 
-/// The connectors of `config`, their secrets resolved and bound to the origins beside them (threats T1, T2). A connection whose secret
-/// cannot be resolved is an error only when `connection_needed` says that the command will use it.
-/// `random` outlives the connectors.
-Result<ConnectorSet> make_connectors(const Config& config, const ConfigSources& sources, Random& random,
-                                     const std::function<bool(const std::string& connection)>& connection_needed,
-                                     const std::function<std::string(const Secret&)>& fingerprint);
+/// The connectors of `config`, their secrets resolved and bound to the origins beside them (threats
+/// T1, T2). A connection whose secret cannot be resolved is an error only when `connection_needed`
+/// says that the command will use it. `random` outlives the connectors.
+Result<ConnectorSet> make_connectors(
+    const Config& config, const ConfigSources& sources, Random& random,
+    const std::function<bool(const std::string& connection)>& connection_needed,
+    const std::function<std::string(const Secret&)>& fingerprint);
 
-/// True when the platform's own base URL is loopback: then loopback, http included, is open (docs/design.md, "egress").
+/// True when the platform's own base URL is loopback: then loopback, http included, is open
+/// (docs/design.md, "egress").
 bool platform_is_loopback(const Config& config);
 
 /// References that some connection uses; none of them may be handed over as an input (threat T3).

@@ -22,10 +22,12 @@ struct Resolver {
     const Result<std::optional<SecretReference>> reference = parse_secret_reference(setting.value);
     if (!reference) return reference.error();
     if (!*reference) {
-      return make_error(ErrorCode::invalid, "secret", setting.named_at + " holds a secret instead of a reference.",
+      return make_error(ErrorCode::invalid, "secret",
+                        setting.named_at + " holds a secret instead of a reference.",
                         "secret://env/NAME, secret://file/PATH or secret://credential/NAME");
     }
-    const SecretSource source{.directory = config.directory, .environment = sources.environment, .warn = sources.warn};
+    const SecretSource source{
+        .directory = config.directory, .environment = sources.environment, .warn = sources.warn};
     Result<Secret> secret = resolve_secret(**reference, source, setting.named_at);
     if (!secret) return secret.error();
     return SecretPtr(std::make_shared<const Secret>(std::move(*secret)));
@@ -38,8 +40,9 @@ const std::string& value_of(const ConnectionSettings& settings, std::string_view
   return found == settings.values.end() ? kNone : found->second.value;
 }
 
-Result<std::shared_ptr<const Connector>> make_platform(const ConnectionSettings& settings, const Resolver& resolve,
-                                                       const std::function<std::string(const Secret&)>& fingerprint) {
+Result<std::shared_ptr<const Connector>> make_platform(
+    const ConnectionSettings& settings, const Resolver& resolve,
+    const std::function<std::string(const Secret&)>& fingerprint) {
   const std::string& version = value_of(settings, "api_version");
   ManagedAgentsConfig wire = version.empty() ? ManagedAgentsConfig{} : managed_agents_wire(version);
   wire.base_url = value_of(settings, "base_url");
@@ -47,15 +50,20 @@ Result<std::shared_ptr<const Connector>> make_platform(const ConnectionSettings&
   wire.workspace_id = value_of(settings, "workspace_id");
   if (const std::string& header = value_of(settings, "key_header"); !header.empty()) {
     if (header != "authorization_bearer" && header != "x_api_key") {
-      return make_error(ErrorCode::invalid, "config", settings.values.find("key_header")->second.named_at + ": unknown key_header.",
-                        "authorization_bearer or x_api_key");
+      return make_error(
+          ErrorCode::invalid, "config",
+          settings.values.find("key_header")->second.named_at + ": unknown key_header.",
+          "authorization_bearer or x_api_key");
     }
-    wire.key_header = header == "x_api_key" ? KeyHeader::x_api_key : KeyHeader::authorization_bearer;
+    wire.key_header =
+        header == "x_api_key" ? KeyHeader::x_api_key : KeyHeader::authorization_bearer;
   }
   const auto key = settings.values.find("api_key");
   if (key == settings.values.end()) {
     if (resolve.needed) {
-      return make_error(ErrorCode::invalid, "secret", "connection " + settings.name + " has no API key.", "set ANTHROPIC_API_KEY, or api_key: secret://... in quell.yaml");
+      return make_error(ErrorCode::invalid, "secret",
+                        "connection " + settings.name + " has no API key.",
+                        "set ANTHROPIC_API_KEY, or api_key: secret://... in quell.yaml");
     }
   } else {
     Result<SecretPtr> secret = resolve(key->second);
@@ -66,12 +74,14 @@ Result<std::shared_ptr<const Connector>> make_platform(const ConnectionSettings&
       wire.api_key = BoundSecret{.secret = *secret, .origins = {origin_of(wire.base_url)}};
     }
   }
-  Result<std::unique_ptr<ManagedAgentsConnector>> connector = ManagedAgentsConnector::make(std::move(wire));
+  Result<std::unique_ptr<ManagedAgentsConnector>> connector =
+      ManagedAgentsConnector::make(std::move(wire));
   if (!connector) return wrap("connection " + settings.name, connector.error());
   return std::shared_ptr<const Connector>(std::move(*connector));
 }
 
-Result<std::shared_ptr<const Connector>> make_issuer(const ConnectionSettings& settings, const Resolver& resolve, bool loopback,
+Result<std::shared_ptr<const Connector>> make_issuer(const ConnectionSettings& settings,
+                                                     const Resolver& resolve, bool loopback,
                                                      const ConfigSources& sources, Random& random) {
   OauthConfig oauth;
   oauth.loopback_http = loopback;
@@ -79,13 +89,16 @@ Result<std::shared_ptr<const Connector>> make_issuer(const ConnectionSettings& s
     IssuerConfig issuer;
     issuer.match_mcp_server_url = row.match_mcp_server_url.value;
     issuer.issuer = row.issuer.value;
-    issuer.endpoints = {.token = row.token_endpoint.value, .revocation = row.revocation_endpoint.value, .introspection = row.introspection_endpoint.value};
+    issuer.endpoints = {.token = row.token_endpoint.value,
+                        .revocation = row.revocation_endpoint.value,
+                        .introspection = row.introspection_endpoint.value};
     issuer.client_id = row.client_id.value;
     if (!row.client_auth.empty()) {
       const std::optional<ClientAuth> method = client_auth_from_string(row.client_auth.value);
       if (!method) {
-        return make_error(ErrorCode::invalid, "config", row.client_auth.named_at + ": unknown client_auth.",
-                          "none, client_secret_basic, client_secret_post, private_key_jwt or client_secret_jwt");
+        return make_error(
+            ErrorCode::invalid, "config", row.client_auth.named_at + ": unknown client_auth.",
+            "none, client_secret_basic, client_secret_post, private_key_jwt or client_secret_jwt");
       }
       issuer.method = *method;
     } else if (!row.client_secret.empty()) {
@@ -107,23 +120,27 @@ Result<std::shared_ptr<const Connector>> make_issuer(const ConnectionSettings& s
   if (resolve.needed && sources.warn) {
     for (const std::string& warning : config_warnings(oauth)) sources.warn(warning);
   }
-  Result<std::unique_ptr<OauthConnector>> connector = OauthConnector::make(std::move(oauth), random);
+  Result<std::unique_ptr<OauthConnector>> connector =
+      OauthConnector::make(std::move(oauth), random);
   if (!connector) return wrap("connection " + settings.name, connector.error());
   return std::shared_ptr<const Connector>(std::move(*connector));
 }
 
 }  // namespace
 
-Result<ConnectorSet> make_connectors(const Config& config, const ConfigSources& sources, Random& random,
-                                     const std::function<bool(const std::string& connection)>& connection_needed,
-                                     const std::function<std::string(const Secret&)>& fingerprint) {
+Result<ConnectorSet> make_connectors(
+    const Config& config, const ConfigSources& sources, Random& random,
+    const std::function<bool(const std::string& connection)>& connection_needed,
+    const std::function<std::string(const Secret&)>& fingerprint) {
   ConnectorSet connectors;
   connectors["report"] = std::make_shared<const ReportConnector>();
   const bool loopback = platform_is_loopback(config);
   for (const auto& [name, settings] : config.connections) {
     const Resolver resolve{.config = config, .sources = sources, .needed = connection_needed(name)};
     Result<std::shared_ptr<const Connector>> connector =
-        settings.kind.value == "managed_agents" ? make_platform(settings, resolve, fingerprint) : make_issuer(settings, resolve, loopback, sources, random);
+        settings.kind.value == "managed_agents"
+            ? make_platform(settings, resolve, fingerprint)
+            : make_issuer(settings, resolve, loopback, sources, random);
     if (!connector) return connector.error();
     connectors[name] = std::move(*connector);
   }

@@ -2,8 +2,9 @@
 
 namespace quell {
 
-/// First lines of main (threat T38): umask 077, inherited descriptors closed, no core file, no ptrace by the same user, no new
-/// privileges. Sanitizer and debug builds stay dumpable; `quell --version` says so.
+/// First lines of main (threat T38): umask 077, inherited descriptors closed, no core file, no
+/// ptrace by the same user, no new privileges. Sanitizer and debug builds stay dumpable; `quell
+/// --version` says so.
 void harden_process() noexcept;
 
 /// True when this build may be dumped and traced.

@@ -20,8 +20,8 @@ class OwnerApi;
 /// The database of drills: beside the real one, with a lock of its own; nothing ever resumes it.
 std::string drills_database(const std::string& database);
 
-/// The one process that owns a SQLite state: lock, keys, journal, sealed secrets, engine and socket, brought up in that order and
-/// shut down in reverse.
+/// The one process that owns a SQLite state: lock, keys, journal, sealed secrets, engine and
+/// socket, brought up in that order and shut down in reverse.
 class Owner {
  public:
   struct Parts {
@@ -31,11 +31,14 @@ class Owner {
     Random& random;
     HttpTransport& transport;
     /// Makes the connectors once the keys are there to fingerprint their secrets.
-    std::function<Result<ConnectorSet>(const std::function<std::string(const Secret&)>& fingerprint)> make_connectors{};
+    std::function<Result<ConnectorSet>(
+        const std::function<std::string(const Secret&)>& fingerprint)>
+        make_connectors{};
     std::function<void(const RunState&, const Entry&)> on_entry{};
     std::function<void(const RunState&, const WorkId&, const HttpRequest&)> on_request{};
     bool drill = false;
-    /// The other journal that the same keys serve: while either is there, missing keys are lost ones and no new ones are made.
+    /// The other journal that the same keys serve: while either is there, missing keys are lost
+    /// ones and no new ones are made.
     std::string sibling_database{};
   };
 
@@ -64,7 +67,8 @@ class Owner {
 class StateReader {
  public:
   /// Error topic "state" when there is no journal yet.
-  static Result<std::unique_ptr<StateReader>> open(const std::string& database, const KeyPaths& keys, Random& random,
+  static Result<std::unique_ptr<StateReader>> open(const std::string& database,
+                                                   const KeyPaths& keys, Random& random,
                                                    ConnectorSet connectors);
 
   SqliteJournal& journal() noexcept { return *journal_; }

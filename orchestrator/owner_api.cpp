@@ -12,9 +12,11 @@
 namespace quell {
 namespace {
 
+constexpr std::string_view kRunsRoot = "/api/v1/runs";
 constexpr std::string_view kRunsPath = "/api/v1/runs/";
 constexpr std::chrono::seconds kAnswerWait{10};
 constexpr std::size_t kWordBytesMax = 4'096;
+constexpr std::size_t kStartBytesMax = 4U << 20U;  // a playbook of 1 MiB, escaped, and its inputs
 
 struct Word {
   Command::Kind kind;
@@ -39,10 +41,13 @@ HttpReply reply(int status, Value body) {
 }
 
 HttpReply refusal(int status, const Error& error) {
-  return reply(status, Value::map({{"error", Value::map({{"code", error.topic.empty() ? Value(to_string(error.code)) : Value(error.topic)},
-                                                         {"class", to_string(error.code)},
-                                                         {"message", describe(error)},
-                                                         {"hint", error.hint}})}}));
+  return reply(
+      status,
+      Value::map({{"error", Value::map({{"code", error.topic.empty() ? Value(to_string(error.code))
+                                                                     : Value(error.topic)},
+                                        {"class", to_string(error.code)},
+                                        {"message", describe(error)},
+                                        {"hint", error.hint}})}}));
 }
 
 /// The command that a call spells, or why it is none.
@@ -62,23 +67,63 @@ Result<Command> command_of(const HttpCall& call) {
     found = true;
   }
   if (!run || !found) return no_route;
-  const Result<Value> body = parse_json(call.body, {.bytes_max = 64U << 10U, .depth_max = 4, .nodes_max = 100});
-  if (!body || !body->is_map()) return make_error(ErrorCode::invalid, "the body is not a JSON object");
+  const Result<Value> body =
+      parse_json(call.body, {.bytes_max = 64U << 10U, .depth_max = 4, .nodes_max = 100});
+  if (!body || !body->is_map())
+    return make_error(ErrorCode::invalid, "the body is not a JSON object");
   command.run = *run;
   for (const auto& [name, member] : body->as_map()) {
-    if (!member.is_string() || member.as_string().size() > kWordBytesMax) return make_error(ErrorCode::invalid, "a member is not a short text");
-    if (name == "who") command.who = member.as_string();
-    else if (name == "digest") command.digest = member.as_string();
-    else if (name == "step") command.step = member.as_string();
-    else if (name == "item") command.item = member.as_string();
-    else if (name == "reason") command.reason = member.as_string();
-    else return make_error(ErrorCode::invalid, "an unknown member");
+    if (!member.is_string() || member.as_string().size() > kWordBytesMax)
+      return make_error(ErrorCode::invalid, "a member is not a short text");
+    if (name == "who")
+      command.who = member.as_string();
+    else if (name == "digest")
+      command.digest = member.as_string();
+    else if (name == "step")
+      command.step = member.as_string();
+    else if (name == "item")
+      command.item = member.as_string();
+    else if (name == "reason")
+      command.reason = member.as_string();
+    else
+      return make_error(ErrorCode::invalid, "an unknown member");
+  }
+  return command;
+}
+
+/// The run that a call to `/api/v1/runs` asks for, or why it asks for none.
+Result<StartCommand> start_of(const HttpCall& call) {
+  const Result<Value> body =
+      parse_json(call.body, {.bytes_max = kStartBytesMax, .depth_max = 4, .nodes_max = 1'000});
+  if (!body || !body->is_map())
+    return make_error(ErrorCode::invalid, "the body is not a JSON object");
+  StartCommand command;
+  command.playbook_source = (*body)["source"].string_or("");
+  command.playbook_id = (*body)["playbook"].string_or("");
+  command.who = (*body)["who"].string_or("");
+  command.dry_run = (*body)["dry_run"].bool_or(false);
+  command.send_probes = (*body)["probes"].bool_or(true);
+  command.approved_in_advance = (*body)["approved_in_advance"].bool_or(false);
+  const Value& texts = (*body)["inputs"];
+  const Value& secrets = (*body)["secrets"];
+  if (texts.is_map()) {
+    for (const auto& [name, value] : texts.as_map())
+      command.texts.emplace(name, value.string_or(""));
+  }
+  if (secrets.is_map()) {
+    for (const auto& [name, value] : secrets.as_map()) {
+      command.secrets.emplace(name,
+                              std::make_shared<const Secret>(Secret::copy_of(value.string_or(""))));
+    }
   }
   return command;
 }
 
 int status_of(const Error& error) {
-  return error.code == ErrorCode::gone ? 404 : error.code == ErrorCode::conflict ? 409 : error.code == ErrorCode::throttled ? 429 : 400;
+  return error.code == ErrorCode::gone        ? 404
+         : error.code == ErrorCode::conflict  ? 409
+         : error.code == ErrorCode::throttled ? 429
+                                              : 400;
 }
 
 }  // namespace
@@ -90,6 +135,50 @@ std::string_view to_string(Command::Kind kind) noexcept {
   return "";
 }
 
+namespace {
+
+/// Runs `submit` with a callback and waits for what it is called with.
+template <typename Answer>
+std::optional<Answer> ask_engine(const std::function<void(std::function<void(Answer)>)>& submit) {
+  auto answer = std::make_shared<std::promise<Answer>>();
+  std::future<Answer> waiting = answer->get_future();
+  submit([answer](Answer given) { answer->set_value(std::move(given)); });
+  if (waiting.wait_for(kAnswerWait) != std::future_status::ready) return std::nullopt;
+  return waiting.get();
+}
+
+HttpReply no_answer_yet() {
+  return refusal(503, make_error(ErrorCode::unknown,
+                                 "the engine has not answered yet; look before you send it again"));
+}
+
+HttpReply begin_run(Engine& engine, const HttpCall& call) {
+  Result<StartCommand> command = start_of(call);
+  if (!command) return refusal(400, command.error());
+  const std::optional<Result<RunId>> run =
+      ask_engine<Result<RunId>>([&](std::function<void(Result<RunId>)> done) {
+        command->done = std::move(done);
+        engine.submit(std::move(*command));
+      });
+  if (!run) return no_answer_yet();
+  if (!*run) return refusal(status_of(run->error()), run->error());
+  return reply(200, Value::map({{"run", to_string(**run)}}));
+}
+
+HttpReply carry_out(Engine& engine, const HttpCall& call) {
+  Result<Command> command = command_of(call);
+  if (!command) return refusal(status_of(command.error()), command.error());
+  const std::optional<Status> status = ask_engine<Status>([&](std::function<void(Status)> done) {
+    command->done = std::move(done);
+    engine.submit(std::move(*command));
+  });
+  if (!status) return no_answer_yet();
+  if (!*status) return refusal(status_of(status->error()), status->error());
+  return reply(200, Value::map({{"ok", true}}));
+}
+
+}  // namespace
+
 OwnerApi::OwnerApi() = default;
 OwnerApi::~OwnerApi() = default;
 
@@ -97,24 +186,36 @@ Result<std::unique_ptr<OwnerApi>> OwnerApi::serve(const std::string& socket_path
   std::unique_ptr<OwnerApi> api(new OwnerApi());
   HttpServerOptions options;
   options.unix_socket = socket_path;
-  Result<std::unique_ptr<HttpServer>> server = HttpServer::start(options, [&engine](const HttpCall& call) {
-    Result<Command> command = command_of(call);
-    if (!command) return refusal(status_of(command.error()), command.error());
-    auto answer = std::make_shared<std::promise<Status>>();
-    std::future<Status> waiting = answer->get_future();
-    command->done = [answer](Status status) { answer->set_value(std::move(status)); };
-    engine.submit(std::move(*command));
-    if (waiting.wait_for(kAnswerWait) != std::future_status::ready) {
-      return refusal(503, make_error(ErrorCode::unknown, "the engine has not answered yet; look before you send it again"));
-    }
-    const Status status = waiting.get();
-    if (!status) return refusal(status_of(status.error()), status.error());
-    return reply(200, Value::map({{"ok", true}}));
-  });
+  options.body_bytes_max = kStartBytesMax;
+  Result<std::unique_ptr<HttpServer>> server =
+      HttpServer::start(options, [&engine](const HttpCall& call) {
+        return call.method == "POST" && call.target == kRunsRoot ? begin_run(engine, call)
+                                                                 : carry_out(engine, call);
+      });
   if (!server) return server.error();
   api->server_ = std::move(*server);
   return api;
 }
+
+namespace {
+
+/// The body of a 200, or the Error that the owner gave.
+Result<Value> call_owner(const std::string& socket_path, const std::string& target, Value body) {
+  std::string text = to_json(body);
+  const Result<HttpReply> answer = call_unix_socket(socket_path, "POST", target, text);
+  wipe(text);
+  if (!answer) return answer.error();
+  const Result<Value> parsed = parse_json(answer->body);
+  if (answer->status == 200 && parsed) return *parsed;
+  const Value error = parsed ? (*parsed)["error"] : Value();
+  return make_error(
+      error_code_from_string(error["class"].string_or("")).value_or(ErrorCode::internal),
+      error["code"].string_or("state"),
+      error["message"].string_or("the owner answered " + std::to_string(answer->status)),
+      error["hint"].string_or(""));
+}
+
+}  // namespace
 
 Status send_command(const std::string& socket_path, const Command& command) {
   ValueMap body{{"who", command.who}};
@@ -122,14 +223,32 @@ Status send_command(const std::string& socket_path, const Command& command) {
   if (!command.step.empty()) body["step"] = command.step;
   if (!command.item.empty()) body["item"] = command.item;
   if (!command.reason.empty()) body["reason"] = command.reason;
-  const std::string target = std::string(kRunsPath) + to_string(command.run) + "/" + std::string(to_string(command.kind));
-  const Result<HttpReply> answer = call_unix_socket(socket_path, "POST", target, to_json(Value(std::move(body))));
+  const std::string target =
+      std::string(kRunsPath) + to_string(command.run) + "/" + std::string(to_string(command.kind));
+  const Result<Value> answer = call_owner(socket_path, target, Value(std::move(body)));
+  return answer ? ok() : Status(answer.error());
+}
+
+Result<RunId> send_start(const std::string& socket_path, const StartCommand& command) {
+  ValueMap texts;
+  for (const auto& [name, value] : command.texts) texts.emplace(name, value);
+  ValueMap secrets;
+  // The socket is the owner's and ours alone (0600): the one place where a secret leaves as text.
+  for (const auto& [name, secret] : command.secrets) secrets.emplace(name, secret->reveal());
+  const Result<Value> answer =
+      call_owner(socket_path, std::string(kRunsRoot),
+                 Value::map({{"source", command.playbook_source},
+                             {"playbook", command.playbook_id},
+                             {"who", command.who},
+                             {"dry_run", command.dry_run},
+                             {"probes", command.send_probes},
+                             {"approved_in_advance", command.approved_in_advance},
+                             {"inputs", Value(std::move(texts))},
+                             {"secrets", Value(std::move(secrets))}}));
   if (!answer) return answer.error();
-  if (answer->status == 200) return ok();
-  const Result<Value> parsed = parse_json(answer->body);
-  const Value error = parsed ? (*parsed)["error"] : Value();
-  return make_error(error_code_from_string(error["class"].string_or("")).value_or(ErrorCode::internal), error["code"].string_or("state"),
-                    error["message"].string_or("the owner answered " + std::to_string(answer->status)), error["hint"].string_or(""));
+  const std::optional<RunId> run = parse_run_id((*answer)["run"].string_or(""));
+  if (!run) return make_error(ErrorCode::internal, "the owner named no run");
+  return *run;
 }
 
 }  // namespace quell

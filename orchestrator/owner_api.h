@@ -10,8 +10,9 @@ namespace quell {
 
 class HttpServer;
 
-/// `/api/v1` on the owner's Unix socket (mode 0600): how every other process of the same user reaches the engine. The listener's threads
-/// only enqueue typed commands and wait for their answer.
+/// `/api/v1` on the owner's Unix socket (mode 0600): how every other process of the same user
+/// reaches the engine. The listener's threads only enqueue typed commands and wait for their
+/// answer.
 class OwnerApi {
  public:
   static Result<std::unique_ptr<OwnerApi>> serve(const std::string& socket_path, Engine& engine);
@@ -22,8 +23,12 @@ class OwnerApi {
   std::unique_ptr<HttpServer> server_;
 };
 
-/// Sends `command` to the owner of the state behind `socket_path` and gives its answer. Error topic "state" when nobody listens there.
+/// Sends `command` to the owner of the state behind `socket_path` and gives its answer. Error topic
+/// "state" when nobody listens there.
 Status send_command(const std::string& socket_path, const Command& command);
+
+/// Asks the owner behind `socket_path` to begin a run; gives its id. Errors as send_command().
+Result<RunId> send_start(const std::string& socket_path, const StartCommand& command);
 
 /// The words of a command in URLs: `/api/v1/runs/r17x/approve`.
 std::string_view to_string(Command::Kind kind) noexcept;

@@ -13,7 +13,9 @@ namespace {
 
 Result<PlaybookFile> read_playbook(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
-  if (!in) return make_error(ErrorCode::invalid, "playbook", path + ": no such file.", "quell check names the shipped playbooks by id");
+  if (!in)
+    return make_error(ErrorCode::invalid, "playbook", path + ": no such file.",
+                      "quell check names the shipped playbooks by id");
   // One byte more than the language allows, so that the loader sees that it is too long.
   std::string source(kYamlBytesMax + 1, '\0');
   in.read(source.data(), static_cast<std::streamsize>(source.size()));
@@ -21,7 +23,9 @@ Result<PlaybookFile> read_playbook(const std::string& path) {
   return PlaybookFile{.file = path, .source = std::move(source)};
 }
 
-std::string id_of(const std::string& file_name) { return std::filesystem::path(file_name).stem().string(); }
+std::string id_of(const std::string& file_name) {
+  return std::filesystem::path(file_name).stem().string();
+}
 
 }  // namespace
 
@@ -41,7 +45,8 @@ std::vector<std::string> playbook_ids(const Config& config) {
 
 Result<PlaybookFile> find_playbook(std::string_view name, const Config& config) {
   const std::string text(name);
-  if (text.find('/') != std::string::npos || text.ends_with(".yaml") || text.ends_with(".yml")) return read_playbook(text);
+  if (text.find('/') != std::string::npos || text.ends_with(".yaml") || text.ends_with(".yml"))
+    return read_playbook(text);
   for (const std::string& folder : config.playbook_dirs) {
     const std::string path = folder + "/" + text + ".yaml";
     std::error_code failed;
@@ -52,7 +57,8 @@ Result<PlaybookFile> find_playbook(std::string_view name, const Config& config) 
   }
   const std::string near = nearest_word(text, playbook_ids(config));
   return make_error(ErrorCode::invalid, "playbook", "no playbook \"" + shown(text) + "\".",
-                    near.empty() ? "give a path, or an id of a folder under playbooks:" : "did you mean " + near + "?");
+                    near.empty() ? "give a path, or an id of a folder under playbooks:"
+                                 : "did you mean " + near + "?");
 }
 
 ActionCatalog catalog_of(const ConnectorSet& connectors) {
@@ -66,16 +72,19 @@ ActionCatalog catalog_of(const ConnectorSet& connectors) {
 }
 
 PlaybookLoader loader_for(const ConnectorSet& connectors) {
-  return [&connectors](const std::string& source, const std::string& id) -> Result<std::shared_ptr<const Playbook>> {
+  return [&connectors](const std::string& source,
+                       const std::string& id) -> Result<std::shared_ptr<const Playbook>> {
     return load_checked(PlaybookFile{.file = id + ".yaml", .source = source}, connectors);
   };
 }
 
-Result<std::shared_ptr<const Playbook>> load_checked(const PlaybookFile& file, const ConnectorSet& connectors) {
+Result<std::shared_ptr<const Playbook>> load_checked(const PlaybookFile& file,
+                                                     const ConnectorSet& connectors) {
   LoadResult loaded = load_playbook(file.source, file.file, catalog_of(connectors));
   if (loaded.playbook) return std::make_shared<const Playbook>(std::move(*loaded.playbook));
   std::string findings;
-  for (const Diagnostic& diagnostic : loaded.diagnostics) findings += render(diagnostic, file.file, file.source, false);
+  for (const Diagnostic& diagnostic : loaded.diagnostics)
+    findings += render(diagnostic, file.file, file.source, false);
   while (!findings.empty() && findings.back() == '\n') findings.pop_back();
   return make_error(ErrorCode::invalid, "check", findings, "quell check " + file.file);
 }

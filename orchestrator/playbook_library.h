@@ -20,7 +20,8 @@ struct PlaybookFile {
 /// The playbooks that come with quell, as (file name, source); they are part of the program.
 const std::vector<std::pair<std::string, std::string>>& shipped_playbooks();
 
-/// The playbook that `name` means: a path, or an id in the configured folders or among the shipped ones. Errors suggest the nearest id.
+/// The playbook that `name` means: a path, or an id in the configured folders or among the shipped
+/// ones. Errors suggest the nearest id.
 Result<PlaybookFile> find_playbook(std::string_view name, const Config& config);
 
 /// Ids of every playbook that find_playbook() knows, sorted.
@@ -33,6 +34,7 @@ ActionCatalog catalog_of(const ConnectorSet& connectors);
 PlaybookLoader loader_for(const ConnectorSet& connectors);
 
 /// The checked playbook, or an Error whose message is every finding as `quell check` prints it.
-Result<std::shared_ptr<const Playbook>> load_checked(const PlaybookFile& file, const ConnectorSet& connectors);
+Result<std::shared_ptr<const Playbook>> load_checked(const PlaybookFile& file,
+                                                     const ConnectorSet& connectors);
 
 }  // namespace quell

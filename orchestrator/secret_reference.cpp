@@ -4,7 +4,6 @@
 #include <array>
 #include <cerrno>
 #include <cstdlib>
-
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -52,12 +51,15 @@ Result<Secret> trimmed(std::string bytes, std::string_view name) {
   return Secret(std::move(bytes));
 }
 
-Result<Secret> from_file(const std::string& path, const SecretReference& reference, const SecretSource& source,
-                         std::string_view named_at) {
-  const std::string place = "looked for " + path + (named_at.empty() ? "" : ", named at " + std::string(named_at));
+Result<Secret> from_file(const std::string& path, const SecretReference& reference,
+                         const SecretSource& source, std::string_view named_at) {
+  const std::string place =
+      "looked for " + path + (named_at.empty() ? "" : ", named at " + std::string(named_at));
   const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (file.get() < 0) {
-    const std::string why = errno == ENOENT ? "no such file" : errno == EACCES ? "permission denied" : "cannot be opened";
+    const std::string why = errno == ENOENT   ? "no such file"
+                            : errno == EACCES ? "permission denied"
+                                              : "cannot be opened";
     return missing(reference.to_string(), why, place);
   }
   struct stat info {};
@@ -80,9 +82,12 @@ Result<Secret> from_file(const std::string& path, const SecretReference& referen
 
 std::string SecretReference::to_string() const {
   switch (kind) {
-    case Kind::environment: return std::string(kScheme) + "env/" + name;
-    case Kind::file: return std::string(kScheme) + "file/" + name;
-    case Kind::credential: return std::string(kScheme) + "credential/" + name;
+    case Kind::environment:
+      return std::string(kScheme) + "env/" + name;
+    case Kind::file:
+      return std::string(kScheme) + "file/" + name;
+    case Kind::credential:
+      return std::string(kScheme) + "credential/" + name;
   }
   return "";
 }
@@ -100,32 +105,40 @@ Result<std::optional<SecretReference>> parse_secret_reference(std::string_view t
   for (const Form& form : kForms) {
     if (!rest.starts_with(form.prefix) || rest.size() == form.prefix.size()) continue;
     std::string name(rest.substr(form.prefix.size()));
-    const bool plain_name = form.kind == SecretReference::Kind::file || name.find('/') == std::string::npos;
+    const bool plain_name =
+        form.kind == SecretReference::Kind::file || name.find('/') == std::string::npos;
     if (plain_name && name.find('\0') == std::string::npos) {
-      return std::optional<SecretReference>(SecretReference{.kind = form.kind, .name = std::move(name)});
+      return std::optional<SecretReference>(
+          SecretReference{.kind = form.kind, .name = std::move(name)});
     }
   }
   return make_error(ErrorCode::invalid, "secret", "a secret reference names no known place.",
                     "write secret://env/NAME, secret://file/PATH or secret://credential/NAME");
 }
 
-Result<Secret> resolve_secret(const SecretReference& reference, const SecretSource& source, std::string_view named_at) {
+Result<Secret> resolve_secret(const SecretReference& reference, const SecretSource& source,
+                              std::string_view named_at) {
   const std::string named = named_at.empty() ? "" : "named at " + std::string(named_at);
   switch (reference.kind) {
     case SecretReference::Kind::environment: {
-      std::optional<std::string> value = source.environment ? source.environment(reference.name) : std::nullopt;
+      std::optional<std::string> value =
+          source.environment ? source.environment(reference.name) : std::nullopt;
       if (!value) return missing(reference.to_string(), "no such environment variable", named);
       return trimmed(std::move(*value), reference.to_string());
     }
     case SecretReference::Kind::file: {
       const bool absolute = reference.name.starts_with('/');
-      const std::string path = absolute || source.directory.empty() ? reference.name : source.directory + "/" + reference.name;
+      const std::string path = absolute || source.directory.empty()
+                                   ? reference.name
+                                   : source.directory + "/" + reference.name;
       return from_file(path, reference, source, named_at);
     }
     case SecretReference::Kind::credential: {
       const std::optional<std::string> folder =
           source.environment ? source.environment("CREDENTIALS_DIRECTORY") : std::nullopt;
-      if (!folder) return missing(reference.to_string(), "CREDENTIALS_DIRECTORY is not set", "systemd sets it for LoadCredential=");
+      if (!folder)
+        return missing(reference.to_string(), "CREDENTIALS_DIRECTORY is not set",
+                       "systemd sets it for LoadCredential=");
       return from_file(*folder + "/" + reference.name, reference, source, named_at);
     }
   }
@@ -143,9 +156,10 @@ Result<Secret> read_secret(int descriptor, std::string_view name) {
       OPENSSL_cleanse(buffer.data(), buffer.size());
       if (got == 0) return trimmed(std::move(bytes), name);
       wipe(bytes);
-      return make_error(ErrorCode::invalid, "secret",
-                        std::string(name) + (got < 0 ? " cannot be read." : " is longer than 64 KiB."),
-                        "hand over the secret alone");
+      return make_error(
+          ErrorCode::invalid, "secret",
+          std::string(name) + (got < 0 ? " cannot be read." : " is longer than 64 KiB."),
+          "hand over the secret alone");
     }
     bytes.append(buffer.data(), static_cast<std::size_t>(got));
   }

@@ -19,7 +19,8 @@ struct SecretReference {
   std::string to_string() const;
 };
 
-/// The reference that `text` spells, or nothing when it is no reference at all. A broken one is an Error.
+/// The reference that `text` spells, or nothing when it is no reference at all. A broken one is an
+/// Error.
 Result<std::optional<SecretReference>> parse_secret_reference(std::string_view text);
 
 /// Where references lead: relative files start at `directory`.
@@ -32,9 +33,10 @@ struct SecretSource {
   bool refuse_readable_by_others = true;
 };
 
-/// The secret, at most 64 KiB, without one final newline; inner white space is refused. Error topic "secret" names the file and
-/// `named_at` (for instance "quell.yaml:15"), never the content.
-Result<Secret> resolve_secret(const SecretReference& reference, const SecretSource& source, std::string_view named_at);
+/// The secret, at most 64 KiB, without one final newline; inner white space is refused. Error topic
+/// "secret" names the file and `named_at` (for instance "quell.yaml:15"), never the content.
+Result<Secret> resolve_secret(const SecretReference& reference, const SecretSource& source,
+                              std::string_view named_at);
 
 /// Reads a secret from an open descriptor under the same rules; `name` is for messages.
 Result<Secret> read_secret(int descriptor, std::string_view name);

@@ -13,7 +13,8 @@
 namespace quell {
 namespace {
 
-constexpr JsonLimits kIntrospectionLimits{.bytes_max = 256U << 10, .depth_max = 32, .nodes_max = 20'000};
+constexpr JsonLimits kIntrospectionLimits{
+    .bytes_max = 256U << 10, .depth_max = 32, .nodes_max = 20'000};
 
 std::string_view words(TokenKind kind) {
   return kind == TokenKind::refresh_token ? "refresh token" : "access token";
@@ -68,10 +69,11 @@ Result<Outcome> summarize(const Grant& grant, const std::vector<TokenRevocation>
 /// What introspection said of the refresh token before it was revoked (RFC 7662 section 2.2).
 enum class RefreshState : std::uint8_t { live, spent, unknown };
 
-/// A token that is live now is the head of its grant: nobody has rotated it away. One that is not was
-/// spent, and whoever spent it holds a newer one that its revocation need not reach (API sheet 6.1).
-Task<RefreshState> look_at_refresh_token(Io& io, const Grant& grant, SecretPtr token, AuthForm& form,
-                                         Random& random) {
+/// A token that is live now is the head of its grant: nobody has rotated it away. One that is not
+/// was spent, and whoever spent it holds a newer one that its revocation need not reach (API
+/// sheet 6.1).
+Task<RefreshState> look_at_refresh_token(Io& io, const Grant& grant, SecretPtr token,
+                                         AuthForm& form, Random& random) {
   const std::string& endpoint = grant.server.introspection_endpoint;
   if (!token || endpoint.empty() || !may_send(grant, endpoint, "introspection"))
     co_return RefreshState::unknown;

@@ -3,44 +3,48 @@
 #include <algorithm>
 #include <fstream>
 #include <map>
-#include <utility>
-
 #include <unistd.h>
+#include <utility>
 
 #include "connectors/redaction.h"
 #include "orchestrator/playbook/diagnostics.h"
-#include "orchestrator/playbook/inputs.h"
 #include "orchestrator/secret_reference.h"
 
 namespace quell::cli {
 namespace {
 
 Error bad(const std::string& name, const std::string& what, std::string hint) {
-  return make_error(ErrorCode::invalid, "bad-input", "input " + name + " " + what + ".", std::move(hint));
+  return make_error(ErrorCode::invalid, "bad-input", "input " + name + " " + what + ".",
+                    std::move(hint));
 }
 
-Result<Secret> read_secret_input(Session& session, const InputSpec& spec, const std::string& value) {
+Result<Secret> read_secret_input(Session& session, const InputSpec& spec,
+                                 const std::string& value) {
   SecretSource source;
   source.environment = session.sources().environment;
   source.refuse_readable_by_others = false;
   source.warn = [&session](const std::string& text) { session.warn(text); };
   if (value == "@-") return read_secret(STDIN_FILENO, "standard input");
   if (value.starts_with('@')) {
-    return resolve_secret({.kind = SecretReference::Kind::file, .name = value.substr(1)}, source, "");
+    return resolve_secret({.kind = SecretReference::Kind::file, .name = value.substr(1)}, source,
+                          "");
   }
   const Result<std::optional<SecretReference>> reference = parse_secret_reference(value);
   if (!reference) return reference.error();
   if (!*reference) {
-    return bad(spec.name, "is a secret; the command line shows it to every process", "-i " + spec.name + "=@FILE, @- or secret://env/NAME");
+    return bad(spec.name, "is a secret; the command line shows it to every process",
+               "-i " + spec.name + "=@FILE, @- or secret://env/NAME");
   }
   const std::vector<std::string> in_use = references_in_use(*session.config());
   if (std::find(in_use.begin(), in_use.end(), value) != in_use.end()) {
-    return bad(spec.name, "names a secret that a connection uses", "hand over the leaked token itself, with @FILE");
+    return bad(spec.name, "names a secret that a connection uses",
+               "hand over the leaked token itself, with @FILE");
   }
   if ((*reference)->kind == SecretReference::Kind::file) {
     const std::string& folder = session.config()->inputs_dir;
     if (folder.empty() || (*reference)->name.find("..") != std::string::npos) {
-      return bad(spec.name, "is a file reference, and those are read below inputs_dir alone", "set inputs_dir in quell.yaml, or use @FILE");
+      return bad(spec.name, "is a file reference, and those are read below inputs_dir alone",
+                 "set inputs_dir in quell.yaml, or use @FILE");
     }
     source.directory = folder;
     if ((*reference)->name.starts_with('/') && !(*reference)->name.starts_with(folder + "/")) {
@@ -50,7 +54,7 @@ Result<Secret> read_secret_input(Session& session, const InputSpec& spec, const 
   return resolve_secret(**reference, source, "-i " + spec.name);
 }
 
-Result<Value> read_text_input(const InputSpec& spec, const std::string& value) {
+Result<std::string> read_text_input(const InputSpec& spec, const std::string& value) {
   std::string text = value;
   if (value.starts_with('@') && value.size() > 1) {
     std::ifstream in(value.substr(1), std::ios::binary);
@@ -59,52 +63,48 @@ Result<Value> read_text_input(const InputSpec& spec, const std::string& value) {
     if (!text.empty() && text.back() == '\n') text.pop_back();
   }
   if (looks_like_token(text)) {
-    return bad(spec.name, "looks like a token, and it would be written into the record", "hand tokens over in a secret input, with @FILE");
+    return bad(spec.name, "looks like a token, and it would be written into the record",
+               "hand tokens over in a secret input, with @FILE");
   }
-  return input_from_text(spec, text);
+  return text;
 }
 
 }  // namespace
 
-Result<Value> read_inputs(Session& session, const Playbook& playbook, const std::vector<std::string>& arguments,
-                          const std::function<std::string(const Secret&)>& fingerprint) {
-  std::map<std::string, std::string> given;
+Result<GivenInputs> read_inputs(Session& session, const Playbook& playbook,
+                                const std::vector<std::string>& arguments) {
+  GivenInputs given;
   std::vector<std::string> names;
   for (const InputSpec& spec : playbook.inputs) names.push_back(spec.name);
   for (const std::string& argument : arguments) {
     const std::size_t equals = argument.find('=');
     const std::string name = argument.substr(0, equals);
     if (equals == std::string::npos || name.empty()) {
-      return make_error(ErrorCode::invalid, "bad-input", "an -i argument is not NAME=VALUE.", "for instance -i incident=INC-42");
+      return make_error(ErrorCode::invalid, "bad-input", "an -i argument is not NAME=VALUE.",
+                        "for instance -i incident=INC-42");
     }
-    if (std::find(names.begin(), names.end(), name) == names.end()) {
+    const auto spec = std::find_if(playbook.inputs.begin(), playbook.inputs.end(),
+                                   [&](const InputSpec& input) { return input.name == name; });
+    if (spec == playbook.inputs.end()) {
       const std::string near = nearest_word(name, names);
       return make_error(ErrorCode::invalid, "bad-input", playbook.id + " has no such input.",
-                        near.empty() ? "quell run " + playbook.id + " --help lists them" : "did you mean " + near + "?");
+                        near.empty() ? "quell run " + playbook.id + " --help lists them"
+                                     : "did you mean " + near + "?");
     }
-    if (!given.emplace(name, argument.substr(equals + 1)).second) return bad(name, "is given twice", "give it once");
+    if (given.texts.contains(name) || given.secrets.contains(name))
+      return bad(name, "is given twice", "give it once");
+    const std::string value = argument.substr(equals + 1);
+    if (spec->type.kind == Type::Kind::secret) {
+      Result<Secret> secret = read_secret_input(session, *spec, value);
+      if (!secret) return secret.error();
+      given.secrets.emplace(name, std::make_shared<const Secret>(std::move(*secret)));
+    } else {
+      Result<std::string> text = read_text_input(*spec, value);
+      if (!text) return text.error();
+      given.texts.emplace(name, std::move(*text));
+    }
   }
-  ValueMap inputs;
-  for (const InputSpec& spec : playbook.inputs) {
-    const auto found = given.find(spec.name);
-    if (found == given.end()) {
-      if (spec.required && !spec.fallback) return bad(spec.name, "is missing", "-i " + spec.name + "=VALUE");
-      inputs.emplace(spec.name, spec.fallback.value_or(Value()));
-      continue;
-    }
-    if (spec.type.kind != Type::Kind::secret) {
-      Result<Value> value = read_text_input(spec, found->second);
-      if (!value) return value;
-      inputs.emplace(spec.name, std::move(*value));
-      continue;
-    }
-    Result<Secret> secret = read_secret_input(session, spec, found->second);
-    if (!secret) return secret.error();
-    SecretValue value{.secret = std::make_shared<const Secret>(std::move(*secret))};
-    value.fingerprint = fingerprint(*value.secret);
-    inputs.emplace(spec.name, Value(std::move(value)));
-  }
-  return Value(std::move(inputs));
+  return given;
 }
 
 std::string inputs_help(const Playbook& playbook) {
@@ -115,7 +115,8 @@ std::string inputs_help(const Playbook& playbook) {
     if (!spec.help.empty()) words += ", " + spec.help;
     rows.push_back({spec.name, to_string(spec.type), words});
   }
-  return "Inputs of " + playbook.id + "\n" + table(rows, "  ") + "  VALUE: text, @FILE, @- (stdin), secret://env/NAME or file/PATH\n";
+  return "Inputs of " + playbook.id + "\n" + table(rows, "  ") +
+         "  VALUE: text, @FILE, @- (stdin), secret://env/NAME or file/PATH\n";
 }
 
 }  // namespace quell::cli

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -9,10 +9,18 @@
 
 namespace quell::cli {
 
-/// The typed inputs that `-i NAME=VALUE` arguments give `playbook`: text, `@FILE`, `@-` (stdin) or a secret reference. A plain value for a secret
-/// input, and text that looks like a token, are refused without being shown (threat T40); so is a reference that a connection uses (threat T3).
-Result<Value> read_inputs(Session& session, const Playbook& playbook, const std::vector<std::string>& arguments,
-                          const std::function<std::string(const Secret&)>& fingerprint);
+/// What `-i NAME=VALUE` arguments hand over, before anything is typed: texts and secrets by input
+/// name.
+struct GivenInputs {
+  std::map<std::string, std::string> texts{};
+  std::map<std::string, SecretPtr> secrets{};
+};
+
+/// Reads `-i NAME=VALUE` arguments for `playbook`: text, `@FILE`, `@-` (stdin) or a secret
+/// reference. A plain value for a secret input, and text that looks like a token, are refused
+/// without being shown (threat T40); so is a reference that a connection uses (threat T3).
+Result<GivenInputs> read_inputs(Session& session, const Playbook& playbook,
+                                const std::vector<std::string>& arguments);
 
 /// The inputs of a playbook as `quell run PLAYBOOK --help` lists them.
 std::string inputs_help(const Playbook& playbook);

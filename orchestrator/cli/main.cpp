@@ -10,7 +10,8 @@
 namespace quell::cli {
 namespace {
 
-constexpr std::string_view kHelp = R"(quell - revoke leaked agent credentials, and prove that they are dead
+constexpr std::string_view kHelp =
+    R"(quell - revoke leaked agent credentials, and prove that they are dead
 usage: quell COMMAND [options]
 Leak now    plan, run                 what a playbook would do; do it
             approve, deny             answer a waiting run
@@ -27,8 +28,10 @@ Exit codes  0 contained, or as asked  1 the answer is no  2 not started
 )";
 
 std::vector<Verb> all_verbs() {
-  return {plan_verb(),  run_verb(),   approve_verb(), deny_verb(), follow_verb(),  pause_verb(), resume_verb(), abort_verb(), retry_verb(),
-          skip_verb(),  note_verb(),  runs_verb(),    show_verb(), journal_verb(), drill_verb(), range_verb(),  check_verb(), actions_verb()};
+  return {plan_verb(),  run_verb(),    approve_verb(), deny_verb(),    follow_verb(),
+          pause_verb(), resume_verb(), abort_verb(),   retry_verb(),   skip_verb(),
+          note_verb(),  runs_verb(),   show_verb(),    journal_verb(), drill_verb(),
+          range_verb(), check_verb(),  actions_verb()};
 }
 
 void declare_globals(CLI::App& app, GlobalOptions& options) {
@@ -41,7 +44,8 @@ void declare_globals(CLI::App& app, GlobalOptions& options) {
 }
 
 std::string version_text() {
-  return std::string("quell ") + QUELL_VERSION + (is_dumpable_build() ? " (debug build: it may be dumped and traced)" : "");
+  return std::string("quell ") + QUELL_VERSION +
+         (is_dumpable_build() ? " (debug build: it may be dumped and traced)" : "");
 }
 
 /// Option names of `app`, for suggestions.
@@ -57,16 +61,19 @@ std::vector<std::string> option_names(const CLI::App& app) {
 int refuse_extra(Session& session, const CLI::App& app, const std::string& word) {
   const std::string name = word.substr(0, word.find('='));
   if (!name.starts_with('-')) {
-    return session.fail(make_error(ErrorCode::invalid, "usage", "there is an argument too many.", "quell help " + app.get_name()));
+    return session.fail(make_error(ErrorCode::invalid, "usage", "there is an argument too many.",
+                                   "quell help " + app.get_name()));
   }
   const std::string near = nearest_word(name, option_names(app));
-  return session.fail(make_error(ErrorCode::invalid, "usage", "unknown option " + (name.size() <= 40 ? name : "") + ".",
-                                 near.empty() ? "quell help " + app.get_name() : "did you mean " + near + "?"));
+  return session.fail(make_error(
+      ErrorCode::invalid, "usage", "unknown option " + (name.size() <= 40 ? name : "") + ".",
+      near.empty() ? "quell help " + app.get_name() : "did you mean " + near + "?"));
 }
 
 /// Whether anything asked for help, however wrong the rest is.
 bool asks_for_help(const std::vector<std::string>& words) {
-  return std::any_of(words.begin(), words.end(), [](const std::string& word) { return word == "--help" || word == "-h"; });
+  return std::any_of(words.begin(), words.end(),
+                     [](const std::string& word) { return word == "--help" || word == "-h"; });
 }
 
 int run_verb_named(const Verb& verb, std::vector<std::string> words) {
@@ -93,27 +100,32 @@ int run_verb_named(const Verb& verb, std::vector<std::string> words) {
     return kExitOk;
   }
   if (!problem.empty()) {
-    const std::string what = problem == "RequiredError"      ? "an argument is missing."
-                             : problem == "ArgumentMismatch" ? "an option has no value, or too many."
-                             : problem == "ExcludesError"    ? "two options exclude each other."
-                             : problem == "RequiresError"    ? "an option needs another one beside it."
-                                                             : "an option has a value that it does not take.";
-    return session.fail(make_error(ErrorCode::invalid, "usage", what, "quell help " + std::string(verb.name)));
+    const std::string what =
+        problem == "RequiredError"      ? "an argument is missing."
+        : problem == "ArgumentMismatch" ? "an option has no value, or too many."
+        : problem == "ExcludesError"    ? "two options exclude each other."
+        : problem == "RequiresError"    ? "an option needs another one beside it."
+                                        : "an option has a value that it does not take.";
+    return session.fail(
+        make_error(ErrorCode::invalid, "usage", what, "quell help " + std::string(verb.name)));
   }
-  if (const std::vector<std::string> extra = app.remaining(); !extra.empty()) return refuse_extra(session, app, extra.front());
+  if (const std::vector<std::string> extra = app.remaining(); !extra.empty())
+    return refuse_extra(session, app, extra.front());
   return verb.run(session);
 }
 
 int dispatch(std::vector<std::string> words) {
   const std::vector<Verb> verbs = all_verbs();
-  // Options may stand before the command: the first word that is neither an option nor an option's value is the command.
+  // Options may stand before the command: the first word that is neither an option nor an option's
+  // value is the command.
   std::size_t at = 0;
   while (at < words.size() && words[at].starts_with('-')) {
     if (words[at] == "--version") {
       std::fputs((version_text() + "\n").c_str(), stdout);
       return kExitOk;
     }
-    const bool takes_value = words[at] == "--config" || words[at] == "--color" || words[at] == "--connect";
+    const bool takes_value =
+        words[at] == "--config" || words[at] == "--color" || words[at] == "--connect";
     at += takes_value ? 2 : 1;
   }
   if (at >= words.size()) {
@@ -137,8 +149,11 @@ int dispatch(std::vector<std::string> words) {
   }
   Session session({});
   const std::string near = nearest_word(name, names);
-  return session.fail(make_error(ErrorCode::invalid, "usage", "unknown command " + (name.size() <= 40 ? "\"" + escape_untrusted(name) + "\"" : std::string()) + ".",
-                                 near.empty() ? "quell help" : "did you mean quell " + near + "?"));
+  return session.fail(make_error(
+      ErrorCode::invalid, "usage",
+      "unknown command " +
+          (name.size() <= 40 ? "\"" + escape_untrusted(name) + "\"" : std::string()) + ".",
+      near.empty() ? "quell help" : "did you mean quell " + near + "?"));
 }
 
 }  // namespace

@@ -16,7 +16,9 @@ class ForgetfulJournal final : public Journal {
     tip_.seq += entries.size();
     return tip_;
   }
-  Status read(std::uint64_t, const std::function<Status(const StoredEntry&)>&) override { return ok(); }
+  Status read(std::uint64_t, const std::function<Status(const StoredEntry&)>&) override {
+    return ok();
+  }
   Result<Tip> tip() override { return tip_; }
   Result<std::string> sign_head() override { return std::string(); }
 
@@ -28,14 +30,17 @@ class ForgetfulJournal final : public Journal {
 class ForgetfulStore final : public SecretStore {
  public:
   Status seal(RunId, std::string_view, const Secret&) override { return ok(); }
-  Result<Secret> open(RunId, std::string_view) override { return make_error(ErrorCode::gone, "a plan keeps no secret"); }
+  Result<Secret> open(RunId, std::string_view) override {
+    return make_error(ErrorCode::gone, "a plan keeps no secret");
+  }
   Status erase_run(RunId) override { return ok(); }
   std::string fingerprint(const Secret&) override { return {}; }
 };
 
 }  // namespace
 
-Result<Rehearsal> rehearse(Session& session, const ConnectorSet& connectors, std::shared_ptr<const Playbook> playbook, Value inputs) {
+Result<Rehearsal> rehearse(Session& session, const ConnectorSet& connectors,
+                           std::shared_ptr<const Playbook> playbook, Value inputs) {
   Result<std::unique_ptr<HttpTransport>> transport = session.make_transport(session.clock());
   if (!transport) return transport.error();
   ForgetfulJournal journal;
@@ -47,16 +52,30 @@ Result<Rehearsal> rehearse(Session& session, const ConnectorSet& connectors, std
                  .secrets = secrets,
                  .connectors = connectors,
                  .load_playbook = {},
-                 .write_bundle = [](const RunState&, const std::string&) -> Result<std::string> { return std::string(); },
-                 .on_request = [&reads](const RunState&, const WorkId& id, const HttpRequest& request) {
-                   reads.push_back({.step = id.step, .item = id.item, .method = request.method, .url = request.url, .effect = request.effect});
-                 }});
+                 .write_bundle = [](const RunState&, const std::string&) -> Result<std::string> {
+                   return std::string();
+                 },
+                 .on_request =
+                     [&reads](const RunState&, const WorkId& id, const HttpRequest& request) {
+                       reads.push_back({.step = id.step,
+                                        .item = id.item,
+                                        .method = request.method,
+                                        .url = request.url,
+                                        .effect = request.effect});
+                     }});
   const Timestamp begun = session.clock().now();
-  const Result<RunId> run = engine.start({.playbook = std::move(playbook), .inputs = std::move(inputs), .mode = RunMode::dry_run, .send_probes = false, .who = Session::who()});
+  const Result<RunId> run = engine.start({.playbook = std::move(playbook),
+                                          .inputs = std::move(inputs),
+                                          .mode = RunMode::dry_run,
+                                          .send_probes = false,
+                                          .who = Session::who()});
   if (!run) return run.error();
   while (!engine.find(*run)->finished()) {
-    if (StopSignals::received() != 0) return make_error(ErrorCode::invalid, "stopped", "stopped by a signal; nothing was changed.", "");
-    if (Status turned = engine.turn(session.clock().now() + kTurnMax); !turned) return turned.error();
+    if (StopSignals::received() != 0)
+      return make_error(ErrorCode::invalid, "stopped", "stopped by a signal; nothing was changed.",
+                        "");
+    if (Status turned = engine.turn(session.clock().now() + kTurnMax); !turned)
+      return turned.error();
   }
   Rehearsal rehearsal;
   rehearsal.state = *engine.find(*run);

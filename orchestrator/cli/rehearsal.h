@@ -9,13 +9,15 @@
 
 namespace quell::cli {
 
-/// A dry run that leaves no trace: reads alone, nothing journalled, and what it would send gathered into a plan.
+/// A dry run that leaves no trace: reads alone, nothing journalled, and what it would send gathered
+/// into a plan.
 struct Rehearsal {
   RunState state{};
   Plan plan{};
   Duration took{};
 };
 
-Result<Rehearsal> rehearse(Session& session, const ConnectorSet& connectors, std::shared_ptr<const Playbook> playbook, Value inputs);
+Result<Rehearsal> rehearse(Session& session, const ConnectorSet& connectors,
+                           std::shared_ptr<const Playbook> playbook, Value inputs);
 
 }  // namespace quell::cli

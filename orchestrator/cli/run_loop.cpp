@@ -5,10 +5,9 @@
 #include <atomic>
 #include <csignal>
 #include <cstdlib>
-#include <utility>
-
 #include <poll.h>
 #include <unistd.h>
+#include <utility>
 
 #include "orchestrator/cli/run_text.h"
 #include "orchestrator/engine/step_walk.h"
@@ -48,7 +47,8 @@ const StepState* waiting_for_approval(const RunState& run) {
   return nullptr;
 }
 
-/// Asks the person at the terminal for the approval that the run waits for; at most once per request.
+/// Asks the person at the terminal for the approval that the run waits for; at most once per
+/// request.
 class ApprovalPrompt {
  public:
   ApprovalPrompt(Session& session, Engine& engine, RunId run, const ConnectorSet& connectors)
@@ -62,7 +62,8 @@ class ApprovalPrompt {
       asked_ = true;
       count_ = irreversible_left(run, connectors_);
       session_.err().clear_live();
-      session_.err().write("Approve plan " + step->approval.digest.substr(0, 12) + " as " + Session::who() + "? Type " + with_commas(count_) +
+      session_.err().write("Approve plan " + step->approval.digest.substr(0, 12) + " as " +
+                           Session::who() + "? Type " + with_commas(count_) +
                            ", the irreversible requests: ");
       session_.err().flush();
       return;
@@ -96,7 +97,8 @@ int told_held(Session& session, const RunState& run) {
   std::string step = "STEP";
   for (const auto& [name, state] : run.steps) {
     for (const ItemState& item : state.items) {
-      if (item.phase == ItemState::Phase::held) step = item.key.empty() ? name : name + "/" + item.key;
+      if (item.phase == ItemState::Phase::held)
+        step = item.key.empty() ? name : name + "/" + item.key;
     }
   }
   if (session.options().json) {
@@ -107,6 +109,20 @@ int told_held(Session& session, const RunState& run) {
     session.next("or accept it: quell skip " + id + " " + step + " --reason \"...\"");
   }
   return kExitNotFinished;
+}
+
+/// Runs that other processes began here go on until they end: this process owns the state as long
+/// as it works.
+Status finish_other_runs(Session& session, Engine& engine, const RunState& own,
+                         const Clock& clock) {
+  bool told = false;
+  while (own.finished() && engine.has_work() && StopSignals::received() == 0) {
+    if (!told && !session.options().quiet)
+      session.err().line("quell: another run goes on in this process; Ctrl-C leaves it resumable");
+    told = true;
+    if (Status turned = engine.turn(clock.now() + kQuietWait); !turned) return turned;
+  }
+  return ok();
 }
 
 }  // namespace
@@ -128,12 +144,16 @@ void EntryPrinter::operator()(const RunState& run, const Entry& entry) {
   if (connectors_ == nullptr) return;
   const bool json = session_.options().json;
   if (json && options_.follow_json) {
-    session_.print_json(Value::map({{"t", Value(entry.at)}, {"run", to_string(entry.run)}, {"event", to_string(entry.kind)}, {"body", entry.body}}));
+    session_.print_json(Value::map({{"t", Value(entry.at)},
+                                    {"run", to_string(entry.run)},
+                                    {"event", to_string(entry.kind)},
+                                    {"body", entry.body}}));
     return;
   }
   Stream& stream = json ? session_.err() : session_.out();
   if (session_.options().quiet && json) return;
-  const std::string line = stream.is_terminal() ? line_for_person(stream, run, entry, *connectors_) : line_for_pipe(run, entry, *connectors_);
+  const std::string line = stream.is_terminal() ? line_for_person(stream, run, entry, *connectors_)
+                                                : line_for_pipe(run, entry, *connectors_);
   if (line.empty()) return;
   session_.err().clear_live();
   stream.line(line);
@@ -144,20 +164,25 @@ std::int64_t irreversible_left(const RunState& run, const ConnectorSet& connecto
   for_each_step(run.playbook->steps, [&](const Step& step) {
     const auto* const use = std::get_if<UseStep>(&step.kind);
     const auto state = run.steps.find(step.id);
-    if (use == nullptr || !step.irreversible || (state != run.steps.end() && state->second.phase == StepState::Phase::finished)) return;
+    if (use == nullptr || !step.irreversible ||
+        (state != run.steps.end() && state->second.phase == StepState::Phase::finished))
+      return;
     const ActionSpec* const spec = find_action(connectors, use->connection, use->action);
     if (spec == nullptr) return;
     std::int64_t items = 1;
     if (step.foreach_items) {
       const Result<Value> list = step.foreach_items->items.evaluate(scope_of(run));
-      items = list ? std::min<std::int64_t>(static_cast<std::int64_t>(list->list_or_empty().size()), step.foreach_items->max) : step.foreach_items->max;
+      items = list ? std::min<std::int64_t>(static_cast<std::int64_t>(list->list_or_empty().size()),
+                                            step.foreach_items->max)
+                   : step.foreach_items->max;
     }
     count += items * std::max(1, spec->cost.mutate);
   });
   return count;
 }
 
-int run_to_end(Session& session, Engine& engine, RunId id, const ConnectorSet& connectors, const Clock& clock, const LoopOptions& options) {
+int run_to_end(Session& session, Engine& engine, RunId id, const ConnectorSet& connectors,
+               const Clock& clock, const LoopOptions& options) {
   ApprovalPrompt prompt(session, engine, id, connectors);
   Timestamp heartbeat = clock.now() + kPipeHeartbeat;
   std::optional<Timestamp> stopping_since;
@@ -168,7 +193,9 @@ int run_to_end(Session& session, Engine& engine, RunId id, const ConnectorSet& c
       engine.stop_starting();
       stopping_since = clock.now();
     }
-    if (stopping_since && (!engine.has_changes_in_flight() || clock.now() > *stopping_since + kSettleMax)) break;
+    if (stopping_since &&
+        (!engine.has_changes_in_flight() || clock.now() > *stopping_since + kSettleMax))
+      break;
     if (run.finished() && !told) {
       told = true;
       session.err().clear_live();
@@ -176,44 +203,54 @@ int run_to_end(Session& session, Engine& engine, RunId id, const ConnectorSet& c
         session.out().write(closing_text(session.out(), run, connectors, clock.now()));
         session.out().flush();
       }
-      const bool watched = options.watch && run.mode == RunMode::live && run.playbook->watch && run.result != RunResult::aborted;
+      const bool watched = options.watch && run.mode == RunMode::live && run.playbook->watch &&
+                           run.result != RunResult::aborted;
       if (!watched) {
-        if (run.mode == RunMode::live && run.playbook->watch) session.next("nobody watches for regrowth: quell run ... --watch stays for it");
+        if (run.mode == RunMode::live && run.playbook->watch)
+          session.next("nobody watches for regrowth: quell run ... --watch stays for it");
         break;
       }
-      if (const Status watching = engine.watch(id); !watching) return session.fail(watching.error(), kExitFailed);
-      session.next("watching until " + format_clock_time(run.watch.until, clock.now()) + "; Ctrl-C ends the watch, not the verdict");
+      if (const Status watching = engine.watch(id); !watching)
+        return session.fail(watching.error(), kExitFailed);
+      session.next("watching until " + format_clock_time(run.watch.until, clock.now()) +
+                   "; Ctrl-C ends the watch, not the verdict");
     }
     if (told && run.watch.finished) break;
     if (run.held && !run.finished()) {
       // Other branches of the run go on before it is left.
-      bool busy = engine.has_changes_in_flight();
-      if (!busy) return told_held(session, run);
+      if (!engine.has_changes_in_flight()) return told_held(session, run);
     }
-    const bool live = options.show_live && session.err().is_terminal() && !session.options().quiet && !run.finished() && !prompt.is_asking();
+    const bool live = options.show_live && session.err().is_terminal() &&
+                      !session.options().quiet && !run.finished() && !prompt.is_asking();
     if (live) session.err().show_live(live_text(session.err(), run, clock.now()));
     const bool asking = options.prompt_for_approval && waiting_for_approval(run) != nullptr;
     const Status turned = engine.turn(clock.now() + (live || asking ? kRedrawEvery : kQuietWait));
     if (!turned) {
       session.err().clear_live();
       Error error = turned.error();
-      if (error.hint.empty()) error.hint = "then quell resume " + to_string(id) + "; no request is lost";
-      return session.fail(wrap(to_string(id) + " is held: its journal cannot be written", error), kExitNotFinished);
+      if (error.hint.empty())
+        error.hint = "then quell resume " + to_string(id) + "; no request is lost";
+      return session.fail(wrap(to_string(id) + " is held: its journal cannot be written", error),
+                          kExitNotFinished);
     }
     if (options.prompt_for_approval) prompt.turn();
-    if (!live && !session.options().quiet && waiting_for_approval(run) != nullptr && clock.now() >= heartbeat) {
+    if (!live && !session.options().quiet && waiting_for_approval(run) != nullptr &&
+        clock.now() >= heartbeat) {
       heartbeat = clock.now() + kPipeHeartbeat;
       session.err().line(to_string(id) + " waits for approval: quell approve " + to_string(id));
     }
   }
   session.err().clear_live();
   const RunState& run = *engine.find(id);
+  if (const Status others = finish_other_runs(session, engine, run, clock); !others)
+    return session.fail(others.error(), kExitNotFinished);
   if (!run.finished()) {
     if (session.options().json) session.print_json(run_document(run, connectors));
     session.err().line(to_string(id) + " is stopped and resumable: quell resume " + to_string(id));
     return StopSignals::received() == SIGTERM ? kExitTerminated : kExitInterrupted;
   }
-  if (const Status closed = engine.close(id); !closed) return session.fail(closed.error(), kExitFailed);
+  if (const Status closed = engine.close(id); !closed)
+    return session.fail(closed.error(), kExitFailed);
   if (session.options().json) session.print_json(run_document(run, connectors));
   return exit_code(*run.result);
 }

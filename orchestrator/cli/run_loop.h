@@ -8,8 +8,9 @@
 
 namespace quell::cli {
 
-/// SIGINT and SIGTERM end a run the orderly way: nothing new starts, what is in flight is settled, the run stays resumable. A second one
-/// leaves at once. Installed once, for as long as the process lives.
+/// SIGINT and SIGTERM end a run the orderly way: nothing new starts, what is in flight is settled,
+/// the run stays resumable. A second one leaves at once. Installed once, for as long as the process
+/// lives.
 class StopSignals {
  public:
   StopSignals();
@@ -18,16 +19,18 @@ class StopSignals {
 };
 
 struct LoopOptions {
-  bool follow_json = false;        // a JSON line per entry on stdout
-  bool watch = false;              // stay for the regrowth watch
+  bool follow_json = false;  // a JSON line per entry on stdout
+  bool watch = false;        // stay for the regrowth watch
   bool prompt_for_approval = false;
   bool show_live = true;
 };
 
-/// Prints each entry of the run as it becomes durable: run lines on stdout (stderr with --json), JSON lines where asked for.
+/// Prints each entry of the run as it becomes durable: run lines on stdout (stderr with --json),
+/// JSON lines where asked for.
 class EntryPrinter {
  public:
-  EntryPrinter(Session& session, const LoopOptions& options) : session_(session), options_(options) {}
+  EntryPrinter(Session& session, const LoopOptions& options)
+      : session_(session), options_(options) {}
   void set_connectors(const ConnectorSet& connectors) { connectors_ = &connectors; }
   void operator()(const RunState& run, const Entry& entry);
 
@@ -37,10 +40,13 @@ class EntryPrinter {
   const ConnectorSet* connectors_ = nullptr;
 };
 
-/// Drives `engine` until `run` has its result (and its watch, if any), is held, or a signal stops it. Gives the exit code.
-int run_to_end(Session& session, Engine& engine, RunId run, const ConnectorSet& connectors, const Clock& clock, const LoopOptions& options);
+/// Drives `engine` until `run` has its result (and its watch, if any), is held, or a signal stops
+/// it. Gives the exit code.
+int run_to_end(Session& session, Engine& engine, RunId run, const ConnectorSet& connectors,
+               const Clock& clock, const LoopOptions& options);
 
-/// How many requests that cannot be undone the rest of the run would send, as far as it can be counted now.
+/// How many requests that cannot be undone the rest of the run would send, as far as it can be
+/// counted now.
 std::int64_t irreversible_left(const RunState& run, const ConnectorSet& connectors);
 
 }  // namespace quell::cli

@@ -27,13 +27,19 @@ std::string upper(std::string_view text) {
 std::string noun_of(const Step& step) {
   for (const Kill kill : step.kills) {
     switch (kill) {
-      case Kill::schedule: return "deployment";
-      case Kill::session: return "session";
-      case Kill::refresh: return "credential";
-      case Kill::key: return "key";
-      case Kill::entry: return "entry";
+      case Kill::schedule:
+        return "deployment";
+      case Kill::session:
+        return "session";
+      case Kill::refresh:
+        return "credential";
+      case Kill::key:
+        return "key";
+      case Kill::entry:
+        return "entry";
       case Kill::refresh_token:
-      case Kill::access_token: return "grant";
+      case Kill::access_token:
+        return "grant";
     }
   }
   return "item";
@@ -41,19 +47,26 @@ std::string noun_of(const Step& step) {
 
 /// A few words about what an action found or did, from its outputs.
 std::string words_of(const std::string& action, const ItemState& item) {
-  if (item.outcome == OutcomeKind::failed && item.error) return escape_untrusted(item.error->message);
+  if (item.outcome == OutcomeKind::failed && item.error)
+    return escape_untrusted(item.error->message);
   const Value& out = item.outputs;
   if (action == "get_credential") {
-    return out["id"].string_or("") + ", " + out["type"].string_or("") + (out["archived_at"].is_null() ? ", active" : ", archived");
+    return out["id"].string_or("") + ", " + out["type"].string_or("") +
+           (out["archived_at"].is_null() ? ", active" : ", archived");
   }
   if (action == "blast_radius") {
-    return counted(static_cast<std::int64_t>(out["live_sessions"].list_or_empty().size()), "live session") + ", " +
-           counted(static_cast<std::int64_t>(out["deployments"].list_or_empty().size()), "deployment") + ", " +
+    return counted(static_cast<std::int64_t>(out["live_sessions"].list_or_empty().size()),
+                   "live session") +
+           ", " +
+           counted(static_cast<std::int64_t>(out["deployments"].list_or_empty().size()),
+                   "deployment") +
+           ", " +
            counted(static_cast<std::int64_t>(out["vault_ids"].list_or_empty().size()), "vault");
   }
   if (action == "probe_token") {
     const std::string answer = out["answer"].string_or("unknown");
-    const std::string status = out["http_status"].is_int() ? std::to_string(out["http_status"].as_int()) + ": " : "";
+    const std::string status =
+        out["http_status"].is_int() ? std::to_string(out["http_status"].as_int()) + ": " : "";
     if (answer == "alive") return status + "the leaked token works now";
     return status + "the leaked token is " + answer;
   }
@@ -80,7 +93,8 @@ const ItemState* item_of(const RunState& run, const Value& body) {
   return index == step->second.item_index.end() ? nullptr : &step->second.items[index->second];
 }
 
-std::string step_line(const RunState& run, const Entry& entry, std::string_view step, std::string words, std::string tail) {
+std::string step_line(const RunState& run, const Entry& entry, std::string_view step,
+                      std::string words, std::string tail) {
   std::string line = clock_since(run.started, entry.at) + "  " + padded(step, kStepColumn);
   line += tail.empty() ? words : padded(words, kWordsColumn) + "  " + tail;
   return line;
@@ -96,13 +110,16 @@ Grade weakest_grade(const std::vector<Claim>& claims, std::string_view step) {
 
 std::string finished_words(const RunState& run, const Step& step, const StepState& state) {
   if (step.foreach_items) {
-    const auto done = std::count_if(state.items.begin(), state.items.end(), [](const ItemState& item) {
-      return item.outcome && item.outcome != OutcomeKind::failed && item.outcome != OutcomeKind::unknown;
-    });
+    const auto done =
+        std::count_if(state.items.begin(), state.items.end(), [](const ItemState& item) {
+          return item.outcome && item.outcome != OutcomeKind::failed &&
+                 item.outcome != OutcomeKind::unknown;
+        });
     const auto total = static_cast<std::int64_t>(state.items.size());
     if (total == 0) return "no " + noun_of(step) + "s";
     return std::to_string(done) + " of " + counted(total, noun_of(step)) +
-           (state.excluded.empty() ? "" : ", " + std::to_string(state.excluded.size()) + " beyond max");
+           (state.excluded.empty() ? ""
+                                   : ", " + std::to_string(state.excluded.size()) + " beyond max");
   }
   const auto* const use = std::get_if<UseStep>(&step.kind);
   if (use != nullptr && !state.items.empty()) return words_of(use->action, state.items.front());
@@ -116,30 +133,41 @@ bool is_judged_later(const RunState& run, const std::string& id) {
   bool later = false;
   for_each_step(run.playbook->steps, [&](const Step& step) {
     const auto found = run.steps.find(step.id);
-    later |= step.proves == id && (found == run.steps.end() || found->second.phase != StepState::Phase::finished);
+    later |= step.proves == id &&
+             (found == run.steps.end() || found->second.phase != StepState::Phase::finished);
   });
   return later;
 }
 
-std::string person_step_finished(const Stream& stream, const RunState& run, const Entry& entry, const ConnectorSet& connectors) {
+std::string person_step_finished(const Stream& stream, const RunState& run, const Entry& entry,
+                                 const ConnectorSet& connectors) {
   const std::string id = entry.body["step"].string_or("");
   const Step* const step = find_step(*run.playbook, id);
   const auto state = run.steps.find(id);
-  if (step == nullptr || state == run.steps.end() || std::holds_alternative<ParallelStep>(step->kind)) return "";
+  if (step == nullptr || state == run.steps.end() ||
+      std::holds_alternative<ParallelStep>(step->kind))
+    return "";
   std::string tail;
   if (state->second.verdict == Verdict::unproved && is_judged_later(run, id)) {
     tail = stream.paint(to_string(state->second.outcome.value_or(OutcomeKind::done)), Colour::grey);
   } else if (state->second.verdict) {
-    tail = verdict_text(stream, *state->second.verdict, weakest_grade(claims_of(run, connectors), id));
+    tail =
+        verdict_text(stream, *state->second.verdict, weakest_grade(claims_of(run, connectors), id));
   } else if (state->second.outcome == OutcomeKind::failed) {
     tail = stream.paint("failed", Colour::yellow);
-  } else if (state->second.items.size() == 1 && state->second.items.front().outputs["answer"].string_or("") == "alive") {
+  } else if (state->second.items.size() == 1 &&
+             state->second.items.front().outputs["answer"].string_or("") == "alive") {
     tail = stream.paint(std::string(stream.sign("bang")) + " alive", Colour::red);
-  } else if (!step->proves.empty() && !state->second.items.empty() && !state->second.items.front().probes.empty()) {
+  } else if (!step->proves.empty() && !state->second.items.empty() &&
+             !state->second.items.front().probes.empty()) {
     const Judgement& last = state->second.items.front().probes.front().last;
     tail = verdict_text(stream, last.verdict, last.grade);
   } else if (state->second.outcome == OutcomeKind::predicted) {
     tail = "withheld";
+  } else if (const auto* const use = std::get_if<UseStep>(&step->kind); use != nullptr) {
+    const ActionSpec* const spec = find_action(connectors, use->connection, use->action);
+    if (spec != nullptr && spec->effect == Effect::mutate)
+      tail = stream.paint("done", Colour::grey);
   }
   return step_line(run, entry, id, finished_words(run, *step, state->second), tail);
 }
@@ -166,17 +194,26 @@ std::vector<ClaimRow> rows_of(const RunState& run, const std::vector<Claim>& cla
   for (const Claim& claim : claims) {
     const Step* const step = find_step(*run.playbook, claim.step);
     const bool many = step != nullptr && step->foreach_items.has_value();
-    const std::string what = claim.step == "verify" ? claim.item : many ? claim.step : claim.subject;
+    const std::string what = claim.step == "verify" ? claim.item
+                             : many                 ? claim.step
+                                                    : claim.subject;
     const auto same = std::find_if(rows.begin(), rows.end(), [&](const ClaimRow& row) {
-      return many && row.what == what && row.verdict == claim.verdict && row.grade == claim.grade && row.outcome == claim.outcome;
+      return many && row.what == what && row.verdict == claim.verdict && row.grade == claim.grade &&
+             row.outcome == claim.outcome;
     });
     if (same != rows.end()) {
       ++same->count;
       continue;
     }
-    rows.push_back({.what = what, .plane = claim.plane, .outcome = claim.outcome, .verdict = claim.verdict, .grade = claim.grade,
-                    .proof = claim.proof.empty() ? (claim.residual ? claim.residual->reason : "") : claim.proof.back(),
-                    .count = 1, .noun = many ? noun_of(*step) : ""});
+    rows.push_back({.what = what,
+                    .plane = claim.plane,
+                    .outcome = claim.outcome,
+                    .verdict = claim.verdict,
+                    .grade = claim.grade,
+                    .proof = claim.proof.empty() ? (claim.residual ? claim.residual->reason : "")
+                                                 : claim.proof.back(),
+                    .count = 1,
+                    .noun = many ? noun_of(*step) : ""});
   }
   return rows;
 }
@@ -200,7 +237,8 @@ std::string clock_since(Timestamp start, Timestamp now) {
 std::string verdict_text(const Stream& stream, Verdict verdict, Grade grade) {
   switch (verdict) {
     case Verdict::proved:
-      return stream.paint(std::string(stream.sign("check")) + " proved", Colour::green) + (grade == Grade::weak ? ", weak" : "");
+      return stream.paint(std::string(stream.sign("check")) + " proved", Colour::green) +
+             (grade == Grade::weak ? ", weak" : "");
     case Verdict::refuted:
       return stream.paint(std::string(stream.sign("cross")) + " refuted", Colour::red);
     case Verdict::unproved:
@@ -212,38 +250,56 @@ std::string verdict_text(const Stream& stream, Verdict verdict, Grade grade) {
 std::string result_text(const Stream& stream, RunResult result, AnswerOrigin origin) {
   Colour colour = Colour::yellow;
   switch (result) {
-    case RunResult::contained: colour = Colour::green; break;
+    case RunResult::contained:
+      colour = Colour::green;
+      break;
     case RunResult::exposed:
-    case RunResult::failed: colour = Colour::red; break;
+    case RunResult::failed:
+      colour = Colour::red;
+      break;
     case RunResult::incomplete:
-    case RunResult::aborted: colour = Colour::yellow; break;
-    case RunResult::rehearsed: colour = Colour::plain; break;
+    case RunResult::aborted:
+      colour = Colour::yellow;
+      break;
+    case RunResult::rehearsed:
+      colour = Colour::plain;
+      break;
   }
   std::string text = stream.paint(upper(to_string(result)), colour);
   if (origin != AnswerOrigin::outside) text += " " + upper(to_string(origin));
   return text;
 }
 
-std::string line_for_person(const Stream& stream, const RunState& run, const Entry& entry, const ConnectorSet& connectors) {
+std::string line_for_person(const Stream& stream, const RunState& run, const Entry& entry,
+                            const ConnectorSet& connectors) {
   const Value& body = entry.body;
   const std::string step = body["step"].string_or("");
   switch (entry.kind) {
     case EntryKind::run_started: {
       std::string line = to_string(run.id) + "  " + run.playbook->id;
-      if (const std::string incident = incident_of(run); !incident.empty()) line += "  " + shown(incident);
+      if (const std::string incident = incident_of(run); !incident.empty())
+        line += "  " + shown(incident);
       line += "  started " + format_clock_time(run.started, entry.at);
-      if (run.inputs["leaked_at"].is_timestamp()) line += "  leaked " + format_duration(entry.at - run.inputs["leaked_at"].as_timestamp()) + " ago";
+      if (run.inputs["leaked_at"].is_timestamp())
+        line += "  leaked " + format_duration(entry.at - run.inputs["leaked_at"].as_timestamp()) +
+                " ago";
       return line;
     }
     case EntryKind::step_skipped:
-      return step_line(run, entry, step, body["who"].is_null() ? "skipped, " + body["why"].string_or("") : "skipped by " + body["who"].string_or(""), "");
+      return step_line(run, entry, step,
+                       body["who"].is_null() ? "skipped, " + body["why"].string_or("")
+                                             : "skipped by " + body["who"].string_or(""),
+                       "");
     case EntryKind::step_finished:
-      return body["item"].is_null() && find_step(*run.playbook, step) != nullptr && !run.steps.at(step).approval.requested
+      return body["item"].is_null() && find_step(*run.playbook, step) != nullptr &&
+                     !run.steps.at(step).approval.requested
                  ? person_step_finished(stream, run, entry, connectors)
                  : "";
     case EntryKind::approval_requested:
-      return step_line(run, entry, step, "waits for " + counted(body["need"].int_or(1), "approver") + " until " +
-                       format_clock_time(run.steps.at(step).approval.until, entry.at), "");
+      return step_line(run, entry, step,
+                       "waits for " + counted(body["need"].int_or(1), "approver") + " until " +
+                           format_clock_time(run.steps.at(step).approval.until, entry.at),
+                       "");
     case EntryKind::approval_given:
       return step_line(run, entry, step, approval_words(run, entry), "");
     case EntryKind::approval_denied:
@@ -261,17 +317,22 @@ std::string line_for_person(const Stream& stream, const RunState& run, const Ent
       if (step.empty()) {
         // A postcondition is told once it is settled.
         if (!body["due"].is_null() || body["skipped"].bool_or(false)) return "";
-        const auto verdict = from_string<Verdict>(body["verdict"].string_or("")).value_or(Verdict::unproved);
-        const ProbeSpec& probe_spec = run.playbook->verify[static_cast<std::size_t>(body["probe"].int_or(0))];
-        return step_line(run, entry, "verify", probe_spec.action + ": " + shown(body["proof"].string_or("")),
-                         verdict_text(stream, verdict, from_string<Grade>(body["grade"].string_or("")).value_or(Grade::none)));
+        const auto verdict =
+            from_string<Verdict>(body["verdict"].string_or("")).value_or(Verdict::unproved);
+        const ProbeSpec& probe_spec =
+            run.playbook->verify[static_cast<std::size_t>(body["probe"].int_or(0))];
+        return step_line(
+            run, entry, "verify", probe_spec.action + ": " + shown(body["proof"].string_or("")),
+            verdict_text(stream, verdict,
+                         from_string<Grade>(body["grade"].string_or("")).value_or(Grade::none)));
       }
       // A look that refutes is news at once; the rest is told with its step.
       if (body["verdict"].string_or("") != "refuted" || body["look"].int_or(1) != 1) return "";
       const auto index = static_cast<std::size_t>(body["probe"].int_or(0));
       const std::string probe = find_step(*run.playbook, step)->verify[index].action;
       if (probe.empty()) return "";
-      return step_line(run, entry, "  " + probe, shown(body["proof"].string_or("")), verdict_text(stream, Verdict::refuted, Grade::strong));
+      return step_line(run, entry, "  " + probe, shown(body["proof"].string_or("")),
+                       verdict_text(stream, Verdict::refuted, Grade::strong));
     }
     case EntryKind::run_held:
       return step_line(run, entry, step, "held: " + shown(body["why"].string_or("")), "");
@@ -280,12 +341,17 @@ std::string line_for_person(const Stream& stream, const RunState& run, const Ent
     case EntryKind::run_resumed:
       return step_line(run, entry, "resumed", "by " + body["who"].string_or(""), "");
     case EntryKind::run_aborted:
-      return step_line(run, entry, "aborted", "by " + body["who"].string_or("") + ": " + shown(body["reason"].string_or("")), "");
+      return step_line(
+          run, entry, "aborted",
+          "by " + body["who"].string_or("") + ": " + shown(body["reason"].string_or("")), "");
     case EntryKind::note_added:
-      return step_line(run, entry, "note", body["who"].string_or("") + ": " + shown(body["text"].string_or("")), "");
+      return step_line(run, entry, "note",
+                       body["who"].string_or("") + ": " + shown(body["text"].string_or("")), "");
     case EntryKind::watch_observed:
       if (body["result"].is_null()) return "";
-      return step_line(run, entry, "watch", "the result is now " + result_text(stream, *run.result, origin_of_answers(run)), "");
+      return step_line(
+          run, entry, "watch",
+          "the result is now " + result_text(stream, *run.result, origin_of_answers(run)), "");
     case EntryKind::secret_sealed:
     case EntryKind::step_started:
     case EntryKind::attempt_started:
@@ -308,56 +374,90 @@ std::string line_for_pipe(const RunState& run, const Entry& entry, const Connect
   std::string words;
   switch (entry.kind) {
     case EntryKind::run_started:
-      words = "run started " + run.playbook->id + (incident_of(run).empty() ? "" : " " + shown(incident_of(run))) + " digest " + run.digest.substr(0, 12);
+      words = "run started " + run.playbook->id +
+              (incident_of(run).empty() ? "" : " " + shown(incident_of(run))) + " digest " +
+              run.digest.substr(0, 12);
       break;
     case EntryKind::step_skipped:
-      words = place + "skipped" + (body["who"].is_null() ? " " + body["why"].string_or("") : " by " + body["who"].string_or(""));
+      words = place + "skipped" +
+              (body["who"].is_null() ? " " + body["why"].string_or("")
+                                     : " by " + body["who"].string_or(""));
       break;
     case EntryKind::approval_requested:
       words = place + "waiting for " + counted(body["need"].int_or(1), "approver") + " until " +
               format_clock_time(run.steps.at(step).approval.until, entry.at);
       break;
-    case EntryKind::approval_given: words = place + approval_words(run, entry); break;
-    case EntryKind::approval_denied: words = place + "denied by " + body["who"].string_or(""); break;
-    case EntryKind::approval_timed_out: words = place + "nobody approved in time"; break;
-    case EntryKind::attempt_unknown: words = place + "unknown: sent, answer never seen"; break;
+    case EntryKind::approval_given:
+      words = place + approval_words(run, entry);
+      break;
+    case EntryKind::approval_denied:
+      words = place + "denied by " + body["who"].string_or("");
+      break;
+    case EntryKind::approval_timed_out:
+      words = place + "nobody approved in time";
+      break;
+    case EntryKind::attempt_unknown:
+      words = place + "unknown: sent, answer never seen";
+      break;
     case EntryKind::attempt_finished: {
       const ItemState* const state = item_of(run, body);
       const UseStep* const use = use_of(run, step);
       if (state == nullptr || use == nullptr) return "";
       words = place + body["outcome"].string_or("");
       if (!body["found"].is_null()) words += ", " + body["found"].string_or("");
-      if (const std::string more = words_of(use->action, *state); !more.empty()) words += " " + more;
+      if (const std::string more = words_of(use->action, *state); !more.empty())
+        words += " " + more;
       break;
     }
-    case EntryKind::retry_scheduled: words = place + "again: " + shown(body["why"].string_or("")); break;
+    case EntryKind::retry_scheduled:
+      words = place + "again: " + shown(body["why"].string_or(""));
+      break;
     case EntryKind::probe_finished:
       if (body["skipped"].bool_or(false)) return "";
-      words = (step.empty() ? "verify " : place) + body["verdict"].string_or("") + " " + body["grade"].string_or("");
+      words = (step.empty() ? "verify " : place) + body["verdict"].string_or("") + " " +
+              body["grade"].string_or("");
       if (!body["proof"].is_null()) words += " " + shown(body["proof"].string_or(""));
       break;
     case EntryKind::step_finished: {
       if (!body["item"].is_null() || body["verdict"].is_null()) return "";
       const Grade grade = weakest_grade(claims_of(run, connectors), step);
-      words = place + body["verdict"].string_or("") + (grade == Grade::none ? "" : " " + std::string(to_string(grade)));
+      words = place + body["verdict"].string_or("") +
+              (grade == Grade::none ? "" : " " + std::string(to_string(grade)));
       break;
     }
-    case EntryKind::run_held: words = place + "held: " + shown(body["why"].string_or("")); break;
-    case EntryKind::run_paused: words = "paused by " + body["who"].string_or(""); break;
-    case EntryKind::run_resumed: words = "resumed by " + body["who"].string_or(""); break;
-    case EntryKind::run_aborted: words = "aborted by " + body["who"].string_or("") + ": " + shown(body["reason"].string_or("")); break;
-    case EntryKind::note_added: words = "note by " + body["who"].string_or("") + ": " + shown(body["text"].string_or("")); break;
+    case EntryKind::run_held:
+      words = place + "held: " + shown(body["why"].string_or(""));
+      break;
+    case EntryKind::run_paused:
+      words = "paused by " + body["who"].string_or("");
+      break;
+    case EntryKind::run_resumed:
+      words = "resumed by " + body["who"].string_or("");
+      break;
+    case EntryKind::run_aborted:
+      words =
+          "aborted by " + body["who"].string_or("") + ": " + shown(body["reason"].string_or(""));
+      break;
+    case EntryKind::note_added:
+      words = "note by " + body["who"].string_or("") + ": " + shown(body["text"].string_or(""));
+      break;
     case EntryKind::run_finished:
       words = "result " + upper(body["result"].string_or("")) +
-              (origin_of_answers(run) == AnswerOrigin::outside ? "" : " " + upper(to_string(origin_of_answers(run)))) + " exit " +
-              std::to_string(body["exit"].int_or(5));
+              (origin_of_answers(run) == AnswerOrigin::outside
+                   ? ""
+                   : " " + upper(to_string(origin_of_answers(run)))) +
+              " exit " + std::to_string(body["exit"].int_or(5));
       break;
-    case EntryKind::watch_started: words = "watching until " + format_clock_time(run.watch.until, entry.at); break;
+    case EntryKind::watch_started:
+      words = "watching until " + format_clock_time(run.watch.until, entry.at);
+      break;
     case EntryKind::watch_observed:
       if (body["result"].is_null()) return "";
       words = "result is now " + upper(body["result"].string_or(""));
       break;
-    case EntryKind::watch_finished: words = "watch over"; break;
+    case EntryKind::watch_finished:
+      words = "watch over";
+      break;
     case EntryKind::secret_sealed:
     case EntryKind::step_started:
     case EntryKind::attempt_started:
@@ -366,10 +466,12 @@ std::string line_for_pipe(const RunState& run, const Entry& entry, const Connect
     case EntryKind::key_rotated:
       return "";
   }
-  return format_clock_time(entry.at, entry.at) + " " + to_string(run.id) + " " + clock_since(run.started, entry.at) + " " + words;
+  return format_clock_time(entry.at, entry.at) + " " + to_string(run.id) + " " +
+         clock_since(run.started, entry.at) + " " + words;
 }
 
-std::string closing_text(const Stream& stream, const RunState& run, const ConnectorSet& connectors, Timestamp now) {
+std::string closing_text(const Stream& stream, const RunState& run, const ConnectorSet& connectors,
+                         Timestamp now) {
   const std::vector<Claim> claims = claims_of(run, connectors);
   std::int64_t refuted = 0;
   std::int64_t unproved = 0;
@@ -379,17 +481,31 @@ std::string closing_text(const Stream& stream, const RunState& run, const Connec
   }
   const RunResult result = *run.result;
   std::string head = result_text(stream, result, origin_of_answers(run)) + "  " + to_string(run.id);
-  if (const std::string incident = incident_of(run); !incident.empty()) head += "  " + shown(incident);
+  if (const std::string incident = incident_of(run); !incident.empty())
+    head += "  " + shown(incident);
   head += "  after " + format_duration(run.finished_at - run.started);
   switch (result) {
-    case RunResult::contained: break;
-    case RunResult::exposed: head += ": " + (refuted == 1 ? std::string("one way in still works") : with_commas(refuted) + " ways in still work"); break;
-    case RunResult::incomplete:
-      head += unproved == 0 ? ": something was continued past or left out" : ": " + counted(unproved, "claim") + (unproved == 1 ? " has no proof" : " have no proof");
+    case RunResult::contained:
       break;
-    case RunResult::failed: head += run.requests.mutate == 0 ? ": nothing was revoked" : ": it could not do its work"; break;
-    case RunResult::aborted: head += ", by " + run.aborted_by + ": " + with_commas(run.requests.mutate) + " mutations were sent"; break;
-    case RunResult::rehearsed: head += ": every mutation was withheld"; break;
+    case RunResult::exposed:
+      head += ": " + (refuted == 1 ? std::string("one way in still works")
+                                   : with_commas(refuted) + " ways in still work");
+      break;
+    case RunResult::incomplete:
+      head += unproved == 0 ? ": something was continued past or left out"
+                            : ": " + counted(unproved, "claim") +
+                                  (unproved == 1 ? " has no proof" : " have no proof");
+      break;
+    case RunResult::failed:
+      head += run.requests.mutate == 0 ? ": nothing was revoked" : ": it could not do its work";
+      break;
+    case RunResult::aborted:
+      head += ", by " + run.aborted_by + ": " + with_commas(run.requests.mutate) +
+              " mutations were sent";
+      break;
+    case RunResult::rehearsed:
+      head += ": every mutation was withheld";
+      break;
   }
   std::string text = padded(head, 72) + "  exit " + std::to_string(exit_code(result)) + "\n";
   if (result == RunResult::rehearsed) return text;
@@ -398,14 +514,16 @@ std::string closing_text(const Stream& stream, const RunState& run, const Connec
     const std::string what = row.noun.empty() ? shown(row.what) : counted(row.count, row.noun);
     std::string proof = shown(row.proof);
     if (row.grade == Grade::strong && row.verdict == Verdict::proved) proof += ", strong";
-    rows.push_back({what, std::string(to_string(row.plane)), std::string(to_string(row.outcome)), verdict_text(stream, row.verdict, row.grade), proof});
+    rows.push_back({what, std::string(to_string(row.plane)), std::string(to_string(row.outcome)),
+                    verdict_text(stream, row.verdict, row.grade), proof});
   }
   if (rows.size() > 1) text += table(rows, "  ");
   std::string open;
   for (const Claim& claim : claims) {
     if (claim.verdict == Verdict::proved || !claim.residual) continue;
     const std::string what = claim.step == "verify" ? claim.item : claim.subject;
-    open += "  " + padded(shown(what), 27) + horizon_text(claim.residual->until, now) + "\n    " + shown(claim.residual->reason) + "\n";
+    open += "  " + padded(shown(what), 27) + horizon_text(claim.residual->until, now) + "\n    " +
+            shown(claim.residual->reason) + "\n";
   }
   if (!open.empty()) text += "still exposed, or not known to be closed\n" + open;
   if (result == RunResult::contained) text += "nothing is known to be exposed\n";
@@ -421,29 +539,35 @@ std::vector<std::string> live_text(const Stream& stream, const RunState& run, Ti
     const auto found = run.steps.find(step.id);
     if (found == run.steps.end()) return;
     if (found->second.phase == StepState::Phase::finished) ++finished;
-    if (found->second.phase != StepState::Phase::running || std::holds_alternative<ParallelStep>(step.kind)) return;
+    if (found->second.phase != StepState::Phase::running ||
+        std::holds_alternative<ParallelStep>(step.kind))
+      return;
     std::string line = std::string(stream.sign("spinner")) + " " + step.id;
     if (found->second.approval.requested) {
-      line += "  waiting for approval    " + format_duration(std::max(Duration{0}, found->second.approval.until - now)) + " left";
+      line += "  waiting for approval    " +
+              format_duration(std::max(Duration{0}, found->second.approval.until - now)) + " left";
       lines.push_back(line);
       lines.push_back("      another terminal:  quell approve " + to_string(run.id));
       return;
     }
     if (step.foreach_items) {
-      const auto done = std::count_if(found->second.items.begin(), found->second.items.end(), [](const ItemState& item) { return item.finished(); });
+      const auto done = std::count_if(found->second.items.begin(), found->second.items.end(),
+                                      [](const ItemState& item) { return item.finished(); });
       line += fmt::format("  {} of {} done", done, found->second.items.size());
     }
     lines.push_back(line + "    " + format_duration(now - found->second.started));
   });
-  lines.push_back(fmt::format("{}  {} of {} steps {} {} requests sent", clock_since(run.started, now), finished, total, stream.sign("dot"),
+  lines.push_back(fmt::format("{}  {} of {} steps {} {} requests sent",
+                              clock_since(run.started, now), finished, total, stream.sign("dot"),
                               run.requests.read + run.requests.probe + run.requests.mutate));
   return lines;
 }
 
-std::string plan_text(const Stream& stream, const Plan& plan, const RunState& rehearsal, const ConnectorSet& connectors, Duration took,
-                      bool all_requests) {
+std::string plan_text(const Stream& stream, const Plan& plan, const RunState& rehearsal,
+                      const ConnectorSet& connectors, Duration took, bool all_requests) {
   std::string text = "plan  " + plan.playbook;
-  if (const std::string incident = incident_of(rehearsal); !incident.empty()) text += "  " + shown(incident);
+  if (const std::string incident = incident_of(rehearsal); !incident.empty())
+    text += "  " + shown(incident);
   text = padded(text, 55) + "nothing has been changed\n";
   std::int64_t reads = 0;
   for (const PlannedRequest& request : plan.requests) reads += request.predicted ? 0 : 1;
@@ -453,37 +577,59 @@ std::string plan_text(const Stream& stream, const Plan& plan, const RunState& re
     const auto found = rehearsal.steps.find(step.id);
     if (found == rehearsal.steps.end()) return;
     if (const auto* approve = std::get_if<ApproveStep>(&step.kind)) {
-      rows.push_back({step.id, "-", counted(approve->need, "approver") + ", within " + format_duration(approve->within), "-", ""});
+      rows.push_back(
+          {step.id, "-",
+           counted(approve->need, "approver") + ", within " + format_duration(approve->within), "-",
+           ""});
       return;
     }
     const auto* const use = std::get_if<UseStep>(&step.kind);
-    const ActionSpec* const spec = use == nullptr ? nullptr : find_action(connectors, use->connection, use->action);
+    const ActionSpec* const spec =
+        use == nullptr ? nullptr : find_action(connectors, use->connection, use->action);
     if (spec == nullptr || spec->effect == Effect::read) return;
     const auto items = static_cast<std::int64_t>(found->second.items.size());
     std::string what = step.title.empty() ? spec->summary : step.title;
     if (step.foreach_items) what = counted(items, noun_of(step));
-    if (found->second.outcome == OutcomeKind::skipped) what = "skipped: " + (step.when ? step.when->text() : std::string());
-    const std::int64_t requests = items * std::max(1, spec->effect == Effect::probe ? spec->cost.probe : spec->cost.mutate);
-    const Plane plane = step.plane.value_or(spec->planes.empty() ? Plane::holder : spec->planes.front());
+    if (found->second.outcome == OutcomeKind::skipped)
+      what = "skipped: " + (step.when ? step.when->text() : std::string());
+    const std::int64_t requests =
+        items * std::max(1, spec->effect == Effect::probe ? spec->cost.probe : spec->cost.mutate);
+    const Plane plane =
+        step.plane.value_or(spec->planes.empty() ? Plane::holder : spec->planes.front());
     std::string mark;
     if (step.undo) mark = "undo";
-    if (step.irreversible && items > 0) mark = stream.paint(std::string(stream.sign("bang")), Colour::yellow);
-    rows.push_back({step.id, std::string(to_string(plane)), what, with_commas(requests) + " " + std::string(to_string(spec->effect)), mark});
+    if (step.irreversible && items > 0)
+      mark = stream.paint(std::string(stream.sign("bang")), Colour::yellow);
+    rows.push_back({step.id, std::string(to_string(plane)), what,
+                    with_commas(requests) + " " + std::string(to_string(spec->effect)), mark});
   });
-  rows.push_back({"total", "", fmt::format("{}, {} irreversible (!), {}, {}", counted(plan.counts.mutate, "mutation"), plan.irreversible,
-                                           counted(plan.counts.probe, "probe"), counted(plan.counts.read, "read")), "", ""});
+  rows.push_back(
+      {"total", "",
+       fmt::format("{}, {} irreversible (!), {}, {}", counted(plan.counts.mutate, "mutation"),
+                   plan.irreversible, counted(plan.counts.probe, "probe"),
+                   counted(plan.counts.read, "read")),
+       "", ""});
   text += table(rows, "  ");
-  text += "estimate  contained " + format_duration(plan.contain) + " after approval, proved by " + format_duration(plan.prove) + "; limited by " + plan.limit + "\n";
+  text += "estimate  contained " + format_duration(plan.contain) + " after approval, proved by " +
+          format_duration(plan.prove) + "; limited by " + plan.limit + "\n";
   text += "a plan cannot know\n";
-  for (const std::string& unknown : plan.not_established) text += "  " + std::string(stream.sign("question")) + " " + unknown + "\n";
+  for (const std::string& unknown : plan.not_established)
+    text += "  " + std::string(stream.sign("question")) + " " + unknown + "\n";
   if (all_requests) {
     std::vector<std::vector<std::string>> lines{{"step", "effect", "request"}};
     for (const PlannedRequest& request : plan.requests) {
-      lines.push_back({request.item.empty() ? request.step : request.step + "/" + shown(request.item), std::string(to_string(request.effect)) + (request.irreversible ? " !" : ""), request.method + " " + request.url});
+      lines.push_back(
+          {request.item.empty() ? request.step : request.step + "/" + shown(request.item),
+           std::string(to_string(request.effect)) + (request.irreversible ? " !" : ""),
+           request.method + " " + request.url});
     }
     text += table(lines, "  ");
   }
-  text += "digest  " + plan.digest.substr(0, 12) + (all_requests ? "" : fmt::format("   --requests lists all {}, --json has everything", plan.requests.size())) + "\n";
+  text += "digest  " + plan.digest.substr(0, 12) +
+          (all_requests ? ""
+                        : fmt::format("   --requests lists all {}, --json has everything",
+                                      plan.requests.size())) +
+          "\n";
   return text;
 }
 

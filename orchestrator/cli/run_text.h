@@ -20,19 +20,21 @@ std::string verdict_text(const Stream& stream, Verdict verdict, Grade grade);
 std::string result_text(const Stream& stream, RunResult result, AnswerOrigin origin);
 
 /// The line that a person at a terminal reads when `entry` happened, or empty.
-std::string line_for_person(const Stream& stream, const RunState& run, const Entry& entry, const ConnectorSet& connectors);
+std::string line_for_person(const Stream& stream, const RunState& run, const Entry& entry,
+                            const ConnectorSet& connectors);
 
 /// The line of the same event in a pipe: time, run, clock, step or step/item, then words; or empty.
 std::string line_for_pipe(const RunState& run, const Entry& entry, const ConnectorSet& connectors);
 
 /// The block at the end of a run: result, table of claims, what is still exposed.
-std::string closing_text(const Stream& stream, const RunState& run, const ConnectorSet& connectors, Timestamp now);
+std::string closing_text(const Stream& stream, const RunState& run, const ConnectorSet& connectors,
+                         Timestamp now);
 
 /// What runs now, for the live region.
 std::vector<std::string> live_text(const Stream& stream, const RunState& run, Timestamp now);
 
 /// The text of `quell plan`.
-std::string plan_text(const Stream& stream, const Plan& plan, const RunState& rehearsal, const ConnectorSet& connectors,
-                      Duration took, bool all_requests);
+std::string plan_text(const Stream& stream, const Plan& plan, const RunState& rehearsal,
+                      const ConnectorSet& connectors, Duration took, bool all_requests);
 
 }  // namespace quell::cli

@@ -4,7 +4,6 @@
 #include <array>
 #include <charconv>
 #include <cstdlib>
-
 #include <pwd.h>
 #include <unistd.h>
 
@@ -26,7 +25,8 @@ ColourMode colour_mode(const std::string& word) {
 }
 
 std::optional<std::string> environment(const std::string& name) {
-  const char* const value = std::getenv(name.c_str());  // NOLINT(concurrency-mt-unsafe): read before threads begin
+  const char* const value =
+      std::getenv(name.c_str());  // NOLINT(concurrency-mt-unsafe): read before threads begin
   if (value == nullptr) return std::nullopt;
   return std::string(value);
 }
@@ -43,7 +43,8 @@ ConfigSources Session::sources() {
   sources.explicit_file = options_.config;
   for (const std::string& text : options_.connect) {
     const std::size_t equals = std::min(text.find('='), text.size());
-    sources.connect.emplace_back(text.substr(0, equals), equals < text.size() ? text.substr(equals + 1) : "");
+    sources.connect.emplace_back(text.substr(0, equals),
+                                 equals < text.size() ? text.substr(equals + 1) : "");
   }
   sources.environment = environment;
   sources.warn = [this](const std::string& text) { warn(text); };
@@ -62,14 +63,17 @@ const Config* Session::config() {
 }
 
 KeyPaths Session::key_paths() {
-  return {.seal = config_->seal_key.value, .mac = config_->mac_key.value, .signing = config_->signing_key.value};
+  return {.seal = config_->seal_key.value,
+          .mac = config_->mac_key.value,
+          .signing = config_->signing_key.value};
 }
 
 std::optional<ConnectorSet> Session::bare_connectors() {
   const Config* const settings = config();
   if (settings == nullptr) return std::nullopt;
-  Result<ConnectorSet> connectors = make_connectors(*settings, sources(), random_, [](const std::string&) { return false; },
-                                                    [](const Secret&) { return std::string(); });
+  Result<ConnectorSet> connectors = make_connectors(
+      *settings, sources(), random_, [](const std::string&) { return false; },
+      [](const Secret&) { return std::string(); });
   if (!connectors) {
     fail(connectors.error());
     return std::nullopt;
@@ -80,7 +84,8 @@ std::optional<ConnectorSet> Session::bare_connectors() {
 std::unique_ptr<StateReader> Session::open_reader() {
   std::optional<ConnectorSet> connectors = bare_connectors();
   if (!connectors) return nullptr;
-  Result<std::unique_ptr<StateReader>> reader = StateReader::open(config_->database.value, key_paths(), random_, std::move(*connectors));
+  Result<std::unique_ptr<StateReader>> reader =
+      StateReader::open(config_->database.value, key_paths(), random_, std::move(*connectors));
   if (!reader) {
     fail(reader.error());
     return nullptr;
@@ -89,16 +94,21 @@ std::unique_ptr<StateReader> Session::open_reader() {
 }
 
 Result<std::unique_ptr<HttpTransport>> Session::make_transport(const Clock& clock) {
-  Result<EgressPolicy> policy = EgressPolicy::make(config_->allow_private, platform_is_loopback(*config_));
+  Result<EgressPolicy> policy =
+      EgressPolicy::make(config_->allow_private, platform_is_loopback(*config_));
   if (!policy) return policy.error();
   return std::unique_ptr<HttpTransport>(std::make_unique<CurlTransport>(clock, std::move(*policy)));
 }
 
 int Session::fail(const Error& error, int exit) {
-  const std::string code = error.topic.empty() ? std::string(quell::to_string(error.code)) : error.topic;
+  const std::string code =
+      error.topic.empty() ? std::string(quell::to_string(error.code)) : error.topic;
   const std::string message = describe(error);
   if (options_.json) {
-    print_json(Value::map({{"error", Value::map({{"code", code}, {"message", message}, {"hint", error.hint}, {"exit", exit}})}}));
+    print_json(Value::map(
+        {{"error",
+          Value::map(
+              {{"code", code}, {"message", message}, {"hint", error.hint}, {"exit", exit}})}}));
     return exit;
   }
   err_.line(err_.paint("quell: error:", Colour::red) + " " + message + " [" + code + "]");
@@ -107,7 +117,8 @@ int Session::fail(const Error& error, int exit) {
 }
 
 void Session::warn(std::string_view text) {
-  if (!options_.quiet) err_.line(err_.paint("quell: warning:", Colour::yellow) + " " + std::string(text));
+  if (!options_.quiet)
+    err_.line(err_.paint("quell: warning:", Colour::yellow) + " " + std::string(text));
 }
 
 void Session::next(std::string_view text) {
@@ -116,7 +127,8 @@ void Session::next(std::string_view text) {
 
 void Session::print_json(const Value& value) { out_.line(to_json(value)); }
 
-std::function<std::string(const Secret&)> Session::guarded(std::function<std::string(const Secret&)> fingerprint) {
+std::function<std::string(const Secret&)> Session::guarded(
+    std::function<std::string(const Secret&)> fingerprint) {
   return [this, fingerprint = std::move(fingerprint)](const Secret& secret) {
     std::string print = fingerprint(secret);
     filter_.add(secret, print);
@@ -126,37 +138,49 @@ std::function<std::string(const Secret&)> Session::guarded(std::function<std::st
 
 std::function<void(const RunState&, const WorkId&, const HttpRequest&)> Session::request_log() {
   if (!options_.verbose) return {};
-  auto logger = std::make_shared<spdlog::logger>("quell", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  auto logger =
+      std::make_shared<spdlog::logger>("quell", std::make_shared<spdlog::sinks::stderr_sink_mt>());
   logger->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %v", spdlog::pattern_time_type::utc);
   return [this, logger](const RunState& run, const WorkId& id, const HttpRequest& request) {
-    logger->info("{}", filter_.redact(to_string(run.id) + " " + (id.step.empty() ? "verify" : id.step) + " " + std::string(to_string(request.effect)) + " " +
-                                      request.method + " " + request.url));
+    logger->info(
+        "{}", filter_.redact(to_string(run.id) + " " + (id.step.empty() ? "verify" : id.step) +
+                             " " + std::string(to_string(request.effect)) + " " + request.method +
+                             " " + request.url));
   };
 }
 
-bool Session::can_prompt() const noexcept { return !options_.json && isatty(STDIN_FILENO) == 1 && err_.is_terminal(); }
+bool Session::can_prompt() const noexcept {
+  return !options_.json && isatty(STDIN_FILENO) == 1 && err_.is_terminal();
+}
 
 std::string Session::who() {
   std::array<char, 4096> buffer{};
   passwd entry{};
   passwd* found = nullptr;
-  if (getpwuid_r(geteuid(), &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr) return found->pw_name;
+  if (getpwuid_r(geteuid(), &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr)
+    return found->pw_name;
   return "uid " + std::to_string(geteuid());
 }
 
-Result<RunId> run_named(std::string_view text, const std::map<RunId, RunState>& runs, bool reading) {
+Result<RunId> run_named(std::string_view text, const std::map<RunId, RunState>& runs,
+                        bool reading) {
   if (const std::optional<RunId> id = parse_run_id(text)) {
     if (runs.contains(*id)) return *id;
   } else if (reading && text == "last" && !runs.empty()) {
     return runs.rbegin()->first;
   } else if (reading && !text.empty()) {
     RunId by_number{.drill = !runs.empty() && runs.begin()->first.drill};
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), by_number.number);
-    if (error == std::errc{} && end == text.data() + text.size() && runs.contains(by_number)) return by_number;
+    const auto [end, error] =
+        std::from_chars(text.data(), text.data() + text.size(), by_number.number);
+    if (error == std::errc{} && end == text.data() + text.size() && runs.contains(by_number))
+      return by_number;
   }
   const bool looks_right = text.size() > 1 && (text.front() == 'r' || text.front() == 'd');
-  return make_error(ErrorCode::invalid, "run", looks_right ? "no run has the id " + std::string(text) + "; its check letter may be wrong." : "that is no run id.",
-                    "quell runs lists them");
+  return make_error(
+      ErrorCode::invalid, "run",
+      looks_right ? "no run has the id " + std::string(text) + "; its check letter may be wrong."
+                  : "that is no run id.",
+      "quell runs lists them");
 }
 
 }  // namespace quell::cli

@@ -51,7 +51,8 @@ class Session {
   ConfigSources sources();
   KeyPaths key_paths();
 
-  /// Connectors without their secrets, for what only reads or checks. Errors have been told when it gives nothing.
+  /// Connectors without their secrets, for what only reads or checks. Errors have been told when it
+  /// gives nothing.
   std::optional<ConnectorSet> bare_connectors();
   /// The state for reading; errors have been told when it gives null.
   std::unique_ptr<StateReader> open_reader();
@@ -68,9 +69,10 @@ class Session {
 
   /// A prompt makes sense: stdin and stderr are terminals and no JSON is asked for.
   bool can_prompt() const noexcept;
-  /// `fingerprint`, which also tells the output filter of every secret that it is asked about: from then on no stream of this session
-  /// shows it (threat model section 4, "filter last").
-  std::function<std::string(const Secret&)> guarded(std::function<std::string(const Secret&)> fingerprint);
+  /// `fingerprint`, which also tells the output filter of every secret that it is asked about: from
+  /// then on no stream of this session shows it (threat model section 4, "filter last").
+  std::function<std::string(const Secret&)> guarded(
+      std::function<std::string(const Secret&)> fingerprint);
   /// Logs each request to stderr with --verbose; else empty.
   std::function<void(const RunState&, const WorkId&, const HttpRequest&)> request_log();
 

@@ -3,10 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
-#include <utility>
-
 #include <sys/ioctl.h>
 #include <unistd.h>
+#include <utility>
 
 namespace quell::cli {
 namespace {
@@ -16,7 +15,8 @@ constexpr int kColumnsMin = 40;
 constexpr int kColumnsMax = 400;
 
 std::string_view environment(const char* name) {
-  const char* const value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): nothing changes it after start
+  const char* const value =
+      std::getenv(name);  // NOLINT(concurrency-mt-unsafe): nothing changes it after start
   return value == nullptr ? std::string_view() : std::string_view(value);
 }
 
@@ -24,8 +24,10 @@ bool locale_is_utf8() {
   for (const char* const name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
     const std::string_view value = environment(name);
     if (value.empty()) continue;
-    return value.find("UTF-8") != std::string_view::npos || value.find("utf8") != std::string_view::npos ||
-           value.find("UTF8") != std::string_view::npos || value.find("utf-8") != std::string_view::npos;
+    return value.find("UTF-8") != std::string_view::npos ||
+           value.find("utf8") != std::string_view::npos ||
+           value.find("UTF8") != std::string_view::npos ||
+           value.find("utf-8") != std::string_view::npos;
   }
   return false;
 }
@@ -51,12 +53,17 @@ constexpr std::array<Sign, 12> kSigns{{{"check", "✓", "+"},
 
 }  // namespace
 
-Stream::Stream(std::FILE* file, ColourMode mode, RedactionFilter* filter) : file_(file), filter_(filter), utf8_(locale_is_utf8()) {
+Stream::Stream(std::FILE* file, ColourMode mode, RedactionFilter* filter)
+    : file_(file), filter_(filter), utf8_(locale_is_utf8()) {
   const int descriptor = fileno(file);
   terminal_ = isatty(descriptor) == 1;
   switch (mode) {
-    case ColourMode::always: colours_ = true; break;
-    case ColourMode::never: colours_ = false; break;
+    case ColourMode::always:
+      colours_ = true;
+      break;
+    case ColourMode::never:
+      colours_ = false;
+      break;
     case ColourMode::automatic:
       colours_ = terminal_ && environment("NO_COLOR").empty() && environment("TERM") != "dumb";
       break;
@@ -71,11 +78,20 @@ std::string Stream::paint(std::string_view text, Colour colour) const {
   if (!colours_ || colour == Colour::plain) return std::string(text);
   std::string_view code;
   switch (colour) {
-    case Colour::green: code = "32"; break;
-    case Colour::red: code = "31"; break;
-    case Colour::yellow: code = "33"; break;
-    case Colour::grey: code = "2"; break;
-    case Colour::plain: break;
+    case Colour::green:
+      code = "32";
+      break;
+    case Colour::red:
+      code = "31";
+      break;
+    case Colour::yellow:
+      code = "33";
+      break;
+    case Colour::grey:
+      code = "2";
+      break;
+    case Colour::plain:
+      break;
   }
   return "\x1b[" + std::string(code) + "m" + std::string(text) + "\x1b[0m";
 }

@@ -12,7 +12,8 @@ namespace quell::cli {
 enum class Colour : std::uint8_t { plain, green, red, yellow, grey };
 enum class ColourMode : std::uint8_t { automatic, always, never };
 
-/// One of the two output streams: what it can show is asked of it alone, and changes colour and signs, never words or order.
+/// One of the two output streams: what it can show is asked of it alone, and changes colour and
+/// signs, never words or order.
 class Stream {
  public:
   /// Everything written goes through `filter`, which outlives the stream.
@@ -22,7 +23,8 @@ class Stream {
   int columns() const noexcept { return columns_; }
   /// `text` in `colour`, where the stream shows colours.
   std::string paint(std::string_view text, Colour colour) const;
-  /// `✓` or its ASCII stand-in where the locale is not UTF-8. Known: check cross question bang dot arrow bar tee corner.
+  /// `✓` or its ASCII stand-in where the locale is not UTF-8. Known: check cross question bang dot
+  /// arrow bar tee corner.
   std::string_view sign(std::string_view name) const noexcept;
 
   void line(std::string_view text);
@@ -43,7 +45,8 @@ class Stream {
   std::size_t live_lines_ = 0;
 };
 
-/// Display width in columns, escape sequences not counted; wide characters do not occur in our own texts.
+/// Display width in columns, escape sequences not counted; wide characters do not occur in our own
+/// texts.
 std::size_t width_of(std::string_view text);
 /// `text` padded with blanks to `width` columns.
 std::string padded(std::string_view text, std::size_t width);

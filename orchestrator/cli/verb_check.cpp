@@ -6,7 +6,8 @@
 namespace quell::cli {
 namespace {
 
-constexpr std::string_view kHelp = R"(quell check - find every mistake in a playbook before the night does
+constexpr std::string_view kHelp =
+    R"(quell check - find every mistake in a playbook before the night does
 usage: quell check PLAYBOOK... [--short] [--json]
 PLAYBOOK    a path, or the id of a shipped playbook or of one under playbooks:
 --short     the first line of each finding only
@@ -21,16 +22,18 @@ struct CheckOptions {
 };
 
 Value diagnostic_value(const Diagnostic& diagnostic) {
-  return Value::map({{"severity", diagnostic.severity == Diagnostic::Severity::error ? "error" : "warning"},
-                     {"code", diagnostic.code},
-                     {"line", diagnostic.at.line},
-                     {"column", diagnostic.at.column},
-                     {"message", diagnostic.message},
-                     {"hint", diagnostic.hint}});
+  return Value::map(
+      {{"severity", diagnostic.severity == Diagnostic::Severity::error ? "error" : "warning"},
+       {"code", diagnostic.code},
+       {"line", diagnostic.at.line},
+       {"column", diagnostic.at.column},
+       {"message", diagnostic.message},
+       {"hint", diagnostic.hint}});
 }
 
 /// Tells one file's findings; gives how many were errors.
-std::int64_t tell(Session& session, const PlaybookFile& file, const LoadResult& loaded, bool short_form) {
+std::int64_t tell(Session& session, const PlaybookFile& file, const LoadResult& loaded,
+                  bool short_form) {
   std::int64_t errors = 0;
   std::int64_t warnings = 0;
   for (const Diagnostic& diagnostic : loaded.diagnostics) {
@@ -42,9 +45,13 @@ std::int64_t tell(Session& session, const PlaybookFile& file, const LoadResult& 
   }
   if (session.options().json) return errors;
   if (errors == 0 && loaded.playbook) {
-    session.out().line(file.file + ": " + playbook_summary(*loaded.playbook) + (warnings == 0 ? "" : ", " + counted(warnings, "warning")));
+    session.out().line(file.file + ": " + playbook_summary(*loaded.playbook) +
+                       (warnings == 0 ? "" : ", " + counted(warnings, "warning")));
   } else {
-    session.out().line(padded(file.file + ": " + counted(errors, "error") + ", " + counted(warnings, "warning"), 72) + "  exit 2");
+    session.out().line(
+        padded(file.file + ": " + counted(errors, "error") + ", " + counted(warnings, "warning"),
+               72) +
+        "  exit 2");
   }
   return errors;
 }
@@ -62,8 +69,11 @@ int check(Session& session, const CheckOptions& options) {
     const std::int64_t found = tell(session, *file, loaded, options.short_form);
     errors += found;
     ValueList diagnostics;
-    for (const Diagnostic& diagnostic : loaded.diagnostics) diagnostics.push_back(diagnostic_value(diagnostic));
-    files.push_back(Value::map({{"file", file->file}, {"ok", found == 0}, {"diagnostics", Value(std::move(diagnostics))}}));
+    for (const Diagnostic& diagnostic : loaded.diagnostics)
+      diagnostics.push_back(diagnostic_value(diagnostic));
+    files.push_back(Value::map({{"file", file->file},
+                                {"ok", found == 0},
+                                {"diagnostics", Value(std::move(diagnostics))}}));
   }
   if (session.options().json) session.print_json(Value::map({{"files", Value(std::move(files))}}));
   return errors == 0 ? kExitOk : kExitNotStarted;
@@ -75,10 +85,11 @@ Verb check_verb() {
   auto options = std::make_shared<CheckOptions>();
   return {.name = "check",
           .help = kHelp,
-          .declare = [options](CLI::App& app) {
-            app.add_option("playbooks", options->playbooks)->required();
-            app.add_flag("--short", options->short_form);
-          },
+          .declare =
+              [options](CLI::App& app) {
+                app.add_option("playbooks", options->playbooks)->required();
+                app.add_flag("--short", options->short_form);
+              },
           .run = [options](Session& session) { return check(session, *options); }};
 }
 

@@ -1,7 +1,6 @@
 #include <algorithm>
-#include <utility>
-
 #include <unistd.h>
+#include <utility>
 
 #include "connectors/redaction.h"
 #include "orchestrator/cli/run_loop.h"
@@ -20,26 +19,31 @@ Exit codes  0 approved  2 refused
 Examples    quell approve r17x
             quell approve r17x --digest 9f2c41d07b6e
 )";
-constexpr std::string_view kDenyHelp = R"(quell deny - refuse the plan that a run waits with; the run ends aborted
+constexpr std::string_view kDenyHelp =
+    R"(quell deny - refuse the plan that a run waits with; the run ends aborted
 usage: quell deny RUN [--reason TEXT]
 Exit codes  0 denied  2 refused
 Examples    quell deny r17x --reason "wrong vault"
 )";
-constexpr std::string_view kPauseHelp = R"(quell pause - begin no new step or attempt until somebody says resume
+constexpr std::string_view kPauseHelp =
+    R"(quell pause - begin no new step or attempt until somebody says resume
 usage: quell pause RUN [--reason TEXT]
 Examples    quell pause r17x
             quell resume r17x
 )";
-constexpr std::string_view kAbortHelp = R"(quell abort - end a run for good; what was sent stays sent and is reported
+constexpr std::string_view kAbortHelp =
+    R"(quell abort - end a run for good; what was sent stays sent and is reported
 usage: quell abort RUN --reason TEXT
 On a terminal you type the run's id.
 Examples    quell abort r17x --reason "wrong credential"
 )";
-constexpr std::string_view kRetryHelp = R"(quell retry - send a held step or item again, although it may have been applied
+constexpr std::string_view kRetryHelp =
+    R"(quell retry - send a held step or item again, although it may have been applied
 usage: quell retry RUN STEP[/ITEM] [--reason TEXT]
 Examples    quell retry r17x revoke_grant
 )";
-constexpr std::string_view kSkipHelp = R"(quell skip - go on without a held step or item; the run is incomplete at best
+constexpr std::string_view kSkipHelp =
+    R"(quell skip - go on without a held step or item; the run is incomplete at best
 usage: quell skip RUN STEP[/ITEM] --reason TEXT
 Examples    quell skip r17x revoke_grant --reason "the vendor confirmed by phone"
 )";
@@ -65,23 +69,34 @@ std::string typed_word() {
 /// Free text goes into the record for ever: a token in it is refused (threat T40).
 Status check_free_text(const std::string& text) {
   if (!looks_like_token(text)) return ok();
-  return make_error(ErrorCode::invalid, "bad-input", "the text looks as if it held a token, and it would be written into the record.",
-                    "say it without the token");
+  return make_error(
+      ErrorCode::invalid, "bad-input",
+      "the text looks as if it held a token, and it would be written into the record.",
+      "say it without the token");
 }
 
 int send(Session& session, Command command, const std::string& done) {
   const Config* const config = session.config();
   if (config == nullptr) return kExitNotStarted;
-  const std::optional<RunId> id = command.run.number > 0 ? std::optional<RunId>(command.run) : std::nullopt;
-  if (!id) return session.fail(make_error(ErrorCode::invalid, "run", "that is no run id; commands that change something want the full one.", "for instance r17x"));
+  const std::optional<RunId> id =
+      command.run.number > 0 ? std::optional<RunId>(command.run) : std::nullopt;
+  if (!id)
+    return session.fail(
+        make_error(ErrorCode::invalid, "run",
+                   "that is no run id; commands that change something want the full one.",
+                   "for instance r17x"));
   if (Status clean = check_free_text(command.reason); !clean) return session.fail(clean.error());
   command.who = Session::who();
-  const std::string database = command.run.drill ? drills_database(config->database.value) : config->database.value;
-  if (Status sent = send_command(owner_socket_path(database), command); !sent) return session.fail(sent.error());
+  const std::string database =
+      command.run.drill ? drills_database(config->database.value) : config->database.value;
+  if (Status sent = send_command(owner_socket_path(database), command); !sent)
+    return session.fail(sent.error());
   if (session.options().json) {
-    session.print_json(Value::map({{"run", to_string(command.run)}, {"done", done}, {"who", command.who}}));
+    session.print_json(
+        Value::map({{"run", to_string(command.run)}, {"done", done}, {"who", command.who}}));
   } else {
-    session.out().line(to_string(command.run) + " " + done + " by " + command.who + " at " + format_clock_time(session.clock().now(), session.clock().now()) + ".");
+    session.out().line(to_string(command.run) + " " + done + " by " + command.who + " at " +
+                       format_clock_time(session.clock().now(), session.clock().now()) + ".");
   }
   return kExitOk;
 }
@@ -103,7 +118,9 @@ int approve(Session& session, const ControlOptions& options) {
   if (command.run.number == 0) return send(session, command, "");
   if (!command.digest.empty()) return send(session, std::move(command), "approved");
   if (!session.can_prompt()) {
-    return session.fail(make_error(ErrorCode::invalid, "approval", "nobody is here to type the count.", "quell approve " + options.run + " --digest DIGEST"));
+    return session.fail(make_error(ErrorCode::invalid, "approval",
+                                   "nobody is here to type the count.",
+                                   "quell approve " + options.run + " --digest DIGEST"));
   }
   const std::unique_ptr<StateReader> reader = session.open_reader();
   if (!reader) return kExitNotStarted;
@@ -113,15 +130,21 @@ int approve(Session& session, const ControlOptions& options) {
   if (!id) return session.fail(id.error());
   const RunState& run = folded->runs.at(*id);
   if (run.digest.empty() || run.finished()) {
-    return session.fail(make_error(ErrorCode::conflict, "approval", options.run + " waits for no approval.", "quell show " + options.run));
+    return session.fail(make_error(ErrorCode::conflict, "approval",
+                                   options.run + " waits for no approval.",
+                                   "quell show " + options.run));
   }
   const std::int64_t count = irreversible_left(run, reader->connectors());
   session.err().line(to_string(*id) + "  " + run.playbook->id + "  started by " + run.who);
-  session.err().line("  " + counted(count, "request") + " cannot be undone. All of them: quell show " + options.run);
-  session.err().write("Approve plan " + run.digest.substr(0, 12) + " as " + Session::who() + "? Type " + std::to_string(count) + ", the irreversible requests: ");
+  session.err().line("  " + counted(count, "request") +
+                     " cannot be undone. All of them: quell show " + options.run);
+  session.err().write("Approve plan " + run.digest.substr(0, 12) + " as " + Session::who() +
+                      "? Type " + std::to_string(count) + ", the irreversible requests: ");
   session.err().flush();
   if (typed_word() != std::to_string(count)) {
-    return session.fail(make_error(ErrorCode::denied, "approval", "not confirmed; nothing was approved.", "type the count that the prompt names"));
+    return session.fail(make_error(ErrorCode::denied, "approval",
+                                   "not confirmed; nothing was approved.",
+                                   "type the count that the prompt names"));
   }
   command.digest = run.digest;
   return send(session, std::move(command), "approved");
@@ -133,23 +156,28 @@ int abort(Session& session, const ControlOptions& options) {
     session.err().write("Abort " + options.run + " for good? Type its id: ");
     session.err().flush();
     if (typed_word() != options.run) {
-      return session.fail(make_error(ErrorCode::denied, "approval", "not confirmed; the run goes on.", "type the run's id"));
+      return session.fail(make_error(ErrorCode::denied, "approval",
+                                     "not confirmed; the run goes on.", "type the run's id"));
     }
   }
   return send(session, std::move(command), "aborted");
 }
 
-Verb control_verb(std::string_view name, std::string_view help, Command::Kind kind, std::string done, bool has_target, bool needs_reason) {
+Verb control_verb(std::string_view name, std::string_view help, Command::Kind kind,
+                  std::string done, bool has_target, bool needs_reason) {
   auto options = std::make_shared<ControlOptions>();
-  return {.name = name,
-          .help = help,
-          .declare = [options, has_target, needs_reason](CLI::App& app) {
+  return {
+      .name = name,
+      .help = help,
+      .declare =
+          [options, has_target, needs_reason](CLI::App& app) {
             app.add_option("run", options->run)->required();
             if (has_target) app.add_option("step", options->target)->required();
             CLI::Option* const reason = app.add_option("--reason", options->reason);
             if (needs_reason) reason->required();
           },
-          .run = [options, kind, done](Session& session) { return send(session, command_for(*options, kind), done); }};
+      .run = [options, kind,
+              done](Session& session) { return send(session, command_for(*options, kind), done); }};
 }
 
 }  // namespace
@@ -158,26 +186,36 @@ Verb approve_verb() {
   auto options = std::make_shared<ControlOptions>();
   return {.name = "approve",
           .help = kApproveHelp,
-          .declare = [options](CLI::App& app) {
-            app.add_option("run", options->run)->required();
-            app.add_option("--digest", options->digest);
-          },
+          .declare =
+              [options](CLI::App& app) {
+                app.add_option("run", options->run)->required();
+                app.add_option("--digest", options->digest);
+              },
           .run = [options](Session& session) { return approve(session, *options); }};
 }
 
-Verb deny_verb() { return control_verb("deny", kDenyHelp, Command::Kind::deny, "denied", false, false); }
-Verb pause_verb() { return control_verb("pause", kPauseHelp, Command::Kind::pause, "paused", false, false); }
-Verb retry_verb() { return control_verb("retry", kRetryHelp, Command::Kind::retry, "told to try again", true, false); }
-Verb skip_verb() { return control_verb("skip", kSkipHelp, Command::Kind::skip, "told to skip", true, true); }
+Verb deny_verb() {
+  return control_verb("deny", kDenyHelp, Command::Kind::deny, "denied", false, false);
+}
+Verb pause_verb() {
+  return control_verb("pause", kPauseHelp, Command::Kind::pause, "paused", false, false);
+}
+Verb retry_verb() {
+  return control_verb("retry", kRetryHelp, Command::Kind::retry, "told to try again", true, false);
+}
+Verb skip_verb() {
+  return control_verb("skip", kSkipHelp, Command::Kind::skip, "told to skip", true, true);
+}
 
 Verb abort_verb() {
   auto options = std::make_shared<ControlOptions>();
   return {.name = "abort",
           .help = kAbortHelp,
-          .declare = [options](CLI::App& app) {
-            app.add_option("run", options->run)->required();
-            app.add_option("--reason", options->reason)->required();
-          },
+          .declare =
+              [options](CLI::App& app) {
+                app.add_option("run", options->run)->required();
+                app.add_option("--reason", options->reason)->required();
+              },
           .run = [options](Session& session) { return abort(session, *options); }};
 }
 
@@ -185,11 +223,15 @@ Verb note_verb() {
   auto options = std::make_shared<ControlOptions>();
   return {.name = "note",
           .help = kNoteHelp,
-          .declare = [options](CLI::App& app) {
-            app.add_option("run", options->run)->required();
-            app.add_option("text", options->reason)->required();
-          },
-          .run = [options](Session& session) { return send(session, command_for(*options, Command::Kind::note), "noted"); }};
+          .declare =
+              [options](CLI::App& app) {
+                app.add_option("run", options->run)->required();
+                app.add_option("text", options->reason)->required();
+              },
+          .run =
+              [options](Session& session) {
+                return send(session, command_for(*options, Command::Kind::note), "noted");
+              }};
 }
 
 }  // namespace quell::cli

@@ -13,7 +13,8 @@
 namespace quell::cli {
 namespace {
 
-constexpr std::string_view kHelp = R"(quell drill - practise a leak on the embedded range; nothing leaves this machine
+constexpr std::string_view kHelp =
+    R"(quell drill - practise a leak on the embedded range; nothing leaves this machine
 usage: quell drill SCENARIO... [--expect] [--seed N] [--speed X] [--json]
        quell drill list
 SCENARIO    one or more; several are compared at the end
@@ -43,7 +44,10 @@ int list(Session& session) {
     const Result<Scenario> scenario = load_scenario(source, file);
     if (!scenario) return session.fail(scenario.error());
     rows.push_back({scenario->id, scenario->teaches, std::string(to_string(scenario->ends))});
-    all.push_back(Value::map({{"scenario", scenario->id}, {"teaches", scenario->teaches}, {"ends", to_string(scenario->ends)}, {"playbook", scenario->playbook}}));
+    all.push_back(Value::map({{"scenario", scenario->id},
+                              {"teaches", scenario->teaches},
+                              {"ends", to_string(scenario->ends)},
+                              {"playbook", scenario->playbook}}));
   }
   if (session.options().json) {
     session.print_json(Value::map({{"scenarios", Value(std::move(all))}}));
@@ -61,7 +65,8 @@ Value seconds_value(const std::optional<Duration>& time) {
   return time ? Value(static_cast<double>(time->count()) / 1000.0) : Value();
 }
 
-/// Tells a drill line by line: what the intruder's uses come to whenever they change, and what quell does.
+/// Tells a drill line by line: what the intruder's uses come to whenever they change, and what
+/// quell does.
 class DrillTeller {
  public:
   explicit DrillTeller(Session& session) : session_(session) {}
@@ -72,17 +77,23 @@ class DrillTeller {
     last_status = line.status;
     if (!news || session_.options().json) return;
     const bool in = line.status >= 200 && line.status < 300;
-    const std::string status = in ? session_.out().paint(std::to_string(line.status), Colour::red) : std::to_string(line.status);
+    const std::string status = in ? session_.out().paint(std::to_string(line.status), Colour::red)
+                                  : std::to_string(line.status);
     tell(line.at, begun, "intruder", padded(line.note, 12) + status, words(line, in));
   }
 
-  void entry(const RunState& run, const Entry& entry, const ConnectorSet& connectors, Timestamp begun) {
+  void entry(const RunState& run, const Entry& entry, const ConnectorSet& connectors,
+             Timestamp begun) {
     if (session_.options().json) return;
     const std::string text = line_for_person(session_.out(), run, entry, connectors);
     if (text.empty()) return;
-    // The line's own clock counts from the start of the run; a drill counts from the intruder's first use.
+    // The line's own clock counts from the start of the run; a drill counts from the intruder's
+    // first use.
     const std::size_t first_blank = text.find("  ");
-    const std::string rest = entry.kind == EntryKind::run_started || first_blank == std::string::npos ? text : text.substr(first_blank + 2);
+    const std::string rest =
+        entry.kind == EntryKind::run_started || first_blank == std::string::npos
+            ? text
+            : text.substr(first_blank + 2);
     session_.out().line("  " + clock_since(begun, entry.at) + "  " + padded("quell", 10) + rest);
   }
 
@@ -92,8 +103,10 @@ class DrillTeller {
     return in ? "stolen token works" : "refused";
   }
 
-  void tell(Timestamp at, Timestamp begun, std::string_view who, const std::string& what, const std::string& more) {
-    session_.out().line("  " + clock_since(begun, at) + "  " + padded(who, 10) + padded(what, 18) + more);
+  void tell(Timestamp at, Timestamp begun, std::string_view who, const std::string& what,
+            const std::string& more) {
+    session_.out().line("  " + clock_since(begun, at) + "  " + padded(who, 10) + padded(what, 18) +
+                        more);
   }
 
   Session& session_;
@@ -105,30 +118,38 @@ class DrillTeller {
 std::string bar(Stream& out, const DrillOutcome& outcome, Duration span) {
   std::string cells;
   for (std::size_t cell = 0; cell < kBarColumns; ++cell) {
-    const Duration at = span * static_cast<std::int64_t>(cell) / static_cast<std::int64_t>(kBarColumns);
+    const Duration at =
+        span * static_cast<std::int64_t>(cell) / static_cast<std::int64_t>(kBarColumns);
     if (outcome.first_failure && at >= *outcome.first_failure) {
       cells += out.sign("cross");
       break;
     }
     cells += out.sign("bar");
   }
-  return padded(cells, kBarColumns + 2) + (outcome.thief_in || !outcome.first_failure ? out.paint("still inside", Colour::red) : "out after " + format_duration(*outcome.first_failure));
+  return padded(cells, kBarColumns + 2) +
+         (outcome.thief_in || !outcome.first_failure
+              ? out.paint("still inside", Colour::red)
+              : "out after " + format_duration(*outcome.first_failure));
 }
 
-Value outcome_value(const Scenario& scenario, const DrillOutcome& outcome, const DrillVerbOptions& options) {
+Value outcome_value(const Scenario& scenario, const DrillOutcome& outcome,
+                    const DrillVerbOptions& options) {
   std::int64_t passed = 0;
-  for (const range::LogLine& line : outcome.intruder) passed += line.status >= 200 && line.status < 300 ? 1 : 0;
-  return Value::map({{"scenario", scenario.id},
-                     {"seed", static_cast<std::int64_t>(options.seed)},
-                     {"ends", to_string(scenario.ends)},
-                     {"agrees", outcome.as_expected},
-                     {"lasted_s", static_cast<double>(outcome.lasted.count()) / 1000.0},
-                     {"intruder", Value::map({{"passed", passed},
-                                              {"refused", static_cast<std::int64_t>(outcome.intruder.size()) - passed},
-                                              {"last_success_s", seconds_value(outcome.last_success)},
-                                              {"first_failure_s", seconds_value(outcome.first_failure)},
-                                              {"inside_at_the_end", outcome.thief_in}})},
-                     {"run", outcome.document}});
+  for (const range::LogLine& line : outcome.intruder)
+    passed += line.status >= 200 && line.status < 300 ? 1 : 0;
+  return Value::map(
+      {{"scenario", scenario.id},
+       {"seed", static_cast<std::int64_t>(options.seed)},
+       {"ends", to_string(scenario.ends)},
+       {"agrees", outcome.as_expected},
+       {"lasted_s", static_cast<double>(outcome.lasted.count()) / 1000.0},
+       {"intruder",
+        Value::map({{"passed", passed},
+                    {"refused", static_cast<std::int64_t>(outcome.intruder.size()) - passed},
+                    {"last_success_s", seconds_value(outcome.last_success)},
+                    {"first_failure_s", seconds_value(outcome.first_failure)},
+                    {"inside_at_the_end", outcome.thief_in}})},
+       {"run", outcome.document}});
 }
 
 int drill(Session& session, const DrillVerbOptions& options) {
@@ -136,13 +157,20 @@ int drill(Session& session, const DrillVerbOptions& options) {
   const StopSignals signals;
   const Config* const config = session.config();
   if (config == nullptr) return kExitNotStarted;
-  DrillOptions play{.seed = options.seed, .database = drills_database(config->database.value), .incidents_database = config->database.value, .keys = session.key_paths()};
+  DrillOptions play{.seed = options.seed,
+                    .database = drills_database(config->database.value),
+                    .incidents_database = config->database.value,
+                    .keys = session.key_paths()};
   if (options.speed == "max") {
     play.speed = 0;
   } else {
-    const auto [end, error] = std::from_chars(options.speed.data(), options.speed.data() + options.speed.size(), play.speed);
-    if (error != std::errc{} || end != options.speed.data() + options.speed.size() || play.speed < 0.1 || play.speed > 10'000) {
-      return session.fail(make_error(ErrorCode::invalid, "usage", "--speed is a number from 0.1 to 10000, or max.", "quell help drill"));
+    const auto [end, error] = std::from_chars(
+        options.speed.data(), options.speed.data() + options.speed.size(), play.speed);
+    if (error != std::errc{} || end != options.speed.data() + options.speed.size() ||
+        play.speed < 0.1 || play.speed > 10'000) {
+      return session.fail(make_error(ErrorCode::invalid, "usage",
+                                     "--speed is a number from 0.1 to 10000, or max.",
+                                     "quell help drill"));
     }
   }
   std::vector<Scenario> scenarios;
@@ -153,28 +181,38 @@ int drill(Session& session, const DrillVerbOptions& options) {
   }
   Stream& out = session.out();
   const bool text = !session.options().json;
-  const std::string pace = play.speed > 0 ? fmt::format("{:g}:1", play.speed) : "as fast as it goes";
+  const std::string pace =
+      play.speed > 0 ? fmt::format("{:g}:1", play.speed) : "as fast as it goes";
   std::vector<DrillOutcome> outcomes;
   ValueList documents;
   bool agrees = true;
   for (const Scenario& scenario : scenarios) {
     if (text) {
       out.line("");
-      out.line(std::string(out.sign("arrow")) + " " + padded(scenario.id, 19) + padded(scenario.title, 46) + fmt::format("seed {}, {}", options.seed, pace));
+      out.line(std::string(out.sign("arrow")) + " " + padded(scenario.id, 19) +
+               padded(scenario.title, 46) + fmt::format("seed {}, {}", options.seed, pace));
     }
     DrillTeller teller(session);
-    const DrillEvents events{.intruder = [&](const range::LogLine& line, Timestamp begun) { teller.intruder(line, begun); },
-                             .entry = [&](const RunState& run, const Entry& entry, const ConnectorSet& connectors, Timestamp begun) { teller.entry(run, entry, connectors, begun); },
-                             .stopped = [] { return StopSignals::received() != 0; }};
+    const DrillEvents events{
+        .intruder = [&](const range::LogLine& line,
+                        Timestamp begun) { teller.intruder(line, begun); },
+        .entry = [&](const RunState& run, const Entry& entry, const ConnectorSet& connectors,
+                     Timestamp begun) { teller.entry(run, entry, connectors, begun); },
+        .stopped = [] { return StopSignals::received() != 0; }};
     Result<DrillOutcome> outcome = run_drill(scenario, play, session.random(), events);
     if (!outcome) return session.fail(outcome.error(), kExitFailed);
-    if (StopSignals::received() != 0) return StopSignals::received() == SIGTERM ? kExitTerminated : kExitInterrupted;
+    if (StopSignals::received() != 0)
+      return StopSignals::received() == SIGTERM ? kExitTerminated : kExitInterrupted;
     agrees &= outcome->as_expected;
     documents.push_back(outcome_value(scenario, *outcome, options));
     if (text) {
-      out.line("  " + result_text(out, outcome->result, AnswerOrigin::range) + fmt::format("  exit {}", exit_code(outcome->result)) + "    last success " +
-               seconds_text(outcome->last_success) + ", first failure: " + seconds_text(outcome->first_failure) +
-               (outcome->as_expected ? "" : "    not what the scenario demands: " + std::string(to_string(scenario.ends))));
+      out.line("  " + result_text(out, outcome->result, AnswerOrigin::range) +
+               fmt::format("  exit {}", exit_code(outcome->result)) + "    last success " +
+               seconds_text(outcome->last_success) +
+               ", first failure: " + seconds_text(outcome->first_failure) +
+               (outcome->as_expected ? ""
+                                     : "    not what the scenario demands: " +
+                                           std::string(to_string(scenario.ends))));
     }
     outcomes.push_back(std::move(*outcome));
   }
@@ -183,7 +221,8 @@ int drill(Session& session, const DrillVerbOptions& options) {
     for (const DrillOutcome& outcome : outcomes) span = std::max(span, outcome.lasted);
     out.line("");
     out.line("inside, minutes 0 to " + std::to_string(span.count() / 60'000));
-    for (std::size_t i = 0; i < scenarios.size(); ++i) out.line("  " + padded(scenarios[i].id, 18) + bar(out, outcomes[i], span));
+    for (std::size_t i = 0; i < scenarios.size(); ++i)
+      out.line("  " + padded(scenarios[i].id, 18) + bar(out, outcomes[i], span));
     out.line("Rotation changes your copy. Revocation kills the grant.");
   }
   if (text) {
@@ -203,13 +242,14 @@ Verb drill_verb() {
   auto options = std::make_shared<DrillVerbOptions>();
   return {.name = "drill",
           .help = kHelp,
-          .declare = [options](CLI::App& app) {
-            app.add_option("scenarios", options->scenarios)->required();
-            app.add_flag("--auto", options->automatic);
-            app.add_flag("--expect", options->expect);
-            app.add_option("--seed", options->seed);
-            app.add_option("--speed", options->speed);
-          },
+          .declare =
+              [options](CLI::App& app) {
+                app.add_option("scenarios", options->scenarios)->required();
+                app.add_flag("--auto", options->automatic);
+                app.add_flag("--expect", options->expect);
+                app.add_option("--seed", options->seed);
+                app.add_option("--speed", options->speed);
+              },
           .run = [options](Session& session) { return drill(session, *options); }};
 }
 

@@ -5,12 +5,14 @@
 #include "orchestrator/cli/run_loop.h"
 #include "orchestrator/cli/run_text.h"
 #include "orchestrator/cli/verb.h"
+#include "orchestrator/engine/run_inputs.h"
 #include "orchestrator/playbook_library.h"
 
 namespace quell::cli {
 namespace {
 
-constexpr std::string_view kHelp = R"(quell plan - what a playbook would send; reads only, nothing is changed
+constexpr std::string_view kHelp =
+    R"(quell plan - what a playbook would send; reads only, nothing is changed
 usage: quell plan PLAYBOOK [-i NAME=VALUE ...] [--requests] [--json]
 -i NAME=VALUE  an input: text, @FILE, @- (stdin), secret://env/NAME or file/PATH
 --requests     list every request
@@ -28,7 +30,8 @@ struct PlanOptions {
 /// The error that a step failed with, for the last line of a plan that could not be made.
 Error failure_of(const RunState& run) {
   for (const auto& [id, state] : run.steps) {
-    if (state.outcome == OutcomeKind::failed && state.error && !state.failed_onward) return *state.error;
+    if (state.outcome == OutcomeKind::failed && state.error && !state.failed_onward)
+      return *state.error;
   }
   return make_error(ErrorCode::internal, "the rehearsal failed");
 }
@@ -40,22 +43,31 @@ int plan(Session& session, const PlanOptions& options) {
   const Result<PlaybookFile> file = find_playbook(options.playbook, *config);
   if (!file) return session.fail(file.error());
   KeyPaths paths = session.key_paths();
-  Result<std::unique_ptr<KeyRing>> keys = KeyRing::open_or_create(paths, missing_keys_for(config->database.value), session.random());
+  Result<std::unique_ptr<KeyRing>> keys =
+      KeyRing::open_or_create(paths, missing_keys_for(config->database.value), session.random());
   if (!keys) return session.fail(keys.error());
-  const auto fingerprint = session.guarded([&keys](const Secret& secret) { return (*keys)->fingerprint(secret); });
-  const Result<ConnectorSet> connectors = make_connectors(*config, session.sources(), session.random(), [](const std::string&) { return true; }, fingerprint);
+  const auto fingerprint =
+      session.guarded([&keys](const Secret& secret) { return (*keys)->fingerprint(secret); });
+  const Result<ConnectorSet> connectors = make_connectors(
+      *config, session.sources(), session.random(), [](const std::string&) { return true; },
+      fingerprint);
   if (!connectors) return session.fail(connectors.error());
   const Result<std::shared_ptr<const Playbook>> playbook = load_checked(*file, *connectors);
   if (!playbook) return session.fail(playbook.error());
-  Result<Value> inputs = read_inputs(session, **playbook, options.inputs, fingerprint);
+  const Result<GivenInputs> given = read_inputs(session, **playbook, options.inputs);
+  if (!given) return session.fail(given.error());
+  const Result<Value> inputs =
+      inputs_from_texts(**playbook, given->texts, given->secrets, fingerprint);
   if (!inputs) return session.fail(inputs.error());
   const Result<Rehearsal> rehearsal = rehearse(session, *connectors, *playbook, *inputs);
   if (!rehearsal) return session.fail(rehearsal.error(), kExitFailed);
-  if (rehearsal->state.result == RunResult::failed) return session.fail(failure_of(rehearsal->state), kExitFailed);
+  if (rehearsal->state.result == RunResult::failed)
+    return session.fail(failure_of(rehearsal->state), kExitFailed);
   if (session.options().json) {
     session.print_json(plan_document(rehearsal->plan));
   } else {
-    session.out().write(plan_text(session.out(), rehearsal->plan, rehearsal->state, *connectors, rehearsal->took, options.requests));
+    session.out().write(plan_text(session.out(), rehearsal->plan, rehearsal->state, *connectors,
+                                  rehearsal->took, options.requests));
   }
   return kExitOk;
 }
@@ -66,11 +78,12 @@ Verb plan_verb() {
   auto options = std::make_shared<PlanOptions>();
   return {.name = "plan",
           .help = kHelp,
-          .declare = [options](CLI::App& app) {
-            app.add_option("playbook", options->playbook)->required();
-            app.add_option("-i,--input", options->inputs)->allow_extra_args(false);
-            app.add_flag("--requests", options->requests);
-          },
+          .declare =
+              [options](CLI::App& app) {
+                app.add_option("playbook", options->playbook)->required();
+                app.add_option("-i,--input", options->inputs)->allow_extra_args(false);
+                app.add_flag("--requests", options->requests);
+              },
           .run = [options](Session& session) { return plan(session, *options); }};
 }
 

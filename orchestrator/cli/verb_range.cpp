@@ -1,8 +1,7 @@
 #include <chrono>
 #include <thread>
-#include <utility>
-
 #include <unistd.h>
+#include <utility>
 
 #include "orchestrator/cli/run_loop.h"
 #include "orchestrator/cli/verb.h"
@@ -13,7 +12,8 @@ namespace {
 
 constexpr std::chrono::milliseconds kSignalEvery{100};
 
-constexpr std::string_view kHelp = R"(quell range - the simulated platform, issuer and MCP server on this machine
+constexpr std::string_view kHelp =
+    R"(quell range - the simulated platform, issuer and MCP server on this machine
 usage: quell range [--port N] [--profile NAME[,NAME...]] [--seed N]
 --port N     the first of four ports; any free ones without it
 --profile    how the hosts deviate from what is documented; `quell range --profile list` names them
@@ -38,9 +38,12 @@ int serve(Session& session, const RangeOptions& options) {
   }
   const StopSignals signals;
   Result<std::unique_ptr<range::SocketFront>> front = range::SocketFront::start(
-      {.seed = options.seed, .profile = options.profile, .start = session.clock().now()}, session.clock(), options.port);
+      {.seed = options.seed, .profile = options.profile, .start = session.clock().now()},
+      session.clock(), options.port);
   if (!front) return session.fail(front.error());
-  (*front)->with_world([&](range::World& world, Timestamp) { session.out().line(range::ready_line(world, (*front)->options(), getpid())); });
+  (*front)->with_world([&](range::World& world, Timestamp) {
+    session.out().line(range::ready_line(world, (*front)->options(), getpid()));
+  });
   while (StopSignals::received() == 0) std::this_thread::sleep_for(kSignalEvery);
   (*front)->stop();
   return kExitOk;
@@ -52,11 +55,12 @@ Verb range_verb() {
   auto options = std::make_shared<RangeOptions>();
   return {.name = "range",
           .help = kHelp,
-          .declare = [options](CLI::App& app) {
-            app.add_option("--port", options->port);
-            app.add_option("--profile", options->profile);
-            app.add_option("--seed", options->seed);
-          },
+          .declare =
+              [options](CLI::App& app) {
+                app.add_option("--port", options->port);
+                app.add_option("--profile", options->profile);
+                app.add_option("--seed", options->seed);
+              },
           .run = [options](Session& session) { return serve(session, *options); }};
 }
 

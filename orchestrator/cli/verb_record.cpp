@@ -1,8 +1,7 @@
 #include <algorithm>
-#include <chrono>
-#include <thread>
 #include <utility>
 
+#include "orchestrator/cli/follow.h"
 #include "orchestrator/cli/run_loop.h"
 #include "orchestrator/cli/run_text.h"
 #include "orchestrator/cli/verb.h"
@@ -12,8 +11,6 @@
 
 namespace quell::cli {
 namespace {
-
-constexpr std::chrono::milliseconds kFollowEvery{200};
 
 constexpr std::string_view kRunsHelp = R"(quell runs - every run of this journal, newest first
 usage: quell runs [--drills] [--json]
@@ -59,7 +56,8 @@ std::unique_ptr<StateReader> open_record(Session& session, bool drills) {
   std::optional<ConnectorSet> connectors = session.bare_connectors();
   if (!connectors) return nullptr;
   Result<std::unique_ptr<StateReader>> reader =
-      StateReader::open(drills_database(session.config()->database.value), session.key_paths(), session.random(), std::move(*connectors));
+      StateReader::open(drills_database(session.config()->database.value), session.key_paths(),
+                        session.random(), std::move(*connectors));
   if (!reader) {
     session.fail(reader.error());
     return nullptr;
@@ -67,7 +65,9 @@ std::unique_ptr<StateReader> open_record(Session& session, bool drills) {
   return std::move(*reader);
 }
 
-bool means_drill(const RecordOptions& options) { return options.drills || options.run.starts_with('d'); }
+bool means_drill(const RecordOptions& options) {
+  return options.drills || options.run.starts_with('d');
+}
 
 std::string open_words(const RunState& run, const ConnectorSet& connectors, Timestamp now) {
   const Value open = run_summary(run, connectors)["open"];
@@ -84,12 +84,15 @@ int runs(Session& session, const RecordOptions& options) {
   for (const std::string& sentence : folded->unreadable) session.warn(sentence);
   const Timestamp now = session.clock().now();
   ValueList list;
-  std::vector<std::vector<std::string>> rows{{"run", "started", "playbook", "incident", "result", "open"}};
+  std::vector<std::vector<std::string>> rows{
+      {"run", "started", "playbook", "incident", "result", "open"}};
   for (auto at = folded->runs.rbegin(); at != folded->runs.rend(); ++at) {
     const RunState& run = at->second;
     list.push_back(run_summary(run, reader->connectors()));
-    rows.push_back({to_string(run.id), format_clock_time(run.started, now), run.playbook->id, escape_untrusted(incident_of(run)),
-                    run.result ? result_text(session.out(), *run.result, origin_of_answers(run)) : "unfinished",
+    rows.push_back({to_string(run.id), format_clock_time(run.started, now), run.playbook->id,
+                    escape_untrusted(incident_of(run)),
+                    run.result ? result_text(session.out(), *run.result, origin_of_answers(run))
+                               : "unfinished",
                     open_words(run, reader->connectors(), now)});
   }
   if (session.options().json) {
@@ -106,10 +109,13 @@ Status tell_entries(Session& session, StateReader& reader, std::optional<RunId> 
   return reader.journal().read(0, [&](const StoredEntry& stored) -> Status {
     if (run && !(stored.entry.run == *run)) return ok();
     if (session.options().json) {
-      session.out().line("{\"seq\":" + std::to_string(stored.seq) + ",\"hash\":\"" + hex_encode(stored.hash) + "\",\"entry\":" + stored.bytes + "}");
+      session.out().line("{\"seq\":" + std::to_string(stored.seq) + ",\"hash\":\"" +
+                         hex_encode(stored.hash) + "\",\"entry\":" + stored.bytes + "}");
     } else {
-      session.out().line(with_commas(static_cast<std::int64_t>(stored.seq)) + "  " + format_rfc3339(stored.entry.at) + "  " + to_string(stored.entry.run) + "  " +
-                         std::string(to_string(stored.entry.kind)) + "  " + escape_untrusted(to_json(stored.entry.body)));
+      session.out().line(with_commas(static_cast<std::int64_t>(stored.seq)) + "  " +
+                         format_rfc3339(stored.entry.at) + "  " + to_string(stored.entry.run) +
+                         "  " + std::string(to_string(stored.entry.kind)) + "  " +
+                         escape_untrusted(to_json(stored.entry.body)));
     }
     return ok();
   });
@@ -131,36 +137,45 @@ int show(Session& session, const RecordOptions& options) {
   Stream& out = session.out();
   std::string head = to_string(run.id) + "  " + run.playbook->id;
   if (!incident_of(run).empty()) head += "  " + escape_untrusted(incident_of(run));
-  head += "  " + (run.result ? result_text(out, *run.result, origin_of_answers(run)) : std::string("unfinished"));
-  out.line(head + "  started by " + run.who + " at " + format_clock_time(run.started, session.clock().now()));
+  head += "  " + (run.result ? result_text(out, *run.result, origin_of_answers(run))
+                             : std::string("unfinished"));
+  out.line(head + "  started by " + run.who + " at " +
+           format_clock_time(run.started, session.clock().now()));
   const Status told = reader->journal().read(0, [&](const StoredEntry& stored) -> Status {
     if (!(stored.entry.run == *id) || options.entries) return ok();
     const Value& body = stored.entry.body;
     if (stored.entry.kind == EntryKind::request_sent) {
-      out.line("  " + format_clock_time(stored.entry.at, stored.entry.at) + "  " + padded(body["step"].string_or("verify"), 17) + body["method"].string_or("") + " " +
-               escape_untrusted(body["url"].string_or("")) + ", entry " + with_commas(static_cast<std::int64_t>(stored.seq)));
+      out.line("  " + format_clock_time(stored.entry.at, stored.entry.at) + "  " +
+               padded(body["step"].string_or("verify"), 17) + body["method"].string_or("") + " " +
+               escape_untrusted(body["url"].string_or("")) + ", entry " +
+               with_commas(static_cast<std::int64_t>(stored.seq)));
     } else if (stored.entry.kind == EntryKind::approval_given) {
-      out.line("  " + format_clock_time(stored.entry.at, stored.entry.at) + "  " + padded(body["step"].string_or(""), 17) + "approved by " + body["who"].string_or("") +
+      out.line("  " + format_clock_time(stored.entry.at, stored.entry.at) + "  " +
+               padded(body["step"].string_or(""), 17) + "approved by " + body["who"].string_or("") +
                ", digest " + body["digest"].string_or("").substr(0, 12));
     }
     return ok();
   });
   if (!told) return session.fail(told.error());
   if (options.entries) {
-    if (Status entries = tell_entries(session, *reader, *id); !entries) return session.fail(entries.error());
+    if (Status entries = tell_entries(session, *reader, *id); !entries)
+      return session.fail(entries.error());
   }
   if (options.items) {
     std::vector<std::vector<std::string>> rows;
     for (const Claim& claim : claims_of(run, connectors)) {
-      rows.push_back({claim.step + (claim.item.empty() ? "" : "/" + escape_untrusted(claim.item)), escape_untrusted(claim.subject), std::string(to_string(claim.outcome)),
-                      verdict_text(out, claim.verdict, claim.grade), claim.proof.empty() ? "" : escape_untrusted(claim.proof.back())});
+      rows.push_back({claim.step + (claim.item.empty() ? "" : "/" + escape_untrusted(claim.item)),
+                      escape_untrusted(claim.subject), std::string(to_string(claim.outcome)),
+                      verdict_text(out, claim.verdict, claim.grade),
+                      claim.proof.empty() ? "" : escape_untrusted(claim.proof.back())});
     }
     out.write(table(rows, "  "));
   }
   if (run.result) {
     out.write(closing_text(out, run, connectors, session.clock().now()));
   } else {
-    session.next("quell resume " + to_string(run.id) + ", or quell follow " + to_string(run.id) + " while another process drives it");
+    session.next("quell resume " + to_string(run.id) + ", or quell follow " + to_string(run.id) +
+                 " while another process drives it");
   }
   return kExitOk;
 }
@@ -169,40 +184,18 @@ int follow(Session& session, const RecordOptions& options) {
   const StopSignals signals;
   const std::unique_ptr<StateReader> reader = open_record(session, means_drill(options));
   if (!reader) return kExitNotStarted;
-  Result<Folded> folded = reader->fold();
+  const Result<Folded> folded = reader->fold();
   if (!folded) return session.fail(folded.error());
   const Result<RunId> id = run_named(options.run, folded->runs, true);
   if (!id) return session.fail(id.error());
-  const LoopOptions loop{.follow_json = session.options().json};
-  EntryPrinter printer(session, loop);
-  printer.set_connectors(reader->connectors());
-  RunState run;
-  std::uint64_t seen = 0;
-  while (StopSignals::received() == 0) {
-    const Status read = reader->journal().read(seen, [&](const StoredEntry& stored) -> Status {
-      seen = stored.seq;
-      if (!(stored.entry.run == *id)) return ok();
-      if (stored.entry.kind == EntryKind::run_started) {
-        run = begin_run(stored.entry, folded->runs.at(*id).playbook, folded->runs.at(*id).inputs);
-        run.digest = plan_digest(run, reader->connectors());
-      } else if (run.playbook) {
-        apply(run, stored.entry, reader->connectors());
-      }
-      if (run.playbook) printer(run, stored.entry);
-      return ok();
-    });
-    if (!read) return session.fail(read.error());
-    if (run.finished() && (!run.watch.started || run.watch.finished)) break;
-    std::this_thread::sleep_for(kFollowEvery);
-  }
-  if (!run.finished()) return kExitInterrupted;
-  if (!session.options().json) session.out().write(closing_text(session.out(), run, reader->connectors(), session.clock().now()));
-  return exit_code(*run.result);
+  return follow_run(session, *reader, *id, true);
 }
 
 std::optional<Tip> parse_head(const std::string& text) {
   const std::size_t colon = text.find(':');
-  if (colon == std::string::npos || colon == 0 || colon > 19 || text.find_first_not_of("0123456789") != colon) return std::nullopt;
+  if (colon == std::string::npos || colon == 0 || colon > 19 ||
+      text.find_first_not_of("0123456789") != colon)
+    return std::nullopt;
   const std::optional<std::string> hash = hex_decode(text.substr(colon + 1));
   if (!hash || hash->size() != 32) return std::nullopt;
   return Tip{.seq = std::stoull(text.substr(0, colon)), .hash = *hash};
@@ -212,7 +205,9 @@ int verify(Session& session, StateReader& reader, const RecordOptions& options) 
   VerifyOptions wanted;
   if (!options.head.empty()) {
     wanted.expected_head = parse_head(options.head);
-    if (!wanted.expected_head) return session.fail(make_error(ErrorCode::invalid, "usage", "--head is SEQ:HASH.", "as `quell run` printed it at its end"));
+    if (!wanted.expected_head)
+      return session.fail(make_error(ErrorCode::invalid, "usage", "--head is SEQ:HASH.",
+                                     "as `quell run` printed it at its end"));
   }
   const Result<VerifyReport> report = reader.journal().verify(wanted);
   if (!report) return session.fail(report.error(), kExitNo);
@@ -220,11 +215,17 @@ int verify(Session& session, StateReader& reader, const RecordOptions& options) 
   if (session.options().json) {
     Value failure;
     if (report->failure) {
-      failure = Value::map({{"seq", static_cast<std::int64_t>(report->failure->seq)}, {"message", report->failure->sentence}, {"sound", static_cast<std::int64_t>(report->failure->sound)}});
+      failure = Value::map({{"seq", static_cast<std::int64_t>(report->failure->seq)},
+                            {"message", report->failure->sentence},
+                            {"sound", static_cast<std::int64_t>(report->failure->sound)}});
     }
-    session.print_json(Value::map({{"whole", whole}, {"entries", static_cast<std::int64_t>(report->entries)}, {"runs", static_cast<std::int64_t>(report->runs)},
-                                   {"tip", std::to_string(report->tip.seq) + ":" + hex_encode(report->tip.hash)},
-                                   {"signatures", static_cast<std::int64_t>(report->signatures)}, {"failure", std::move(failure)}}));
+    session.print_json(
+        Value::map({{"whole", whole},
+                    {"entries", static_cast<std::int64_t>(report->entries)},
+                    {"runs", static_cast<std::int64_t>(report->runs)},
+                    {"tip", std::to_string(report->tip.seq) + ":" + hex_encode(report->tip.hash)},
+                    {"signatures", static_cast<std::int64_t>(report->signatures)},
+                    {"failure", std::move(failure)}}));
   } else {
     std::string text = verify_text(*report);
     while (!text.empty() && text.back() == '\n') text.pop_back();
@@ -241,11 +242,14 @@ int journal(Session& session, const RecordOptions& options) {
   std::optional<RunId> run;
   if (!options.run.empty()) {
     run = parse_run_id(options.run);
-    if (!run) return session.fail(make_error(ErrorCode::invalid, "run", "that is no run id.", "quell runs lists them"));
+    if (!run)
+      return session.fail(
+          make_error(ErrorCode::invalid, "run", "that is no run id.", "quell runs lists them"));
   }
   if (as_lines) {
     const Status told = reader->journal().read(0, [&](const StoredEntry& stored) -> Status {
-      session.out().write("{\"seq\":" + std::to_string(stored.seq) + ",\"hash\":\"" + hex_encode(stored.hash) + "\",\"entry\":" + stored.bytes + "}\n");
+      session.out().write("{\"seq\":" + std::to_string(stored.seq) + ",\"hash\":\"" +
+                          hex_encode(stored.hash) + "\",\"entry\":" + stored.bytes + "}\n");
       return ok();
     });
     session.out().flush();
@@ -269,12 +273,13 @@ Verb show_verb() {
   auto options = std::make_shared<RecordOptions>();
   return {.name = "show",
           .help = kShowHelp,
-          .declare = [options](CLI::App& app) {
-            app.add_option("run", options->run)->required();
-            app.add_flag("--items", options->items);
-            app.add_flag("--entries", options->entries);
-            app.add_flag("--drills", options->drills);
-          },
+          .declare =
+              [options](CLI::App& app) {
+                app.add_option("run", options->run)->required();
+                app.add_flag("--items", options->items);
+                app.add_flag("--entries", options->entries);
+                app.add_flag("--drills", options->drills);
+              },
           .run = [options](Session& session) { return show(session, *options); }};
 }
 
@@ -290,12 +295,15 @@ Verb journal_verb() {
   auto options = std::make_shared<RecordOptions>();
   return {.name = "journal",
           .help = kJournalHelp,
-          .declare = [options](CLI::App& app) {
-            app.add_option("what", options->what)->required()->check(CLI::IsMember({"verify", "show", "export"}));
-            app.add_option("--run", options->run);
-            app.add_option("--head", options->head);
-            app.add_flag("--drills", options->drills);
-          },
+          .declare =
+              [options](CLI::App& app) {
+                app.add_option("what", options->what)
+                    ->required()
+                    ->check(CLI::IsMember({"verify", "show", "export"}));
+                app.add_option("--run", options->run);
+                app.add_option("--head", options->head);
+                app.add_flag("--drills", options->drills);
+              },
           .run = [options](Session& session) { return journal(session, *options); }};
 }
 

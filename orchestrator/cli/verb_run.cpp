@@ -1,12 +1,13 @@
+#include <unistd.h>
 #include <utility>
 
-#include <unistd.h>
-
+#include "orchestrator/cli/follow.h"
 #include "orchestrator/cli/input_args.h"
 #include "orchestrator/cli/rehearsal.h"
 #include "orchestrator/cli/run_loop.h"
 #include "orchestrator/cli/run_text.h"
 #include "orchestrator/cli/verb.h"
+#include "orchestrator/engine/run_inputs.h"
 #include "orchestrator/engine/step_walk.h"
 #include "orchestrator/owner_api.h"
 #include "orchestrator/playbook_library.h"
@@ -48,22 +49,29 @@ bool has_approval_first(const Playbook& playbook, const ConnectorSet& connectors
   for_each_step(playbook.steps, [&](const Step& step) {
     if (std::holds_alternative<ApproveStep>(step.kind) && !mutated) approved_first = true;
     const auto* const use = std::get_if<UseStep>(&step.kind);
-    const ActionSpec* const spec = use == nullptr ? nullptr : find_action(connectors, use->connection, use->action);
+    const ActionSpec* const spec =
+        use == nullptr ? nullptr : find_action(connectors, use->connection, use->action);
     if (spec != nullptr && spec->effect == Effect::mutate) mutated = true;
   });
   return approved_first || !mutated;
 }
 
-/// The start prompt of a playbook without an approval before its first mutation: the person types how many requests cannot be undone.
-Result<bool> confirmed(Session& session, const RunOptions& options, const ConnectorSet& connectors, const std::shared_ptr<const Playbook>& playbook, const Value& inputs) {
+/// The start prompt of a playbook without an approval before its first mutation: the person types
+/// how many requests cannot be undone.
+Result<bool> confirmed(Session& session, const RunOptions& options, const ConnectorSet& connectors,
+                       const std::shared_ptr<const Playbook>& playbook, const Value& inputs) {
   if (options.yes || options.dry_run || has_approval_first(*playbook, connectors)) return true;
   if (!session.can_prompt()) {
-    return make_error(ErrorCode::invalid, "approval", "nobody is here to confirm what cannot be undone.", "add --yes, or run it from a terminal");
+    return make_error(ErrorCode::invalid, "approval",
+                      "nobody is here to confirm what cannot be undone.",
+                      "add --yes, or run it from a terminal");
   }
   const Result<Rehearsal> rehearsal = rehearse(session, connectors, playbook, inputs);
   if (!rehearsal) return rehearsal.error();
-  session.err().write(plan_text(session.err(), rehearsal->plan, rehearsal->state, connectors, rehearsal->took, false));
-  session.err().write("Run it? Type " + std::to_string(rehearsal->plan.irreversible) + ", the irreversible requests: ");
+  session.err().write(plan_text(session.err(), rehearsal->plan, rehearsal->state, connectors,
+                                rehearsal->took, false));
+  session.err().write("Run it? Type " + std::to_string(rehearsal->plan.irreversible) +
+                      ", the irreversible requests: ");
   session.err().flush();
   std::string typed;
   char c = 0;
@@ -71,16 +79,21 @@ Result<bool> confirmed(Session& session, const RunOptions& options, const Connec
   return typed == std::to_string(rehearsal->plan.irreversible);
 }
 
-Status check_digest(Session& session, const RunOptions& options, const ConnectorSet& connectors, const std::shared_ptr<const Playbook>& playbook, const Value& inputs) {
+Status check_digest(Session& session, const RunOptions& options, const ConnectorSet& connectors,
+                    const std::shared_ptr<const Playbook>& playbook, const Value& inputs) {
   if (options.digest.empty()) return ok();
   const Result<Rehearsal> rehearsal = rehearse(session, connectors, playbook, inputs);
   if (!rehearsal) return rehearsal.error();
   if (options.digest.size() >= 8 && rehearsal->plan.digest.starts_with(options.digest)) return ok();
-  return make_error(ErrorCode::conflict, "approval", "the plan is now " + rehearsal->plan.digest.substr(0, 12) + ".", "look again: quell plan " + playbook->id);
+  return make_error(ErrorCode::conflict, "approval",
+                    "the plan is now " + rehearsal->plan.digest.substr(0, 12) + ".",
+                    "look again: quell plan " + playbook->id);
 }
 
-/// Another unfinished run that has begun to change the same thing, by the playbooks' own `settings.lock`.
-std::optional<RunId> lock_holder(const Engine& engine, const Playbook& playbook, const Value& inputs) {
+/// Another unfinished run that has begun to change the same thing, by the playbooks' own
+/// `settings.lock`.
+std::optional<RunId> lock_holder(const Engine& engine, const Playbook& playbook,
+                                 const Value& inputs) {
   if (!playbook.lock) return std::nullopt;
   const auto value_for = [](const Playbook& source, const Value& values) -> std::string {
     Scope scope;
@@ -90,9 +103,44 @@ std::optional<RunId> lock_holder(const Engine& engine, const Playbook& playbook,
   };
   const std::string wanted = value_for(playbook, inputs);
   for (const auto& [id, run] : engine.runs()) {
-    if (!run.finished() && run.requests.mutate > 0 && !wanted.empty() && value_for(*run.playbook, run.inputs) == wanted) return id;
+    if (!run.finished() && run.requests.mutate > 0 && !wanted.empty() &&
+        value_for(*run.playbook, run.inputs) == wanted)
+      return id;
   }
   return std::nullopt;
+}
+
+/// Another process owns the state: it begins the run, and this one follows it. Its connections are
+/// the ones that count.
+int run_at_owner(Session& session, const RunOptions& options, const PlaybookFile& file) {
+  if (!session.options().connect.empty()) {
+    return session.fail(
+        make_error(ErrorCode::invalid, "locked",
+                   "another process owns the state, and --connect cannot change its connections.",
+                   "wait until it ends, or leave --connect out"));
+  }
+  const std::unique_ptr<StateReader> reader = session.open_reader();
+  if (!reader) return kExitNotStarted;
+  const Result<std::shared_ptr<const Playbook>> playbook = load_checked(file, reader->connectors());
+  if (!playbook) return session.fail(playbook.error());
+  const Result<GivenInputs> given = read_inputs(session, **playbook, options.inputs);
+  if (!given) return session.fail(given.error());
+  if (!options.yes && !options.dry_run && !has_approval_first(**playbook, reader->connectors())) {
+    return session.fail(make_error(ErrorCode::invalid, "approval",
+                                   "nobody is here to confirm what cannot be undone.",
+                                   "add --yes"));
+  }
+  const Result<RunId> id = send_start(owner_socket_path(session.config()->database.value),
+                                      {.playbook_source = file.source,
+                                       .playbook_id = (*playbook)->id,
+                                       .texts = given->texts,
+                                       .secrets = given->secrets,
+                                       .dry_run = options.dry_run,
+                                       .send_probes = !options.dry_run || options.probe,
+                                       .approved_in_advance = options.yes,
+                                       .who = Session::who()});
+  if (!id) return session.fail(id.error());
+  return follow_run(session, *reader, *id, options.follow);
 }
 
 int run(Session& session, const RunOptions& options) {
@@ -104,7 +152,8 @@ int run(Session& session, const RunOptions& options) {
   Result<std::unique_ptr<HttpTransport>> transport = session.make_transport(session.clock());
   if (!transport) return session.fail(transport.error());
   LoopOptions loop{.follow_json = options.follow,
-                   .watch = options.watch || (!options.no_watch && session.out().is_terminal() && !session.options().json),
+                   .watch = options.watch || (!options.no_watch && session.out().is_terminal() &&
+                                              !session.options().json),
                    .prompt_for_approval = session.can_prompt() && !options.yes};
   EntryPrinter printer(session, loop);
   std::function<std::string(const Secret&)> fingerprint;
@@ -117,29 +166,42 @@ int run(Session& session, const RunOptions& options) {
        .make_connectors =
            [&](const std::function<std::string(const Secret&)>& by_key) {
              fingerprint = session.guarded(by_key);
-             return make_connectors(*config, session.sources(), session.random(), [](const std::string&) { return true; }, fingerprint);
+             return make_connectors(
+                 *config, session.sources(), session.random(),
+                 [](const std::string&) { return true; }, fingerprint);
            },
        .on_entry = [&printer](const RunState& state, const Entry& entry) { printer(state, entry); },
        .on_request = session.request_log(),
        .sibling_database = drills_database(config->database.value)});
+  if (!owner && owner.error().topic == "locked") return run_at_owner(session, options, *file);
   if (!owner) return session.fail(owner.error());
   const ConnectorSet& connectors = (*owner)->connectors();
   Engine& engine = (*owner)->engine();
   const Result<std::shared_ptr<const Playbook>> playbook = load_checked(*file, connectors);
   if (!playbook) return session.fail(playbook.error());
-  const Result<Value> inputs = read_inputs(session, **playbook, options.inputs, fingerprint);
+  const Result<GivenInputs> given = read_inputs(session, **playbook, options.inputs);
+  if (!given) return session.fail(given.error());
+  const Result<Value> inputs =
+      inputs_from_texts(**playbook, given->texts, given->secrets, fingerprint);
   if (!inputs) return session.fail(inputs.error());
   for (const std::string& sentence : engine.unreadable()) session.warn(sentence);
   for (const auto& [id, other] : engine.runs()) {
-    if (!other.finished()) session.warn(to_string(id) + " is unfinished: quell resume " + to_string(id));
+    if (!other.finished())
+      session.warn(to_string(id) + " is unfinished: quell resume " + to_string(id));
   }
   if (const std::optional<RunId> holder = lock_holder(engine, **playbook, *inputs)) {
-    return session.fail(make_error(ErrorCode::conflict, "locked", to_string(*holder) + " is already working on the same target.", "quell resume " + to_string(*holder)));
+    return session.fail(make_error(ErrorCode::conflict, "locked",
+                                   to_string(*holder) + " is already working on the same target.",
+                                   "quell resume " + to_string(*holder)));
   }
-  if (Status same = check_digest(session, options, connectors, *playbook, *inputs); !same) return session.fail(same.error());
+  if (Status same = check_digest(session, options, connectors, *playbook, *inputs); !same)
+    return session.fail(same.error());
   const Result<bool> go = confirmed(session, options, connectors, *playbook, *inputs);
   if (!go) return session.fail(go.error());
-  if (!*go) return session.fail(make_error(ErrorCode::denied, "approval", "not confirmed; nothing was started.", "type the count that the prompt names"));
+  if (!*go)
+    return session.fail(make_error(ErrorCode::denied, "approval",
+                                   "not confirmed; nothing was started.",
+                                   "type the count that the prompt names"));
   printer.set_connectors(connectors);
   const Result<RunId> id = engine.start({.playbook = *playbook,
                                          .inputs = *inputs,
@@ -165,7 +227,8 @@ struct ResumeOptions {
   bool follow = false;
 };
 
-constexpr std::string_view kResumeHelp = R"(quell resume - go on with a run that was cut off, or that somebody paused
+constexpr std::string_view kResumeHelp =
+    R"(quell resume - go on with a run that was cut off, or that somebody paused
 usage: quell resume [RUN] [--json [--follow]]
 What was in doubt is looked at, never blindly repeated. Without RUN the one unfinished run is taken.
 Exit codes  as of quell run; 2 when there is nothing to resume
@@ -179,15 +242,19 @@ void tell_cut_off(Session& session, const RunState& run) {
   for_each_step(run.playbook->steps, [&](const Step& step) {
     const auto found = run.steps.find(step.id);
     if (found == run.steps.end() || found->second.phase == StepState::Phase::idle) {
-      if (!std::holds_alternative<ParallelStep>(step.kind)) waiting += (waiting.empty() ? "" : ", ") + step.id;
+      if (!std::holds_alternative<ParallelStep>(step.kind))
+        waiting += (waiting.empty() ? "" : ", ") + step.id;
       return;
     }
     for (const ItemState& item : found->second.items) {
-      if (item.in_doubt || item.request_left) doubt += (doubt.empty() ? "" : ", ") + step.id + (item.key.empty() ? "" : "/" + item.key) + ": sent, answer never seen";
+      if (item.in_doubt || item.request_left)
+        doubt += (doubt.empty() ? "" : ", ") + step.id + (item.key.empty() ? "" : "/" + item.key) +
+                 ": sent, answer never seen";
     }
   });
   Stream& err = session.err();
-  err.line("quell: " + to_string(run.id) + " was cut off at " + format_clock_time(run.now, session.clock().now()) + ", " +
+  err.line("quell: " + to_string(run.id) + " was cut off at " +
+           format_clock_time(run.now, session.clock().now()) + ", " +
            format_duration(session.clock().now() - run.now) + " ago. Nothing recorded is lost.");
   if (!doubt.empty()) err.line("  in doubt       " + doubt);
   if (!waiting.empty()) err.line("  not started    " + waiting);
@@ -199,7 +266,9 @@ int resume(Session& session, const ResumeOptions& options) {
   if (config == nullptr) return kExitNotStarted;
   Result<std::unique_ptr<HttpTransport>> transport = session.make_transport(session.clock());
   if (!transport) return session.fail(transport.error());
-  const LoopOptions loop{.follow_json = options.follow, .watch = session.out().is_terminal() && !session.options().json, .prompt_for_approval = session.can_prompt()};
+  const LoopOptions loop{.follow_json = options.follow,
+                         .watch = session.out().is_terminal() && !session.options().json,
+                         .prompt_for_approval = session.can_prompt()};
   EntryPrinter printer(session, loop);
   Result<std::unique_ptr<Owner>> owner = Owner::open(
       {.database = config->database.value,
@@ -209,7 +278,9 @@ int resume(Session& session, const ResumeOptions& options) {
        .transport = **transport,
        .make_connectors =
            [&](const std::function<std::string(const Secret&)>& by_key) {
-             return make_connectors(*config, session.sources(), session.random(), [](const std::string&) { return true; }, session.guarded(by_key));
+             return make_connectors(
+                 *config, session.sources(), session.random(),
+                 [](const std::string&) { return true; }, session.guarded(by_key));
            },
        .on_entry = [&printer](const RunState& state, const Entry& entry) { printer(state, entry); },
        .on_request = session.request_log(),
@@ -218,7 +289,9 @@ int resume(Session& session, const ResumeOptions& options) {
     // Another process is at work: the run may be one that somebody paused.
     const std::optional<RunId> id = parse_run_id(options.run);
     if (!id) return session.fail(owner.error());
-    const Status sent = send_command(owner_socket_path(config->database.value), {.kind = Command::Kind::resume, .run = *id, .who = Session::who()});
+    const Status sent =
+        send_command(owner_socket_path(config->database.value),
+                     {.kind = Command::Kind::resume, .run = *id, .who = Session::who()});
     if (!sent) return session.fail(sent.error());
     session.out().line(options.run + " goes on in the process that owns it.");
     return kExitOk;
@@ -234,13 +307,19 @@ int resume(Session& session, const ResumeOptions& options) {
   } else {
     for (const auto& [id, state] : engine.runs()) {
       if (state.finished()) continue;
-      if (chosen) return session.fail(make_error(ErrorCode::invalid, "run", "more than one run is unfinished.", "quell runs, then quell resume RUN"));
+      if (chosen)
+        return session.fail(make_error(ErrorCode::invalid, "run",
+                                       "more than one run is unfinished.",
+                                       "quell runs, then quell resume RUN"));
       chosen = id;
     }
-    if (!chosen) return session.fail(make_error(ErrorCode::invalid, "run", "no run is unfinished.", "quell runs lists them all"));
+    if (!chosen)
+      return session.fail(make_error(ErrorCode::invalid, "run", "no run is unfinished.",
+                                     "quell runs lists them all"));
   }
   if (!engine.find(*chosen)->finished()) tell_cut_off(session, *engine.find(*chosen));
-  if (Status taken = engine.take_up(*chosen, Session::who()); !taken) return session.fail(taken.error());
+  if (Status taken = engine.take_up(*chosen, Session::who()); !taken)
+    return session.fail(taken.error());
   return run_to_end(session, engine, *chosen, (*owner)->connectors(), session.clock(), loop);
 }
 
@@ -250,17 +329,18 @@ Verb run_verb() {
   auto options = std::make_shared<RunOptions>();
   return {.name = "run",
           .help = kHelp,
-          .declare = [options](CLI::App& app) {
-            app.add_option("playbook", options->playbook)->required();
-            app.add_option("-i,--input", options->inputs)->allow_extra_args(false);
-            CLI::Option* const dry = app.add_flag("--dry-run", options->dry_run);
-            app.add_flag("--probe", options->probe)->needs(dry);
-            app.add_flag("-y,--yes", options->yes);
-            app.add_option("--plan", options->digest);
-            app.add_flag("--follow", options->follow);
-            CLI::Option* const watch = app.add_flag("--watch", options->watch);
-            app.add_flag("--no-watch", options->no_watch)->excludes(watch);
-          },
+          .declare =
+              [options](CLI::App& app) {
+                app.add_option("playbook", options->playbook)->required();
+                app.add_option("-i,--input", options->inputs)->allow_extra_args(false);
+                CLI::Option* const dry = app.add_flag("--dry-run", options->dry_run);
+                app.add_flag("--probe", options->probe)->needs(dry);
+                app.add_flag("-y,--yes", options->yes);
+                app.add_option("--plan", options->digest);
+                app.add_flag("--follow", options->follow);
+                CLI::Option* const watch = app.add_flag("--watch", options->watch);
+                app.add_flag("--no-watch", options->no_watch)->excludes(watch);
+              },
           .run = [options](Session& session) { return run(session, *options); },
           .more_help = [options](Session& session) { tell_inputs(session, *options); }};
 }
@@ -269,10 +349,11 @@ Verb resume_verb() {
   auto options = std::make_shared<ResumeOptions>();
   return {.name = "resume",
           .help = kResumeHelp,
-          .declare = [options](CLI::App& app) {
-            app.add_option("run", options->run);
-            app.add_flag("--follow", options->follow);
-          },
+          .declare =
+              [options](CLI::App& app) {
+                app.add_option("run", options->run);
+                app.add_flag("--follow", options->follow);
+              },
           .run = [options](Session& session) { return resume(session, *options); }};
 }
 

@@ -25,16 +25,22 @@ constexpr Duration kTurnMax{1'000};
 /// A drill that has not ended by then never will.
 constexpr Duration kDrillMax{std::chrono::hours(12)};
 
-SecretPtr secret_of(const std::string& text) { return std::make_shared<const Secret>(Secret::copy_of(text)); }
+SecretPtr secret_of(const std::string& text) {
+  return std::make_shared<const Secret>(Secret::copy_of(text));
+}
 
-Result<ConnectorSet> drill_connectors(const range::World& world, Random& random, const std::function<std::string(const Secret&)>& fingerprint) {
+Result<ConnectorSet> drill_connectors(
+    const range::World& world, Random& random,
+    const std::function<std::string(const Secret&)>& fingerprint) {
   ConnectorSet connectors;
   connectors["report"] = std::make_shared<const ReportConnector>();
   ManagedAgentsConfig platform;
   platform.base_url = kPlatformUrl;
-  platform.api_key = BoundSecret{.secret = secret_of(world.keys().api_key), .origins = {std::string(kPlatformUrl)}};
+  platform.api_key = BoundSecret{.secret = secret_of(world.keys().api_key),
+                                 .origins = {std::string(kPlatformUrl)}};
   platform.key_fingerprint = fingerprint(*platform.api_key.secret);
-  Result<std::unique_ptr<ManagedAgentsConnector>> agents = ManagedAgentsConnector::make(std::move(platform));
+  Result<std::unique_ptr<ManagedAgentsConnector>> agents =
+      ManagedAgentsConnector::make(std::move(platform));
   if (!agents) return agents.error();
   connectors["platform"] = std::move(*agents);
   IssuerConfig issuer;
@@ -46,14 +52,16 @@ Result<ConnectorSet> drill_connectors(const range::World& world, Random& random,
   OauthConfig oauth;
   oauth.loopback_http = true;
   oauth.issuers.push_back(std::move(issuer));
-  Result<std::unique_ptr<OauthConnector>> connector = OauthConnector::make(std::move(oauth), random);
+  Result<std::unique_ptr<OauthConnector>> connector =
+      OauthConnector::make(std::move(oauth), random);
   if (!connector) return connector.error();
   connectors["issuer"] = std::move(*connector);
   return connectors;
 }
 
 /// The playbook's inputs as the scenario gives them.
-Result<Value> scenario_inputs(const Scenario& scenario, const Playbook& playbook, range::World& world, Timestamp now, SecretStore& secrets) {
+Result<Value> scenario_inputs(const Scenario& scenario, const Playbook& playbook,
+                              range::World& world, Timestamp now, SecretStore& secrets) {
   const auto secret = [&](const std::string& text) {
     SecretValue value{.secret = secret_of(text)};
     value.fingerprint = secrets.fingerprint(*value.secret);
@@ -66,12 +74,17 @@ Result<Value> scenario_inputs(const Scenario& scenario, const Playbook& playbook
                                       {"credential_id", leaked.credential_id},
                                       {"access_token", secret(leaked.access_token)},
                                       {"refresh_token", secret(leaked.refresh_token)}});
-  scope.names["fresh"] = Value::map({{"access_token", secret(fresh.access_token)}, {"refresh_token", secret(fresh.refresh_token)}});
+  scope.names["fresh"] = Value::map({{"access_token", secret(fresh.access_token)},
+                                     {"refresh_token", secret(fresh.refresh_token)}});
   ValueMap inputs;
-  for (const InputSpec& spec : playbook.inputs) inputs.emplace(spec.name, spec.fallback.value_or(Value()));
+  for (const InputSpec& spec : playbook.inputs)
+    inputs.emplace(spec.name, spec.fallback.value_or(Value()));
   for (const auto& [name, text] : scenario.inputs) {
     if (!inputs.contains(name)) {
-      return make_error(ErrorCode::invalid, "drill", "scenario " + scenario.id + ": " + playbook.id + " has no input " + name + ".", "quell run " + playbook.id + " --help");
+      return make_error(
+          ErrorCode::invalid, "drill",
+          "scenario " + scenario.id + ": " + playbook.id + " has no input " + name + ".",
+          "quell run " + playbook.id + " --help");
     }
     Result<Value> value = text.evaluate(scope);
     if (!value) return wrap("scenario " + scenario.id + ", input " + name, value.error());
@@ -91,7 +104,8 @@ class Play {
   void see(const RunState& run, const Entry& entry, const ConnectorSet& connectors) {
     tell_intruder();
     if (events_.entry) events_.entry(run, entry, connectors, begun_);
-    if (entry.kind == EntryKind::approval_requested) approve_at_ = entry.at + scenario_.approve_after;
+    if (entry.kind == EntryKind::approval_requested)
+      approve_at_ = entry.at + scenario_.approve_after;
   }
 
   /// Tells what the intruder did since the last time.
@@ -105,7 +119,10 @@ class Play {
   void approve_if_due(Engine& engine, RunId run) {
     if (!approve_at_ || clock_.now() < *approve_at_) return;
     approve_at_.reset();
-    engine.submit({.kind = Command::Kind::approve, .run = run, .who = std::string(kApprover), .digest = engine.find(run)->digest});
+    engine.submit({.kind = Command::Kind::approve,
+                   .run = run,
+                   .who = std::string(kApprover),
+                   .digest = engine.find(run)->digest});
   }
 
   bool is_stopped() const { return events_.stopped && events_.stopped(); }
@@ -140,39 +157,44 @@ void fill_intruder(DrillOutcome& outcome, const range::World& world) {
 
 }  // namespace
 
-Result<DrillOutcome> run_drill(const Scenario& scenario, const DrillOptions& options, Random& random, const DrillEvents& events) {
+Result<DrillOutcome> run_drill(const Scenario& scenario, const DrillOptions& options,
+                               Random& random, const DrillEvents& events) {
   // The one clock of a drill: scaled for people, jumping from event to event where nobody watches.
   ScaledClock scaled(options.speed > 0 ? options.speed : 1);
   ManualClock jumping(scaled.now());
   const Clock* const clock = options.speed > 0 ? static_cast<const Clock*>(&scaled) : &jumping;
   const range::WorldOptions world_options{.seed = options.seed,
-                                    .profile = scenario.profile,
-                                    .start = clock->now(),
-                                    .platform_url = std::string(kPlatformUrl),
-                                    .issuer_url = std::string(kIssuerUrl),
-                                    .mcp_url = std::string(kMcpUrl),
-                                    .control_url = std::string(kControlUrl)};
+                                          .profile = scenario.profile,
+                                          .start = clock->now(),
+                                          .platform_url = std::string(kPlatformUrl),
+                                          .issuer_url = std::string(kIssuerUrl),
+                                          .mcp_url = std::string(kMcpUrl),
+                                          .control_url = std::string(kControlUrl)};
   Result<std::unique_ptr<range::World>> world = range::World::create(world_options);
   if (!world) return world.error();
   const std::unique_ptr<range::InProcessTransport> transport =
-      options.speed > 0 ? std::make_unique<range::InProcessTransport>(**world, world_options, scaled)
-                        : std::make_unique<range::InProcessTransport>(**world, world_options, jumping);
+      options.speed > 0
+          ? std::make_unique<range::InProcessTransport>(**world, world_options, scaled)
+          : std::make_unique<range::InProcessTransport>(**world, world_options, jumping);
   Play play(scenario, events, *clock, **world);
 
   std::unique_ptr<Owner> owner;
-  Result<std::unique_ptr<Owner>> opened = Owner::open(
-      {.database = options.database,
-       .keys = options.keys,
-       .clock = *clock,
-       .random = random,
-       .transport = *transport,
-       .make_connectors = [&](const std::function<std::string(const Secret&)>& fingerprint) { return drill_connectors(**world, random, fingerprint); },
-       .on_entry =
-           [&](const RunState& run, const Entry& entry) {
-             if (owner) play.see(run, entry, owner->connectors());
-           },
-       .drill = true,
-       .sibling_database = options.incidents_database});
+  Result<std::unique_ptr<Owner>> opened =
+      Owner::open({.database = options.database,
+                   .keys = options.keys,
+                   .clock = *clock,
+                   .random = random,
+                   .transport = *transport,
+                   .make_connectors =
+                       [&](const std::function<std::string(const Secret&)>& fingerprint) {
+                         return drill_connectors(**world, random, fingerprint);
+                       },
+                   .on_entry =
+                       [&](const RunState& run, const Entry& entry) {
+                         if (owner) play.see(run, entry, owner->connectors());
+                       },
+                   .drill = true,
+                   .sibling_database = options.incidents_database});
   if (!opened) return opened.error();
   owner = std::move(*opened);
   Engine& engine = owner->engine();
@@ -184,12 +206,15 @@ Result<DrillOutcome> run_drill(const Scenario& scenario, const DrillOptions& opt
 
   const Timestamp respond_at = play.begun() + scenario.respond_after;
   while (clock->now() < respond_at && !play.is_stopped()) {
-    if (Status turned = engine.turn(std::min(respond_at, play.next_turn())); !turned) return turned.error();
+    if (Status turned = engine.turn(std::min(respond_at, play.next_turn())); !turned)
+      return turned.error();
     play.tell_intruder();
   }
-  const Result<Value> inputs = scenario_inputs(scenario, **playbook, **world, clock->now(), owner->secrets());
+  const Result<Value> inputs =
+      scenario_inputs(scenario, **playbook, **world, clock->now(), owner->secrets());
   if (!inputs) return inputs.error();
-  const Result<RunId> run = engine.start({.playbook = *playbook, .inputs = *inputs, .mode = RunMode::drill, .who = "the drill"});
+  const Result<RunId> run = engine.start(
+      {.playbook = *playbook, .inputs = *inputs, .mode = RunMode::drill, .who = "the drill"});
   if (!run) return run.error();
 
   const Timestamp lasts_until = play.begun() + scenario.lasts;
@@ -214,7 +239,9 @@ Result<DrillOutcome> run_drill(const Scenario& scenario, const DrillOptions& opt
   outcome.lasted = clock->now() - play.begun();
   fill_intruder(outcome, **world);
   outcome.thief_in = (*world)->truth(clock->now())["thief_in"].bool_or(true);
-  const bool truth_agrees = scenario.ends == RunResult::exposed ? outcome.thief_in : scenario.ends != RunResult::contained || !outcome.thief_in;
+  const bool truth_agrees = scenario.ends == RunResult::exposed
+                                ? outcome.thief_in
+                                : scenario.ends != RunResult::contained || !outcome.thief_in;
   outcome.as_expected = !outcome.stopped && outcome.result == scenario.ends && truth_agrees;
   if (state.finished()) {
     if (Status closed = engine.close(*run); !closed) return closed.error();

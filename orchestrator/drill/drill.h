@@ -15,8 +15,8 @@ namespace quell {
 
 struct DrillOptions {
   std::uint64_t seed = 7;
-  double speed = 20;  // drill seconds per real second; 0: as fast as it goes
-  std::string database{};          // of drills
+  double speed = 20;                 // drill seconds per real second; 0: as fast as it goes
+  std::string database{};            // of drills
   std::string incidents_database{};  // of real runs, which shares the keys; may be empty
   KeyPaths keys{};
 };
@@ -24,7 +24,9 @@ struct DrillOptions {
 /// What people see while a drill goes on, in drill time.
 struct DrillEvents {
   std::function<void(const range::LogLine& line, Timestamp begun)> intruder{};
-  std::function<void(const RunState& run, const Entry& entry, const ConnectorSet& connectors, Timestamp begun)> entry{};
+  std::function<void(const RunState& run, const Entry& entry, const ConnectorSet& connectors,
+                     Timestamp begun)>
+      entry{};
   /// Asked between turns: true ends the drill early.
   std::function<bool()> stopped{};
 };
@@ -33,18 +35,20 @@ struct DrillEvents {
 struct DrillOutcome {
   RunId run{};
   RunResult result = RunResult::failed;
-  Value document{};                         // of the run
-  std::vector<range::LogLine> intruder{};   // the intruder's own log
+  Value document{};                        // of the run
+  std::vector<range::LogLine> intruder{};  // the intruder's own log
   Timestamp begun{};
   Duration lasted{};
   std::optional<Duration> last_success{};   // of the intruder
   std::optional<Duration> first_failure{};  // none: never refused
   bool thief_in = false;                    // the world's own truth at the end
   bool stopped = false;
-  bool as_expected = false;                 // result and truth are what the scenario says
+  bool as_expected = false;  // result and truth are what the scenario says
 };
 
-/// Plays `scenario` by itself: the real engine and playbook over the simulated world, in a journal of its own, by one clock.
-Result<DrillOutcome> run_drill(const Scenario& scenario, const DrillOptions& options, Random& random, const DrillEvents& events);
+/// Plays `scenario` by itself: the real engine and playbook over the simulated world, in a journal
+/// of its own, by one clock.
+Result<DrillOutcome> run_drill(const Scenario& scenario, const DrillOptions& options,
+                               Random& random, const DrillEvents& events);
 
 }  // namespace quell

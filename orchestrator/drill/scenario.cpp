@@ -10,9 +10,11 @@
 namespace quell {
 namespace {
 
-constexpr std::array<std::string_view, 10> kKeys{"scenario",      "title",         "teaches", "playbook", "profile",
-                                                 "respond_after", "approve_after", "lasts",   "ends",     "inputs"};
-constexpr std::array<std::string_view, 7> kRequired{"scenario", "title", "teaches", "playbook", "lasts", "ends", "inputs"};
+constexpr std::array<std::string_view, 10> kKeys{
+    "scenario",      "title",         "teaches", "playbook", "profile",
+    "respond_after", "approve_after", "lasts",   "ends",     "inputs"};
+constexpr std::array<std::string_view, 7> kRequired{"scenario", "title", "teaches", "playbook",
+                                                    "lasts",    "ends",  "inputs"};
 
 class ScenarioReader {
  public:
@@ -24,7 +26,8 @@ class ScenarioReader {
       return {};
     }
     for (const std::string_view key : kRequired) {
-      if (root.find(key) == nullptr) findings_.error(root, "missing-key", "\"" + std::string(key) + "\" is missing");
+      if (root.find(key) == nullptr)
+        findings_.error(root, "missing-key", "\"" + std::string(key) + "\" is missing");
     }
     for (const YamlMember& member : root.members) read_key(member.key, member.value);
     return std::move(scenario_);
@@ -32,19 +35,30 @@ class ScenarioReader {
 
  private:
   void read_key(const YamlNode& key, const YamlNode& value) {
-    if (key.text == "scenario") scenario_.id = text(value);
-    else if (key.text == "title") scenario_.title = text(value);
-    else if (key.text == "teaches") scenario_.teaches = text(value);
-    else if (key.text == "playbook") scenario_.playbook = text(value);
-    else if (key.text == "profile") scenario_.profile = text(value);
-    else if (key.text == "respond_after") scenario_.respond_after = duration(value);
-    else if (key.text == "approve_after") scenario_.approve_after = duration(value);
-    else if (key.text == "lasts") scenario_.lasts = duration(value);
-    else if (key.text == "ends") read_end(value);
-    else if (key.text == "inputs") read_inputs(value);
+    if (key.text == "scenario")
+      scenario_.id = text(value);
+    else if (key.text == "title")
+      scenario_.title = text(value);
+    else if (key.text == "teaches")
+      scenario_.teaches = text(value);
+    else if (key.text == "playbook")
+      scenario_.playbook = text(value);
+    else if (key.text == "profile")
+      scenario_.profile = text(value);
+    else if (key.text == "respond_after")
+      scenario_.respond_after = duration(value);
+    else if (key.text == "approve_after")
+      scenario_.approve_after = duration(value);
+    else if (key.text == "lasts")
+      scenario_.lasts = duration(value);
+    else if (key.text == "ends")
+      read_end(value);
+    else if (key.text == "inputs")
+      read_inputs(value);
     else {
       const std::string near = nearest_word(key.text, {kKeys.begin(), kKeys.end()});
-      findings_.error(key, "unknown-key", "unknown key \"" + shown(key.text) + "\"", near.empty() ? "" : "did you mean \"" + near + "\"?");
+      findings_.error(key, "unknown-key", "unknown key \"" + shown(key.text) + "\"",
+                      near.empty() ? "" : "did you mean \"" + near + "\"?");
     }
   }
 
@@ -54,14 +68,18 @@ class ScenarioReader {
   }
 
   Duration duration(const YamlNode& node) {
-    const std::optional<Duration> parsed = node.is_scalar() ? parse_duration(node.text) : std::nullopt;
-    if (!parsed) findings_.error(node, "wrong-type", "a duration belongs here", "for instance 15s or 2m30s");
+    const std::optional<Duration> parsed =
+        node.is_scalar() ? parse_duration(node.text) : std::nullopt;
+    if (!parsed)
+      findings_.error(node, "wrong-type", "a duration belongs here", "for instance 15s or 2m30s");
     return parsed.value_or(Duration{0});
   }
 
   void read_end(const YamlNode& node) {
     const std::optional<RunResult> end = from_string<RunResult>(node.text);
-    if (!end) findings_.error(node, "unknown-result", "unknown result \"" + shown(node.text) + "\"", "contained, incomplete, exposed, failed or aborted");
+    if (!end)
+      findings_.error(node, "unknown-result", "unknown result \"" + shown(node.text) + "\"",
+                      "contained, incomplete, exposed, failed or aborted");
     scenario_.ends = end.value_or(RunResult::contained);
   }
 
@@ -74,7 +92,9 @@ class ScenarioReader {
       const std::string value = text(member.value);
       auto parsed = Template::parse(value);
       if (const auto* problem = std::get_if<ExpressionError>(&parsed)) {
-        findings_.error(locate(member.value, findings_.source().text(), problem->offset, problem->length), problem->code, problem->message, problem->hint);
+        findings_.error(
+            locate(member.value, findings_.source().text(), problem->offset, problem->length),
+            problem->code, problem->message, problem->hint);
       } else {
         scenario_.inputs.emplace_back(member.key.text, std::get<Template>(std::move(parsed)));
       }
@@ -95,7 +115,8 @@ Result<Scenario> load_scenario(std::string_view source, std::string_view file) {
   if (parse_yaml(findings, root)) scenario = ScenarioReader(findings).read(root);
   if (!findings.has_errors()) return scenario;
   std::string all;
-  for (const Diagnostic& diagnostic : findings.take()) all += render(diagnostic, file, source, false);
+  for (const Diagnostic& diagnostic : findings.take())
+    all += render(diagnostic, file, source, false);
   while (!all.empty() && all.back() == '\n') all.pop_back();
   return make_error(ErrorCode::invalid, "check", all, "correct " + std::string(file));
 }
@@ -108,7 +129,8 @@ Result<Scenario> find_scenario(std::string_view id) {
     known.push_back(stem);
   }
   const std::string near = nearest_word(id, known);
-  return make_error(ErrorCode::invalid, "drill", "no scenario \"" + shown(id) + "\".", near.empty() ? "quell drill list" : "did you mean " + near + "?");
+  return make_error(ErrorCode::invalid, "drill", "no scenario \"" + shown(id) + "\".",
+                    near.empty() ? "quell drill list" : "did you mean " + near + "?");
 }
 
 }  // namespace quell

@@ -15,16 +15,17 @@ namespace quell {
 /// One drill: a world with a leak in it, the playbook that answers it, and how it must end.
 struct Scenario {
   std::string id{};
-  std::string title{};     // what the defenders do, in a few words
+  std::string title{};  // what the defenders do, in a few words
   std::string teaches{};
-  std::string playbook{};  // id of a shipped playbook
-  std::string profile{};   // of the range; empty: everything as documented
+  std::string playbook{};     // id of a shipped playbook
+  std::string profile{};      // of the range; empty: everything as documented
   Duration respond_after{0};  // from the intruder's first use to the start of the run
   Duration approve_after{0};  // a simulated approver says yes this long after being asked
   Duration lasts{0};          // the intruder is watched for at least this long
   RunResult ends = RunResult::contained;
-  /// Inputs of the playbook; they may read `leaked` (vault_id, credential_id, access_token, refresh_token) and `fresh` (access_token,
-  /// refresh_token of a grant that the defenders obtained anew).
+  /// Inputs of the playbook; they may read `leaked` (vault_id, credential_id, access_token,
+  /// refresh_token) and `fresh` (access_token, refresh_token of a grant that the defenders obtained
+  /// anew).
   std::vector<std::pair<std::string, Template>> inputs{};
 };
 

@@ -16,8 +16,10 @@ bool contains(const std::vector<Kill>& kills, Kill kill) {
   return std::find(kills.begin(), kills.end(), kill) != kills.end();
 }
 
-/// What `probe` can prove: its action's declaration; a self probe proves what the step's own action declares.
-std::vector<Kill> provable(const Step& step, const ProbeSpec& probe, const ConnectorSet& connectors) {
+/// What `probe` can prove: its action's declaration; a self probe proves what the step's own action
+/// declares.
+std::vector<Kill> provable(const Step& step, const ProbeSpec& probe,
+                           const ConnectorSet& connectors) {
   const auto* const use = std::get_if<UseStep>(&step.kind);
   const ActionSpec* spec = nullptr;
   if (!probe.self) {
@@ -28,7 +30,8 @@ std::vector<Kill> provable(const Step& step, const ProbeSpec& probe, const Conne
   return spec == nullptr ? std::vector<Kill>{} : spec->proves;
 }
 
-/// Adds what one series of looks says to a claim. A refutation outweighs any proof, a proof outweighs silence.
+/// Adds what one series of looks says to a claim. A refutation outweighs any proof, a proof
+/// outweighs silence.
 void judge(Claim& claim, const ProbeState& probe) {
   if (probe.looks == 0) return;
   const Judgement& last = probe.last;
@@ -52,13 +55,16 @@ void judge(Claim& claim, const ProbeState& probe) {
 /// The word for what a kill ends, when it is a token that may or may not be in hand.
 std::string_view token_param(Kill kill) {
   switch (kill) {
-    case Kill::access_token: return "token";
-    case Kill::refresh_token: return "refresh_token";
+    case Kill::access_token:
+      return "token";
+    case Kill::refresh_token:
+      return "refresh_token";
     case Kill::refresh:
     case Kill::session:
     case Kill::schedule:
     case Kill::key:
-    case Kill::entry: return "";
+    case Kill::entry:
+      return "";
   }
   return "";
 }
@@ -70,7 +76,8 @@ std::string subject_of(const ItemState& item, Kill kill) {
     if (token.is_null()) return word + " (not held)";
     return word + " " + token.string_or("").substr(0, kShortFingerprintSize);
   }
-  constexpr std::array<std::string_view, 4> kIds{"credential_id", "deployment_id", "session_id", "vault_id"};
+  constexpr std::array<std::string_view, 4> kIds{"credential_id", "deployment_id", "session_id",
+                                                 "vault_id"};
   for (const std::string_view id : kIds) {
     if (item.params[id].is_string()) return item.params[id].as_string();
   }
@@ -104,13 +111,18 @@ void heed_doubts(Claim& claim, const ItemState& item) {
 /// A resource server may honour a token a little past its end (oauth sheet 6.5).
 constexpr Duration kClockSkew{60'000};
 
-/// An access token whose recorded end passed while the run was watched is dead by age. Only the platform's record counts: an
-/// unverified claim inside a token may lengthen a horizon, never shorten it (threat T12).
+/// An access token whose recorded end passed while the run was watched is dead by age. Only the
+/// platform's record counts: an unverified claim inside a token may lengthen a horizon, never
+/// shorten it (threat T12).
 void let_horizon_pass(Claim& claim, const RunState& run) {
-  if (!run.watch.started || claim.verdict != Verdict::unproved || !contains(claim.kills, Kill::access_token)) return;
+  if (!run.watch.started || claim.verdict != Verdict::unproved ||
+      !contains(claim.kills, Kill::access_token))
+    return;
   const std::optional<Timestamp> recorded = recorded_expiry(run);
   if (!recorded) return;
-  const Timestamp end = claim.residual && claim.residual->until ? std::max(*recorded, *claim.residual->until) : *recorded;
+  const Timestamp end = claim.residual && claim.residual->until
+                            ? std::max(*recorded, *claim.residual->until)
+                            : *recorded;
   if (run.now < end + kClockSkew) return;
   claim.verdict = Verdict::proved;
   claim.grade = Grade::weak;
@@ -131,7 +143,9 @@ void explain(Claim& claim, const RunState& run, const ItemState* item) {
   } else if (item != nullptr && item->outcome == OutcomeKind::unknown) {
     residual.reason = "the request may or may not have been applied";
   } else if (item == nullptr || !item->outcome || item->outcome == OutcomeKind::skipped) {
-    residual.reason = item != nullptr && !item->skipped_by.empty() ? "skipped by " + item->skipped_by : "the step did not run";
+    residual.reason = item != nullptr && !item->skipped_by.empty()
+                          ? "skipped by " + item->skipped_by
+                          : "the step did not run";
   } else {
     residual.reason = "no probe could look at it";
   }
@@ -155,7 +169,8 @@ void add_step_claims(std::vector<Claim>& claims, const RunState& run, const Step
     Claim claim;
     claim.kills = {kill};
     claim.step = step.id;
-    claim.plane = step.plane.value_or(spec != nullptr && !spec->planes.empty() ? spec->planes.front() : Plane::holder);
+    claim.plane = step.plane.value_or(
+        spec != nullptr && !spec->planes.empty() ? spec->planes.front() : Plane::holder);
     return claim;
   };
   for (const ItemState& item : state.items) {
@@ -166,7 +181,8 @@ void add_step_claims(std::vector<Claim>& claims, const RunState& run, const Step
       claim.outcome = item.outcome.value_or(OutcomeKind::skipped);
       if (step.proves.empty()) {
         for (std::size_t i = 0; i < item.probes.size(); ++i) {
-          if (contains(provable(step, step.verify[i], connectors), kill)) judge(claim, item.probes[i]);
+          if (contains(provable(step, step.verify[i], connectors), kill))
+            judge(claim, item.probes[i]);
         }
       }
       for_each_step(run.playbook->steps, [&](const Step& other) {
@@ -175,7 +191,8 @@ void add_step_claims(std::vector<Claim>& claims, const RunState& run, const Step
         if (judge_step == run.steps.end() || judge_step->second.items.empty()) return;
         const ItemState& judging = judge_step->second.items.front();
         for (std::size_t i = 0; i < judging.probes.size(); ++i) {
-          if (contains(provable(other, other.verify[i], connectors), kill)) judge(claim, judging.probes[i]);
+          if (contains(provable(other, other.verify[i], connectors), kill))
+            judge(claim, judging.probes[i]);
         }
       });
       // A person skipped the act: that it is dead all the same was somebody else's doing.
@@ -226,9 +243,10 @@ std::vector<Claim> claims_of(const RunState& run, const ConnectorSet& connectors
     }
     judge(claim, run.verify[i]);
     if (claim.verdict != Verdict::proved && !claim.residual) {
-      claim.residual = Residual{.reason = run.mode == RunMode::dry_run ? "a rehearsal proves nothing"
-                                          : run.verify[i].looks == 0   ? "the look was not made"
-                                                                       : "the look settled nothing"};
+      claim.residual =
+          Residual{.reason = run.mode == RunMode::dry_run ? "a rehearsal proves nothing"
+                             : run.verify[i].looks == 0   ? "the look was not made"
+                                                          : "the look settled nothing"};
     }
     claims.push_back(std::move(claim));
   }
@@ -252,8 +270,9 @@ Value to_value(const Claim& claim) {
   for (const std::string& words : claim.proof) proof.emplace_back(words);
   Value residual;
   if (claim.residual) {
-    residual = Value::map({{"until", claim.residual->until ? Value(*claim.residual->until) : Value()},
-                           {"reason", claim.residual->reason}});
+    residual =
+        Value::map({{"until", claim.residual->until ? Value(*claim.residual->until) : Value()},
+                    {"reason", claim.residual->reason}});
   }
   return Value::map({{"subject", claim.subject},
                      {"plane", to_string(claim.plane)},

@@ -13,8 +13,8 @@ struct Claim {
   std::string subject{};
   Plane plane = Plane::holder;
   std::vector<Kill> kills{};
-  std::string step{};   // "verify" for the postconditions of the run
-  std::string item{};   // key of the item, or the probe under verify
+  std::string step{};  // "verify" for the postconditions of the run
+  std::string item{};  // key of the item, or the probe under verify
   OutcomeKind outcome = OutcomeKind::skipped;
   Verdict verdict = Verdict::unproved;
   Grade grade = Grade::none;
@@ -25,7 +25,8 @@ struct Claim {
 /// Every claim of the run as it stands, in the order of the steps.
 std::vector<Claim> claims_of(const RunState& run, const ConnectorSet& connectors);
 
-/// What the claims of one step or item come to: refuted if one is, proved if all are, nothing without claims.
+/// What the claims of one step or item come to: refuted if one is, proved if all are, nothing
+/// without claims.
 std::optional<Verdict> verdict_of(const std::vector<Claim>& claims);
 
 Value to_value(const Claim& claim);

@@ -11,7 +11,6 @@
 namespace quell {
 namespace {
 
-
 enum class Progress : std::uint8_t { running, ok, failed };
 
 /// One pass over a run. Collects entries; the caller applies them and asks again.
@@ -25,7 +24,8 @@ class Decider {
       decide_watch();
       return std::move(out_);
     }
-    if (!run_.aborted && run_.playbook->run_timeout && now_ >= run_.started + *run_.playbook->run_timeout) {
+    if (!run_.aborted && run_.playbook->run_timeout &&
+        now_ >= run_.started + *run_.playbook->run_timeout) {
       emit(EntryKind::run_aborted, {{"who", "the clock"}, {"reason", "run_timeout passed"}});
       return std::move(out_);
     }
@@ -41,7 +41,9 @@ class Decider {
   }
 
  private:
-  void emit(EntryKind kind, ValueMap body) { out_.push_back(make_entry(kind, run_.id, now_, std::move(body))); }
+  void emit(EntryKind kind, ValueMap body) {
+    out_.push_back(make_entry(kind, run_.id, now_, std::move(body)));
+  }
 
   /// No new step or attempt begins while a person paused the run.
   bool may_begin() const { return !run_.paused; }
@@ -74,10 +76,13 @@ class Decider {
       return failed ? Progress::failed : Progress::ok;
     }
     if (std::holds_alternative<UseStep>(step.kind)) return advance_use(step, *state);
-    if (const auto* parallel = std::get_if<ParallelStep>(&step.kind)) return advance_parallel(step, *parallel);
+    if (const auto* parallel = std::get_if<ParallelStep>(&step.kind))
+      return advance_parallel(step, *parallel);
     if (const auto* block = std::get_if<BlockStep>(&step.kind)) return advance_block(step, *block);
-    if (const auto* approve = std::get_if<ApproveStep>(&step.kind)) return advance_approve(step, *approve, *state);
-    if (const auto* wait = std::get_if<WaitStep>(&step.kind)) return advance_wait(step, *wait, *state);
+    if (const auto* approve = std::get_if<ApproveStep>(&step.kind))
+      return advance_approve(step, *approve, *state);
+    if (const auto* wait = std::get_if<WaitStep>(&step.kind))
+      return advance_wait(step, *wait, *state);
     return Progress::running;
   }
 
@@ -104,11 +109,14 @@ class Decider {
     if (step.when && !step.foreach_items) {
       const Result<Value> met = step.when->evaluate(scope_of(run_));
       if (!met || !met->is_bool()) {
-        fail_step(step, met ? make_error(ErrorCode::invalid, "`when` is not true or false") : met.error());
+        fail_step(step, met ? make_error(ErrorCode::invalid, "`when` is not true or false")
+                            : met.error());
         return;
       }
       if (!met->as_bool()) {
-        emit(EntryKind::step_skipped, {{"step", step.id}, {"why", "when: " + step.when->text()}, {"values", values_behind(*step.when)}});
+        emit(EntryKind::step_skipped, {{"step", step.id},
+                                       {"why", "when: " + step.when->text()},
+                                       {"values", values_behind(*step.when)}});
         return;
       }
     }
@@ -119,7 +127,8 @@ class Decider {
     } else if (const auto* approve = std::get_if<ApproveStep>(&step.kind)) {
       begin_approve(step, *approve);
     } else if (const auto* wait = std::get_if<WaitStep>(&step.kind)) {
-      const Duration span = run_.mode == RunMode::dry_run ? Duration{0} : wait->span.value_or(Duration{0});
+      const Duration span =
+          run_.mode == RunMode::dry_run ? Duration{0} : wait->span.value_or(Duration{0});
       emit(EntryKind::step_started, {{"step", step.id}, {"due", Value(now_ + span)}});
     } else if (step.foreach_items) {
       begin_foreach(step);
@@ -150,7 +159,9 @@ class Decider {
       finish_step(step, OutcomeKind::done);
     } else {
       const Result<Value> message = assertion.message.evaluate(scope_of(run_));
-      fail_step(step, make_error(ErrorCode::invalid, message ? message->string_or("an assertion does not hold") : message.error().message));
+      fail_step(step, make_error(ErrorCode::invalid,
+                                 message ? message->string_or("an assertion does not hold")
+                                         : message.error().message));
     }
   }
 
@@ -180,7 +191,8 @@ class Decider {
     const Foreach& each = *step.foreach_items;
     const Result<Value> items = each.items.evaluate(scope_of(run_));
     if (!items || !items->is_list()) {
-      fail_step(step, items ? make_error(ErrorCode::invalid, "`foreach.items` is not a list") : items.error());
+      fail_step(step, items ? make_error(ErrorCode::invalid, "`foreach.items` is not a list")
+                            : items.error());
       return;
     }
     struct Candidate {
@@ -195,18 +207,21 @@ class Decider {
       if (step.when) {
         const Result<Value> met = step.when->evaluate(scope);
         if (!met || !met->is_bool()) {
-          fail_step(step, met ? make_error(ErrorCode::invalid, "`when` is not true or false") : met.error());
+          fail_step(step, met ? make_error(ErrorCode::invalid, "`when` is not true or false")
+                              : met.error());
           return;
         }
         if (!met->as_bool()) continue;
       }
       const Result<Value> key = each.key.evaluate(scope);
       if (!key || !key->is_string() || key->as_string().empty()) {
-        fail_step(step, key ? make_error(ErrorCode::invalid, "`foreach.key` is not a text") : key.error());
+        fail_step(step, key ? make_error(ErrorCode::invalid, "`foreach.key` is not a text")
+                            : key.error());
         return;
       }
       if (!seen.insert(key->as_string()).second) {
-        fail_step(step, make_error(ErrorCode::invalid, "`foreach.key` gives " + key->as_string() + " twice"));
+        fail_step(step, make_error(ErrorCode::invalid,
+                                   "`foreach.key` gives " + key->as_string() + " twice"));
         return;
       }
       Candidate candidate{.key = key->as_string()};
@@ -216,7 +231,8 @@ class Decider {
           fail_step(step, order.error());
           return;
         }
-        candidate.order = order->is_number() ? order->as_number() : static_cast<double>(order->int_or(0));
+        candidate.order =
+            order->is_number() ? order->as_number() : static_cast<double>(order->int_or(0));
       }
       candidates.push_back(std::move(candidate));
     }
@@ -225,9 +241,12 @@ class Decider {
     ValueList chosen;
     ValueList excluded;
     for (const Candidate& candidate : candidates) {
-      (chosen.size() < static_cast<std::size_t>(each.max) ? chosen : excluded).emplace_back(candidate.key);
+      (chosen.size() < static_cast<std::size_t>(each.max) ? chosen : excluded)
+          .emplace_back(candidate.key);
     }
-    emit(EntryKind::step_started, {{"step", step.id}, {"items", Value(std::move(chosen))}, {"excluded", Value(std::move(excluded))}});
+    emit(EntryKind::step_started, {{"step", step.id},
+                                   {"items", Value(std::move(chosen))},
+                                   {"excluded", Value(std::move(excluded))}});
   }
 
   // NOLINTNEXTLINE(misc-no-recursion)
@@ -239,14 +258,16 @@ class Decider {
       running |= progress == Progress::running;
       failed |= progress == Progress::failed;
     }
-    if (!running && out_.empty()) finish_step(step, failed ? OutcomeKind::failed : OutcomeKind::done);
+    if (!running && out_.empty())
+      finish_step(step, failed ? OutcomeKind::failed : OutcomeKind::done);
     return Progress::running;
   }
 
   // NOLINTNEXTLINE(misc-no-recursion)
   Progress advance_block(const Step& step, const BlockStep& block) {
     Progress progress = sequence(block.body);
-    if (progress == Progress::failed && !block.rescue.empty() && !stopping_) progress = sequence(block.rescue);
+    if (progress == Progress::failed && !block.rescue.empty() && !stopping_)
+      progress = sequence(block.rescue);
     if (progress != Progress::running && out_.empty()) {
       finish_step(step, progress == Progress::failed ? OutcomeKind::failed : OutcomeKind::done);
     }
@@ -256,15 +277,23 @@ class Decider {
   Progress advance_approve(const Step& step, const ApproveStep& approve, const StepState& state) {
     if (run_.aborted) {
       finish_step(step, OutcomeKind::failed);
-    } else if (run_.mode == RunMode::dry_run || static_cast<int>(state.approval.given_by.size()) >= approve.need) {
+    } else if (run_.mode == RunMode::dry_run ||
+               static_cast<int>(state.approval.given_by.size()) >= approve.need) {
       finish_step(step, OutcomeKind::done);
     } else if (run_.approved_in_advance) {
-      emit(EntryKind::approval_given, {{"step", step.id}, {"who", run_.who}, {"digest", state.approval.digest}, {"how", "given in advance by one person"}});
+      emit(EntryKind::approval_given, {{"step", step.id},
+                                       {"who", run_.who},
+                                       {"digest", state.approval.digest},
+                                       {"how", "given in advance by one person"}});
     } else if (now_ >= state.approval.until) {
       if (approve.continue_on_timeout) {
-        finish_step(step, OutcomeKind::failed, {{"continued", true}, {"error", error_value(make_error(ErrorCode::denied, "nobody approved in time"))}});
+        finish_step(
+            step, OutcomeKind::failed,
+            {{"continued", true},
+             {"error", error_value(make_error(ErrorCode::denied, "nobody approved in time"))}});
       } else {
-        emit(EntryKind::approval_timed_out, {{"step", step.id}, {"who", "the clock"}, {"reason", "nobody approved in time"}});
+        emit(EntryKind::approval_timed_out,
+             {{"step", step.id}, {"who", "the clock"}, {"reason", "nobody approved in time"}});
       }
     }
     return Progress::running;
@@ -319,7 +348,8 @@ class Decider {
     return Progress::running;
   }
 
-  /// True when a foreach must not begin further items: too many failed, or the canary did not prove well.
+  /// True when a foreach must not begin further items: too many failed, or the canary did not prove
+  /// well.
   bool stops(const Step& step, const StepState& state) const {
     if (!step.foreach_items) return false;
     const Foreach& each = *step.foreach_items;
@@ -329,7 +359,8 @@ class Decider {
     }
     if (each.stop_on_failure && failed >= each.stop_after) return true;
     if (each.canary > 0 && state.next_item >= static_cast<std::size_t>(each.canary)) {
-      for (std::size_t i = 0; i < static_cast<std::size_t>(each.canary) && i < state.items.size(); ++i) {
+      for (std::size_t i = 0; i < static_cast<std::size_t>(each.canary) && i < state.items.size();
+           ++i) {
         if (!state.items[i].finished()) return false;
         if (state.items[i].outcome == OutcomeKind::failed) return true;
         for (const ProbeState& probe : state.items[i].probes) {
@@ -366,7 +397,8 @@ class Decider {
   }
 
   void start_attempt(const Step& step, const ItemState& item, Intent intent) {
-    const Result<Value> params = params_of(run_, connectors_, WorkId{.step = step.id, .item = item.key});
+    const Result<Value> params =
+        params_of(run_, connectors_, WorkId{.step = step.id, .item = item.key});
     ValueMap body{{"step", step.id}, {"item", item.key}, {"attempt", item.attempt + 1}};
     const auto& use = std::get<UseStep>(step.kind);
     body["action"] = use.connection + "." + use.action;
@@ -374,7 +406,10 @@ class Decider {
     body["params"] = params ? without_secrets(*params) : Value();
     emit(EntryKind::attempt_started, body);
     if (!params) {
-      emit(EntryKind::attempt_finished, {{"step", step.id}, {"item", item.key}, {"outcome", "failed"}, {"error", error_value(params.error())}});
+      emit(EntryKind::attempt_finished, {{"step", step.id},
+                                         {"item", item.key},
+                                         {"outcome", "failed"},
+                                         {"error", error_value(params.error())}});
       emit(EntryKind::step_finished, {{"step", step.id}, {"item", item.key}});
       return;
     }
@@ -408,7 +443,8 @@ class Decider {
         }
         return;
       case ItemState::Phase::look_wait:
-        // A look only reads: it goes on while the run is paused or being aborted, so that doubt is settled.
+        // A look only reads: it goes on while the run is paused or being aborted, so that doubt is
+        // settled.
         if (now_ >= item.due) start_attempt(step, item, Intent::look);
         return;
       case ItemState::Phase::held:
@@ -425,10 +461,12 @@ class Decider {
   }
 
   static bool all_finished(const std::vector<ProbeState>& probes) {
-    return std::all_of(probes.begin(), probes.end(), [](const ProbeState& probe) { return probe.finished(); });
+    return std::all_of(probes.begin(), probes.end(),
+                       [](const ProbeState& probe) { return probe.finished(); });
   }
 
-  /// Looks that need no request: those that a rehearsal withholds, those whose `when` is false, and `self`.
+  /// Looks that need no request: those that a rehearsal withholds, those whose `when` is false, and
+  /// `self`.
   bool begin_looks(const Step& step, const ItemState& item) {
     for (std::size_t i = 0; i < item.probes.size(); ++i) {
       if (item.probes[i].phase != ProbeState::Phase::idle) continue;
@@ -467,7 +505,8 @@ class Decider {
     }
     if (probe.self && item != nullptr) {
       Outcome own{.kind = OutcomeKind::done, .outputs = item->outputs};
-      const std::vector<Entry> entries = after_probe(run_, connectors_, id, own, Value(), Traffic{}, now_);
+      const std::vector<Entry> entries =
+          after_probe(run_, connectors_, id, own, Value(), Traffic{}, now_);
       out_.insert(out_.end(), entries.begin(), entries.end());
     }
   }
@@ -486,18 +525,28 @@ class Decider {
     }
     const ActionSpec& spec = spec_of(step);
     if (proved) {
-      emit(EntryKind::attempt_finished, {{"step", step.id}, {"item", item.key}, {"outcome", "done"}, {"outputs", item.outputs}, {"found", "it had been applied"}});
+      emit(EntryKind::attempt_finished, {{"step", step.id},
+                                         {"item", item.key},
+                                         {"outcome", "done"},
+                                         {"outputs", item.outputs},
+                                         {"found", "it had been applied"}});
     } else if (!settled) {
       return;
     } else if ((refuted && spec.repeat != Repeat::never) || spec.repeat == Repeat::safe) {
-      emit(EntryKind::retry_scheduled, {{"step", step.id}, {"item", item.key}, {"due", Value(now_)}, {"why", "looked: it was not applied"}});
+      emit(EntryKind::retry_scheduled, {{"step", step.id},
+                                        {"item", item.key},
+                                        {"due", Value(now_)},
+                                        {"why", "looked: it was not applied"}});
     } else {
       hold(step, item);
     }
   }
 
   void hold(const Step& step, const ItemState& item) {
-    emit(EntryKind::run_held, {{"step", step.id}, {"item", item.key}, {"why", "it may or may not have been applied, and no look settles it"}});
+    emit(EntryKind::run_held,
+         {{"step", step.id},
+          {"item", item.key},
+          {"why", "it may or may not have been applied, and no look settles it"}});
   }
 
   void finish_use(const Step& step, const StepState& state, bool deadline_passed) {
@@ -519,7 +568,8 @@ class Decider {
     if (failed != nullptr) {
       outcome = OutcomeKind::failed;
       if (failed->error) more["error"] = error_value(*failed->error);
-      // "continue" is about items: the step then goes on by itself, and the run is incomplete at best.
+      // "continue" is about items: the step then goes on by itself, and the run is incomplete at
+      // best.
       if (step.foreach_items && !step.foreach_items->stop_on_failure) more["continued"] = true;
     } else if (unknown) {
       outcome = OutcomeKind::unknown;
@@ -545,7 +595,8 @@ class Decider {
           const ProbeState& probe = item.probes[i];
           if (probe.phase != ProbeState::Phase::due) continue;
           if (run_.aborted) {
-            skip_probe({.step = step.id, .item = item.key, .probe = static_cast<int>(i)}, "the run was aborted");
+            skip_probe({.step = step.id, .item = item.key, .probe = static_cast<int>(i)},
+                       "the run was aborted");
           }
           pending = true;
         }
@@ -582,7 +633,9 @@ class Decider {
     emit(EntryKind::run_finished,
          {{"result", to_string(result)},
           {"exit", exit_code(result)},
-          {"claims", Value::map({{"proved", proved}, {"refuted", refuted}, {"unproved", total - proved - refuted}})}});
+          {"claims", Value::map({{"proved", proved},
+                                 {"refuted", refuted},
+                                 {"unproved", total - proved - refuted}})}});
   }
 
   void decide_watch() {
@@ -620,7 +673,8 @@ RunResult result_of(const RunState& run, const ConnectorSet& connectors, bool st
   if (run.aborted) return RunResult::aborted;
   if (steps_failed) return RunResult::failed;
   const auto& accept = run.playbook->accept;
-  bool excused = std::find(accept.begin(), accept.end(), "rotation_is_not_revocation") != accept.end();
+  bool excused =
+      std::find(accept.begin(), accept.end(), "rotation_is_not_revocation") != accept.end();
   for_each_step(run.playbook->steps, [&](const Step& step) {
     const auto found = run.steps.find(step.id);
     if (found == run.steps.end()) return;

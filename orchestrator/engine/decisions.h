@@ -9,14 +9,14 @@
 
 namespace quell {
 
-// Pure decisions: state and event give entries. The engine appends them, folds them in with apply(), and starts whatever the
-// new state wants started. docs/design.md lists the rows.
+// Pure decisions: state and event give entries. The engine appends them, folds them in with
+// apply(), and starts whatever the new state wants started. docs/design.md lists the rows.
 
 /// Which look or attempt of a run something belongs to.
 struct WorkId {
-  std::string step{};   // empty: a top-level verify
+  std::string step{};  // empty: a top-level verify
   std::string item{};
-  int probe = -1;       // index of the look; -1: the step's own action
+  int probe = -1;  // index of the look; -1: the step's own action
 
   auto operator<=>(const WorkId&) const = default;
 };
@@ -29,28 +29,31 @@ struct Traffic {
   bool from_outside = false;
 };
 
-/// Everything that follows now without an outside event: steps that may start, waits that are over, the result. Empty when
-/// the run waits for something. Call again after applying what it gave.
+/// Everything that follows now without an outside event: steps that may start, waits that are over,
+/// the result. Empty when the run waits for something. Call again after applying what it gave.
 std::vector<Entry> decide(const RunState& run, const ConnectorSet& connectors, Timestamp now);
 
-/// What the claims of a run come to as they stand; the first that holds of exposed, aborted, failed, incomplete, contained.
+/// What the claims of a run come to as they stand; the first that holds of exposed, aborted,
+/// failed, incomplete, contained.
 RunResult result_of(const RunState& run, const ConnectorSet& connectors, bool steps_failed);
 
 /// What a finished attempt leads to.
-std::vector<Entry> after_attempt(const RunState& run, const ConnectorSet& connectors, const WorkId& id,
-                                 const Result<Outcome>& outcome, const Traffic& traffic, Timestamp now);
+std::vector<Entry> after_attempt(const RunState& run, const ConnectorSet& connectors,
+                                 const WorkId& id, const Result<Outcome>& outcome,
+                                 const Traffic& traffic, Timestamp now);
 
 /// What a finished look leads to. `params` are the look's own, without secrets.
-std::vector<Entry> after_probe(const RunState& run, const ConnectorSet& connectors, const WorkId& id,
-                               const Result<Outcome>& outcome, const Value& params, const Traffic& traffic,
-                               Timestamp now);
+std::vector<Entry> after_probe(const RunState& run, const ConnectorSet& connectors,
+                               const WorkId& id, const Result<Outcome>& outcome,
+                               const Value& params, const Traffic& traffic, Timestamp now);
 
-/// What a new process does first with a run that another one left unfinished: attempts whose request may have left become
-/// unknown, the others are due again.
-std::vector<Entry> recover(const RunState& run, const ConnectorSet& connectors, std::string_view who, Timestamp now);
+/// What a new process does first with a run that another one left unfinished: attempts whose
+/// request may have left become unknown, the others are due again.
+std::vector<Entry> recover(const RunState& run, const ConnectorSet& connectors,
+                           std::string_view who, Timestamp now);
 
-/// The next instant at which decide() may give something although nothing happened; none while everything waits for
-/// answers or people.
+/// The next instant at which decide() may give something although nothing happened; none while
+/// everything waits for answers or people.
 std::optional<Timestamp> next_due(const RunState& run, const ConnectorSet& connectors);
 
 /// The probes of an item that should be looking at `now`, and those of the top-level verify.
@@ -62,11 +65,13 @@ bool may_mint(const ProbeSpec& probe, const ConnectorSet& connectors);
 /// The attempts that the state wants on the wire.
 std::vector<WorkId> attempts_wanted(const RunState& run);
 
-/// The parameters of a step's action or of a probe, secrets inside; null members of optional parameters are left out.
+/// The parameters of a step's action or of a probe, secrets inside; null members of optional
+/// parameters are left out.
 Result<Value> params_of(const RunState& run, const ConnectorSet& connectors, const WorkId& id);
 
-/// SHA-256 (hex) of the canonical JSON of what an approval covers: playbook, inputs with secrets as fingerprints, pins, and per
-/// step the parameters as far as inputs and finished reads resolve them; of a foreach the items expression and its maximum.
+/// SHA-256 (hex) of the canonical JSON of what an approval covers: playbook, inputs with secrets as
+/// fingerprints, pins, and per step the parameters as far as inputs and finished reads resolve
+/// them; of a foreach the items expression and its maximum.
 std::string plan_digest(const RunState& run, const ConnectorSet& connectors);
 
 /// The entry of `kind` for `run`.

@@ -13,10 +13,18 @@ constexpr std::string_view kRangeMarker = "x-quell-range";
 
 void count(RequestCounts& counts, Effect effect) {
   switch (effect) {
-    case Effect::read: ++counts.read; return;
-    case Effect::probe: ++counts.probe; return;
-    case Effect::mutate: ++counts.mutate; return;
-    case Effect::notify: ++counts.notify; return;
+    case Effect::read:
+      ++counts.read;
+      return;
+    case Effect::probe:
+      ++counts.probe;
+      return;
+    case Effect::mutate:
+      ++counts.mutate;
+      return;
+    case Effect::notify:
+      ++counts.notify;
+      return;
   }
 }
 
@@ -57,7 +65,8 @@ void Engine::start_live(RunState& run, const WorkId& id, Intent intent, bool of_
   live_[{run.id, id}] = live;
   live->params = without_secrets(*params);
   Inputs inputs{.params = *params, .intent = intent};
-  if (const auto found = run.baselines.find(baseline_key(live->params)); found != run.baselines.end()) {
+  if (const auto found = run.baselines.find(baseline_key(live->params));
+      found != run.baselines.end()) {
     inputs.baseline = found->second;
   }
   live->io->set_now(parts_.clock.now());
@@ -87,7 +96,8 @@ void Engine::pump(std::shared_ptr<Live> live) {
 }
 
 void Engine::abandon(const std::shared_ptr<Live>& live) {
-  // No entry: whoever takes the run up finds the attempt cut off, and looks if something may have left.
+  // No entry: whoever takes the run up finds the attempt cut off, and looks if something may have
+  // left.
   live->abandoned = true;
   live_.erase({live->run, live->id});
 }
@@ -107,7 +117,8 @@ void Engine::send(const std::shared_ptr<Live>& live, SendOp op) {
     live->effects.push_back(request.effect);
     const Ticket ticket = next_ticket_++;
     tickets_[ticket] = {live, index};
-    if (Status allowed = guard(request, *live->spec, *live->connector, live->params, mode); !allowed) {
+    if (Status allowed = guard(request, *live->spec, *live->connector, live->params, mode);
+        !allowed) {
       refused_.push_back(Completion{.ticket = ticket, .answer = allowed.error()});
       if (request.effect != Effect::read) ++changes_in_flight_;
       continue;
@@ -116,14 +127,16 @@ void Engine::send(const std::shared_ptr<Live>& live, SendOp op) {
     if (parts_.on_request) parts_.on_request(run, live->id, request);
     if (request.effect != Effect::read) {
       ++changes_in_flight_;
-      ValueMap body{{"method", request.method}, {"url", request.url}, {"effect", to_string(request.effect)}};
+      ValueMap body{
+          {"method", request.method}, {"url", request.url}, {"effect", to_string(request.effect)}};
       if (!live->id.step.empty()) {
         body["step"] = live->id.step;
         body["item"] = live->id.item;
       }
       if (live->id.probe >= 0) body["probe"] = live->id.probe;
       std::vector<Entry> intent;
-      intent.push_back(make_entry(EntryKind::request_sent, live->run, parts_.clock.now(), std::move(body)));
+      intent.push_back(
+          make_entry(EntryKind::request_sent, live->run, parts_.clock.now(), std::move(body)));
       record(std::move(intent));
     }
     sends_.push_back(PendingSend{.ticket = ticket, .request = std::move(request)});
@@ -167,7 +180,8 @@ void Engine::take(Completion completion) {
   if (live->effects[index] != Effect::read) --changes_in_flight_;
   if (completion.answer) {
     const bool loopback = completion.answer->from_loopback;
-    // The marker counts on loopback alone: a server elsewhere cannot make an incident look like a rehearsal.
+    // The marker counts on loopback alone: a server elsewhere cannot make an incident look like a
+    // rehearsal.
     const bool range = loopback && !completion.answer->header(kRangeMarker).empty();
     live->traffic.from_range |= range;
     live->traffic.from_loopback |= loopback && !range;
@@ -178,7 +192,8 @@ void Engine::take(Completion completion) {
   if (--live->outstanding > 0) return;
   Answers answers;
   answers.reserve(live->answers.size());
-  for (std::optional<Result<HttpResponse>>& answer : live->answers) answers.push_back(std::move(*answer));
+  for (std::optional<Result<HttpResponse>>& answer : live->answers)
+    answers.push_back(std::move(*answer));
   live->answers.clear();
   live->io->resume_sent(std::move(answers), parts_.clock.now());
   pump(live);
@@ -192,7 +207,8 @@ void Engine::finish(const std::shared_ptr<Live>& live, const Result<Outcome>& ou
   } else if (live->id.probe < 0) {
     record(after_attempt(run, parts_.connectors, live->id, outcome, live->traffic, now));
   } else {
-    record(after_probe(run, parts_.connectors, live->id, outcome, live->params, live->traffic, now));
+    record(
+        after_probe(run, parts_.connectors, live->id, outcome, live->params, live->traffic, now));
   }
 }
 

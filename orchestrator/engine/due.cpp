@@ -31,7 +31,8 @@ Look find_look(const RunState& run, const WorkId& id) {
 }
 
 bool looks_now(const ProbeState& probe, Timestamp now) {
-  return probe.phase == ProbeState::Phase::idle || (probe.phase == ProbeState::Phase::due && probe.due <= now);
+  return probe.phase == ProbeState::Phase::idle ||
+         (probe.phase == ProbeState::Phase::due && probe.due <= now);
 }
 
 /// Calls `visit(step, its state, item)` for each item that has begun and is not over.
@@ -40,7 +41,8 @@ void for_each_active(const RunState& run, const Visit& visit) {
   const auto of_step = [&](const Step& step) {
     const auto found = run.steps.find(step.id);
     if (found == run.steps.end()) return;
-    for (const std::size_t index : found->second.active) visit(step, found->second, found->second.items[index]);
+    for (const std::size_t index : found->second.active)
+      visit(step, found->second, found->second.items[index]);
   };
   for_each_step(run.playbook->steps, of_step);
   for_each_step(run.playbook->finally_steps, of_step);
@@ -52,8 +54,10 @@ bool steps_are_over(const RunState& run) {
   bool failed = run.aborted;
   for (const Step& step : run.playbook->steps) {
     const auto found = run.steps.find(step.id);
-    const bool finished = found != run.steps.end() && found->second.phase == StepState::Phase::finished;
-    if (finished && found->second.outcome == OutcomeKind::failed && !found->second.failed_onward) failed = true;
+    const bool finished =
+        found != run.steps.end() && found->second.phase == StepState::Phase::finished;
+    if (finished && found->second.outcome == OutcomeKind::failed && !found->second.failed_onward)
+      failed = true;
     over &= finished || (failed && found == run.steps.end());
   }
   return over;
@@ -80,8 +84,8 @@ std::vector<WorkId> looks_due(const RunState& run, const ConnectorSet& connector
   std::vector<WorkId> due;
   if (run.finished() || run.mode == RunMode::dry_run) return due;
   for_each_active(run, [&](const Step& step, const StepState&, const ItemState& item) {
-    const bool looking = item.phase == ItemState::Phase::verifying || item.phase == ItemState::Phase::probing_unknown ||
-                         item.finished();
+    const bool looking = item.phase == ItemState::Phase::verifying ||
+                         item.phase == ItemState::Phase::probing_unknown || item.finished();
     if (!looking) return;
     for (std::size_t i = 0; i < item.probes.size(); ++i) {
       const ProbeSpec& spec = step.verify[i];
@@ -89,7 +93,8 @@ std::vector<WorkId> looks_due(const RunState& run, const ConnectorSet& connector
       // Only looks that had begun go on beside a finished item.
       if (item.finished() && item.probes[i].phase == ProbeState::Phase::idle) continue;
       if (item.phase == ItemState::Phase::probing_unknown && may_mint(spec, connectors)) continue;
-      if (looks_now(item.probes[i], now)) due.push_back({.step = step.id, .item = item.key, .probe = static_cast<int>(i)});
+      if (looks_now(item.probes[i], now))
+        due.push_back({.step = step.id, .item = item.key, .probe = static_cast<int>(i)});
     }
   });
   if (steps_are_over(run)) {
@@ -114,7 +119,8 @@ std::optional<Timestamp> next_due(const RunState& run, const ConnectorSet&) {
     const StepState& state = found->second;
     if (state.phase == StepState::Phase::running) {
       if (std::holds_alternative<WaitStep>(step.kind)) at(state.due);
-      if (std::holds_alternative<ApproveStep>(step.kind) && state.approval.requested) at(state.approval.until);
+      if (std::holds_alternative<ApproveStep>(step.kind) && state.approval.requested)
+        at(state.approval.until);
       if (step.deadline) at(state.started + *step.deadline);
       if (step.foreach_items && step.foreach_items->rate_per_second && state.next_item > 0 &&
           state.next_item < state.items.size()) {
@@ -124,7 +130,8 @@ std::optional<Timestamp> next_due(const RunState& run, const ConnectorSet&) {
     }
     for (const std::size_t index : state.active) {
       const ItemState& item = state.items[index];
-      if (item.phase == ItemState::Phase::retry_wait || item.phase == ItemState::Phase::look_wait) at(item.due);
+      if (item.phase == ItemState::Phase::retry_wait || item.phase == ItemState::Phase::look_wait)
+        at(item.due);
       for (const ProbeState& probe : item.probes) {
         if (probe.phase == ProbeState::Phase::due) at(probe.due);
       }
@@ -163,7 +170,8 @@ Result<Value> params_of(const RunState& run, const ConnectorSet& connectors, con
     for (const auto& [name, member] : value->as_map()) {
       const ParamSpec* const declared = spec->find_input(name);
       if (member.is_null() && declared != nullptr && !declared->required) continue;
-      if (member.is_null()) return make_error(ErrorCode::invalid, "the required parameter " + name + " is null");
+      if (member.is_null())
+        return make_error(ErrorCode::invalid, "the required parameter " + name + " is null");
       params.emplace(name, member);
     }
   }
@@ -172,19 +180,23 @@ Result<Value> params_of(const RunState& run, const ConnectorSet& connectors, con
 
 namespace {
 
-/// The template as the digest sees it: its value when inputs and finished reads settle it, else its source.
+/// The template as the digest sees it: its value when inputs and finished reads settle it, else its
+/// source.
 // Nesting is bounded by the loader.
 // NOLINTNEXTLINE(misc-no-recursion)
-Value digest_of(const ValueTemplate& value, const Scope& scope, const std::vector<std::string>& settled) {
+Value digest_of(const ValueTemplate& value, const Scope& scope,
+                const std::vector<std::string>& settled) {
   if (const auto* constant = std::get_if<Value>(&value.node)) return without_secrets(*constant);
   if (const auto* list = std::get_if<std::vector<ValueTemplate>>(&value.node)) {
     ValueList items;
     for (const ValueTemplate& item : *list) items.push_back(digest_of(item, scope, settled));
     return Value(std::move(items));
   }
-  if (const auto* map = std::get_if<std::vector<std::pair<std::string, ValueTemplate>>>(&value.node)) {
+  if (const auto* map =
+          std::get_if<std::vector<std::pair<std::string, ValueTemplate>>>(&value.node)) {
     ValueMap members;
-    for (const auto& [name, member] : *map) members.emplace(name, digest_of(member, scope, settled));
+    for (const auto& [name, member] : *map)
+      members.emplace(name, digest_of(member, scope, settled));
     return Value(std::move(members));
   }
   const Template& text = std::get<Template>(value.node);
@@ -215,9 +227,11 @@ std::string plan_digest(const RunState& run, const ConnectorSet& connectors) {
   std::vector<std::string> settled;
   for (const auto& [id, state] : run.steps) {
     const Step* const step = find_step(*run.playbook, id);
-    if (step == nullptr || state.phase != StepState::Phase::finished || step->foreach_items) continue;
+    if (step == nullptr || state.phase != StepState::Phase::finished || step->foreach_items)
+      continue;
     const auto* const use = std::get_if<UseStep>(&step->kind);
-    const ActionSpec* const spec = use == nullptr ? nullptr : find_action(connectors, use->connection, use->action);
+    const ActionSpec* const spec =
+        use == nullptr ? nullptr : find_action(connectors, use->connection, use->action);
     if (spec != nullptr && spec->effect == Effect::read) settled.push_back(id);
   }
   const Scope scope = scope_of(run);
@@ -225,7 +239,9 @@ std::string plan_digest(const RunState& run, const ConnectorSet& connectors) {
   const auto add = [&](const Step& step) {
     const auto* const use = std::get_if<UseStep>(&step.kind);
     if (use == nullptr) return;
-    ValueMap map{{"step", step.id}, {"use", use->connection + "." + use->action}, {"with", digest_of(use->with, scope, settled)}};
+    ValueMap map{{"step", step.id},
+                 {"use", use->connection + "." + use->action},
+                 {"with", digest_of(use->with, scope, settled)}};
     if (step.foreach_items) {
       map["items"] = step.foreach_items->items.text();
       map["max"] = step.foreach_items->max;

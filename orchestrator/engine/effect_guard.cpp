@@ -8,10 +8,13 @@ namespace {
 
 bool allowed(Effect effect, GuardMode mode) {
   switch (effect) {
-    case Effect::read: return true;
-    case Effect::probe: return !mode.dry_run || mode.probes;
+    case Effect::read:
+      return true;
+    case Effect::probe:
+      return !mode.dry_run || mode.probes;
     case Effect::mutate:
-    case Effect::notify: return !mode.dry_run && !mode.look_only;
+    case Effect::notify:
+      return !mode.dry_run && !mode.look_only;
   }
   return false;
 }
@@ -24,10 +27,12 @@ Error refused(const HttpRequest& request, const ActionSpec& action, std::string_
 
 }  // namespace
 
-bool fits_template(std::string_view url, std::string_view pattern, std::string_view base, const Value& params) {
+bool fits_template(std::string_view url, std::string_view pattern, std::string_view base,
+                   const Value& params) {
   constexpr std::string_view kBase = "{base}";
   if (pattern.starts_with("{metadata:")) return true;
-  if (pattern.size() > 2 && pattern.front() == '{' && pattern.find('}') == pattern.size() - 1 && pattern != kBase) {
+  if (pattern.size() > 2 && pattern.front() == '{' && pattern.find('}') == pattern.size() - 1 &&
+      pattern != kBase) {
     return url == params[pattern.substr(1, pattern.size() - 2)].string_or("");
   }
   if (pattern.starts_with(kBase)) {
@@ -53,19 +58,23 @@ bool fits_template(std::string_view url, std::string_view pattern, std::string_v
   return url.empty();
 }
 
-Status guard(const HttpRequest& request, const ActionSpec& action, const Connector& connector, const Value& params,
-             GuardMode mode) {
+Status guard(const HttpRequest& request, const ActionSpec& action, const Connector& connector,
+             const Value& params, GuardMode mode) {
   if (request.method == "GET" || request.method == "HEAD") {
-    if (!allowed(request.effect, mode)) return refused(request, action, "this run sends reads alone");
+    if (!allowed(request.effect, mode))
+      return refused(request, action, "this run sends reads alone");
     return ok();
   }
   if (request.effect == Effect::read) return refused(request, action, "it is declared a read");
   const std::string base = connector.base_url();
-  const bool declared = std::any_of(action.requests.begin(), action.requests.end(), [&](const RequestTemplate& row) {
-    return row.method == request.method && row.effect >= request.effect && fits_template(request.url, row.url, base, params);
-  });
+  const bool declared =
+      std::any_of(action.requests.begin(), action.requests.end(), [&](const RequestTemplate& row) {
+        return row.method == request.method && row.effect >= request.effect &&
+               fits_template(request.url, row.url, base, params);
+      });
   if (!declared) return refused(request, action, "no request of its table fits");
-  if (!allowed(request.effect, mode)) return refused(request, action, "this run sends none that change anything");
+  if (!allowed(request.effect, mode))
+    return refused(request, action, "this run sends none that change anything");
   return ok();
 }
 

@@ -39,7 +39,8 @@ Engine::Engine(Parts parts) : parts_(std::move(parts)) {}
 Engine::~Engine() = default;
 
 Status Engine::load() {
-  Result<Folded> folded = fold_journal(parts_.journal, &parts_.secrets, parts_.load_playbook, parts_.connectors);
+  Result<Folded> folded =
+      fold_journal(parts_.journal, &parts_.secrets, parts_.load_playbook, parts_.connectors);
   if (!folded) return folded.error();
   runs_ = std::move(folded->runs);
   unreadable_ = std::move(folded->unreadable);
@@ -64,7 +65,8 @@ Result<RunId> Engine::start(const RunRequest& request) {
                                 {"pins", Value(std::move(pins))},
                                 {"inputs", journalled_inputs(request.inputs)}}));
   // Sealed first: a run in the journal always has its secrets.
-  if (Status sealed = seal_inputs(request.inputs, id, parts_.secrets, now, entries); !sealed) return sealed.error();
+  if (Status sealed = seal_inputs(request.inputs, id, parts_.secrets, now, entries); !sealed)
+    return sealed.error();
   RunState run = begin_run(entries.front(), request.playbook, request.inputs);
   run.digest = plan_digest(run, parts_.connectors);
   runs_.insert_or_assign(id, std::move(run));
@@ -78,22 +80,26 @@ Result<RunId> Engine::start(const RunRequest& request) {
 Status Engine::take_up(RunId id, std::string_view who) {
   const auto found = runs_.find(id);
   if (found == runs_.end()) {
-    return make_error(ErrorCode::invalid, "run", to_string(id) + " is not in this journal.", "quell runs lists them");
+    return make_error(ErrorCode::invalid, "run", to_string(id) + " is not in this journal.",
+                      "quell runs lists them");
   }
   RunState& run = found->second;
   if (run.finished()) {
-    return make_error(ErrorCode::conflict, "run", to_string(id) + " is finished.", "quell show " + to_string(id));
+    return make_error(ErrorCode::conflict, "run", to_string(id) + " is finished.",
+                      "quell show " + to_string(id));
   }
   if (active_.contains(id)) return ok();
   for (const auto& [name, connector] : parts_.connectors) {
     if (run.pins.has(name) && !same_pins(run.pins[name], connector->pins())) {
-      return make_error(ErrorCode::conflict, "pins",
-                        "connection " + name + " is not the one that " + to_string(id) + " was started with.",
-                        "give the configuration and the --connect that it was started with");
+      return make_error(
+          ErrorCode::conflict, "pins",
+          "connection " + name + " is not the one that " + to_string(id) + " was started with.",
+          "give the configuration and the --connect that it was started with");
     }
   }
   if (!secrets_are_in_hand(run.inputs)) {
-    return make_error(ErrorCode::corrupt, "secret", "a sealed secret of " + to_string(id) + " cannot be opened.",
+    return make_error(ErrorCode::corrupt, "secret",
+                      "a sealed secret of " + to_string(id) + " cannot be opened.",
                       "put the seal key of that day back beside the others");
   }
   active_.insert(id);
@@ -114,6 +120,47 @@ void Engine::submit(Command command) {
     return;
   }
   wake();
+}
+
+void Engine::submit(StartCommand command) {
+  {
+    const std::lock_guard<std::mutex> lock(inbox_mutex_);
+    if (starts_.size() < kInboxMax) {
+      starts_.push_back(std::move(command));
+      command = StartCommand{};
+    }
+  }
+  if (command.done) {
+    command.done(make_error(ErrorCode::throttled, "too many runs wait to begin"));
+    return;
+  }
+  wake();
+}
+
+Result<RunId> Engine::begin(const StartCommand& command) {
+  if (stopping_.load())
+    return make_error(ErrorCode::conflict, "state", "the process that owns the state is stopping.",
+                      "try again");
+  Result<std::shared_ptr<const Playbook>> playbook =
+      parts_.load_playbook(command.playbook_source, command.playbook_id);
+  if (!playbook) return playbook.error();
+  Result<Value> inputs = inputs_from_texts(
+      **playbook, command.texts, command.secrets,
+      [this](const Secret& secret) { return parts_.secrets.fingerprint(secret); });
+  if (!inputs) return inputs.error();
+  return start({.playbook = *playbook,
+                .inputs = *inputs,
+                .mode = command.dry_run ? RunMode::dry_run : RunMode::live,
+                .send_probes = command.send_probes,
+                .who = command.who,
+                .approved_in_advance = command.approved_in_advance});
+}
+
+bool Engine::has_work() const {
+  return std::any_of(active_.begin(), active_.end(), [&](RunId id) {
+    const RunState& run = runs_.at(id);
+    return !run.finished() && !run.held;
+  });
 }
 
 void Engine::record(std::vector<Entry> entries) {
@@ -153,7 +200,8 @@ Status Engine::turn(Timestamp until) {
   if (Status flushed = flush(); !flushed) return flushed;
   release();
   std::vector<Completion> completions = std::exchange(refused_, {});
-  if (completions.empty() && kept_.empty() && batch_.empty()) completions = parts_.transport.poll(next_wake(until));
+  if (completions.empty() && kept_.empty() && batch_.empty())
+    completions = parts_.transport.poll(next_wake(until));
   for (Completion& completion : completions) take(std::move(completion));
   if (Status decided = decide_all(); !decided) return decided;
   if (Status flushed = flush(); !flushed) return flushed;
@@ -192,7 +240,8 @@ void Engine::decide_run(RunState& run, Status& status) {
       if (ended && !run.report.empty()) {
         // The bundle was written before the result was known: it gets the whole record now.
         if (status = flush(); !status) return;
-        if (const Result<std::string> again = parts_.write_bundle(run, incident_name(run)); !again) {
+        if (const Result<std::string> again = parts_.write_bundle(run, incident_name(run));
+            !again) {
           status = again.error();
           return;
         }
@@ -201,7 +250,8 @@ void Engine::decide_run(RunState& run, Status& status) {
     }
     const std::size_t before = batch_.size();
     reconcile(run);
-    // An action that ended at once (a parameter error, the bundle) has changed the state: decide again.
+    // An action that ended at once (a parameter error, the bundle) has changed the state: decide
+    // again.
     if (batch_.size() == before) return;
   }
 }
@@ -219,7 +269,8 @@ void Engine::reconcile(RunState& run) {
     if (use.connection == "report") {
       run_bundle(run, id);
     } else {
-      start_live(run, id, item.phase == ItemState::Phase::looking ? Intent::look : Intent::act, false);
+      start_live(run, id, item.phase == ItemState::Phase::looking ? Intent::look : Intent::act,
+                 false);
     }
   }
   for (const WorkId& id : looks_due(run, parts_.connectors, parts_.clock.now())) {
@@ -260,16 +311,20 @@ const RunState* Engine::find(RunId id) const {
 
 void Engine::carry_out_commands() {
   std::deque<Command> commands;
+  std::deque<StartCommand> starts;
   {
     const std::lock_guard<std::mutex> lock(inbox_mutex_);
     commands.swap(inbox_);
+    starts.swap(starts_);
   }
+  for (const StartCommand& command : starts) command.done(begin(command));
   for (Command& command : commands) {
     Result<std::vector<Entry>> entries = entries_of(command);
     Status answer = entries ? ok() : Status(entries.error());
     if (entries) record(std::move(*entries));
     if (command.done) {
-      answers_.emplace_back([done = std::move(command.done), answer = std::move(answer)] { done(answer); });
+      answers_.emplace_back(
+          [done = std::move(command.done), answer = std::move(answer)] { done(answer); });
     }
   }
 }
@@ -277,35 +332,49 @@ void Engine::carry_out_commands() {
 Result<std::vector<Entry>> Engine::entries_of(const Command& command) const {
   const std::string id = to_string(command.run);
   const RunState* const run = find(command.run);
-  if (run == nullptr) return make_error(ErrorCode::invalid, "run", id + " is not in this journal.", "quell runs lists them");
+  if (run == nullptr)
+    return make_error(ErrorCode::invalid, "run", id + " is not in this journal.",
+                      "quell runs lists them");
   const Timestamp now = parts_.clock.now();
   const auto one = [&](EntryKind kind, ValueMap body) {
     body["who"] = command.who;
     if (!command.reason.empty()) body["reason"] = command.reason;
     return std::vector<Entry>{make_entry(kind, command.run, now, std::move(body))};
   };
-  if (command.kind == Command::Kind::note) return one(EntryKind::note_added, {{"text", command.reason}});
-  if (run->finished()) return make_error(ErrorCode::conflict, "run", id + " is finished.", "quell show " + id);
+  if (command.kind == Command::Kind::note)
+    return one(EntryKind::note_added, {{"text", command.reason}});
+  if (run->finished())
+    return make_error(ErrorCode::conflict, "run", id + " is finished.", "quell show " + id);
   if (!active_.contains(command.run)) {
-    return make_error(ErrorCode::conflict, "run", "no process works on " + id + ".", "quell resume " + id);
+    return make_error(ErrorCode::conflict, "run", "no process works on " + id + ".",
+                      "quell resume " + id);
   }
   switch (command.kind) {
     case Command::Kind::approve: {
       const std::string* const step = waiting_approval(*run);
-      if (step == nullptr) return make_error(ErrorCode::conflict, "approval", id + " waits for no approval.", "quell show " + id);
+      if (step == nullptr)
+        return make_error(ErrorCode::conflict, "approval", id + " waits for no approval.",
+                          "quell show " + id);
       const ApprovalState& approval = run->steps.at(*step).approval;
-      if (command.digest.size() < kDigestPrefixMin || !approval.digest.starts_with(command.digest)) {
-        return make_error(ErrorCode::conflict, "approval", "the plan of " + id + " is " + approval.digest.substr(0, 12) + ".",
+      if (command.digest.size() < kDigestPrefixMin ||
+          !approval.digest.starts_with(command.digest)) {
+        return make_error(ErrorCode::conflict, "approval",
+                          "the plan of " + id + " is " + approval.digest.substr(0, 12) + ".",
                           "look again: quell approve " + id);
       }
-      if (std::find(approval.given_by.begin(), approval.given_by.end(), command.who) != approval.given_by.end()) {
-        return make_error(ErrorCode::conflict, "approval", id + " was already approved by " + command.who + ".", "quell show " + id);
+      if (std::find(approval.given_by.begin(), approval.given_by.end(), command.who) !=
+          approval.given_by.end()) {
+        return make_error(ErrorCode::conflict, "approval",
+                          id + " was already approved by " + command.who + ".", "quell show " + id);
       }
-      return one(EntryKind::approval_given, {{"step", *step}, {"digest", approval.digest}, {"how", "looked at the plan"}});
+      return one(EntryKind::approval_given,
+                 {{"step", *step}, {"digest", approval.digest}, {"how", "looked at the plan"}});
     }
     case Command::Kind::deny: {
       const std::string* const step = waiting_approval(*run);
-      if (step == nullptr) return make_error(ErrorCode::conflict, "approval", id + " waits for no approval.", "quell show " + id);
+      if (step == nullptr)
+        return make_error(ErrorCode::conflict, "approval", id + " waits for no approval.",
+                          "quell show " + id);
       return one(EntryKind::approval_denied, {{"step", *step}});
     }
     case Command::Kind::pause:
@@ -317,17 +386,22 @@ Result<std::vector<Entry>> Engine::entries_of(const Command& command) const {
     case Command::Kind::retry:
     case Command::Kind::skip: {
       const auto step = run->steps.find(command.step);
-      const auto item = step == run->steps.end() ? std::map<std::string, std::size_t, std::less<>>::const_iterator{}
-                                                 : step->second.item_index.find(command.item);
+      const auto item = step == run->steps.end()
+                            ? std::map<std::string, std::size_t, std::less<>>::const_iterator{}
+                            : step->second.item_index.find(command.item);
       if (step == run->steps.end() || item == step->second.item_index.end()) {
-        return make_error(ErrorCode::invalid, "item", id + " has no such step or item under way.", "quell show " + id);
+        return make_error(ErrorCode::invalid, "item", id + " has no such step or item under way.",
+                          "quell show " + id);
       }
       const ItemState& state = step->second.items[item->second];
-      const bool waits = state.phase == ItemState::Phase::held || state.phase == ItemState::Phase::retry_wait;
+      const bool waits =
+          state.phase == ItemState::Phase::held || state.phase == ItemState::Phase::retry_wait;
       if (!waits) {
-        return make_error(ErrorCode::conflict, "item", command.step + " of " + id + " is not held.", "quell show " + id);
+        return make_error(ErrorCode::conflict, "item", command.step + " of " + id + " is not held.",
+                          "quell show " + id);
       }
-      const EntryKind kind = command.kind == Command::Kind::retry ? EntryKind::attempt_settled : EntryKind::step_skipped;
+      const EntryKind kind = command.kind == Command::Kind::retry ? EntryKind::attempt_settled
+                                                                  : EntryKind::step_skipped;
       return one(kind, {{"step", command.step}, {"item", command.item}});
     }
     case Command::Kind::note:

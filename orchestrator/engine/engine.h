@@ -48,11 +48,28 @@ struct RunRequest {
   bool approved_in_advance = false;
 };
 
-/// Carries out `report.bundle`: writes the bundle of a run and gives its folder.
-using BundleWriter = std::function<Result<std::string>(const RunState& run, const std::string& incident)>;
+/// A run that another process of the same user asks the owner to begin. Inputs are texts as typed;
+/// the playbook travels as source, so that the owner checks it with its own connections.
+struct StartCommand {
+  std::string playbook_source{};
+  std::string playbook_id{};
+  std::map<std::string, std::string> texts{};
+  std::map<std::string, SecretPtr> secrets{};
+  bool dry_run = false;
+  bool send_probes = true;
+  bool approved_in_advance = false;
+  std::string who{};
+  /// Called on the engine thread; durable when it gives a run.
+  std::function<void(Result<RunId>)> done{};
+};
 
-/// One thread owns it and every run in it: drain events, decide, append, release the effects. That loop is the group commit:
-/// all that one turn decides shares one append, and nothing leaves before the append is durable.
+/// Carries out `report.bundle`: writes the bundle of a run and gives its folder.
+using BundleWriter =
+    std::function<Result<std::string>(const RunState& run, const std::string& incident)>;
+
+/// One thread owns it and every run in it: drain events, decide, append, release the effects. That
+/// loop is the group commit: all that one turn decides shares one append, and nothing leaves before
+/// the append is durable.
 class Engine {
  public:
   struct Parts {
@@ -65,7 +82,8 @@ class Engine {
     BundleWriter write_bundle{};
     /// Sees every entry after it is durable, with the run as it then stands; may be empty.
     std::function<void(const RunState&, const Entry&)> on_entry{};
-    /// Sees every request as it leaves, for plans and verbose logs; may be empty. Secrets in it stay unrendered.
+    /// Sees every request as it leaves, for plans and verbose logs; may be empty. Secrets in it
+    /// stay unrendered.
     std::function<void(const RunState&, const WorkId&, const HttpRequest&)> on_request{};
     bool drill = false;  // numbers runs as d1.. instead of r1..
   };
@@ -75,17 +93,19 @@ class Engine {
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
-  /// Folds the whole journal in. Unfinished runs are known afterwards but not taken up. Error `corrupt` names the entry.
+  /// Folds the whole journal in. Unfinished runs are known afterwards but not taken up. Error
+  /// `corrupt` names the entry.
   Status load();
 
   /// Begins a run; durable on return.
   Result<RunId> start(const RunRequest& request);
 
-  /// Takes up an unfinished run: settles what its last process left in doubt and goes on. Refuses where the pins differ now
-  /// or a secret of the run can no longer be opened.
+  /// Takes up an unfinished run: settles what its last process left in doubt and goes on. Refuses
+  /// where the pins differ now or a secret of the run can no longer be opened.
   Status take_up(RunId id, std::string_view who);
 
-  /// Watches a finished run for regrowth, as its playbook says; a run without `watch:` is not watched.
+  /// Watches a finished run for regrowth, as its playbook says; a run without `watch:` is not
+  /// watched.
   Status watch(RunId id);
 
   /// The run and its watch are over: its secrets are erased.
@@ -93,18 +113,22 @@ class Engine {
 
   /// Enqueues a person's command; any thread.
   void submit(Command command);
+  void submit(StartCommand command);
 
-  /// One turn: waits for events until `until` at most, decides, appends, releases. An Error means the journal could not be
-  /// written; nothing that depends on it was sent.
+  /// One turn: waits for events until `until` at most, decides, appends, releases. An Error means
+  /// the journal could not be written; nothing that depends on it was sent.
   Status turn(Timestamp until);
 
-  /// After this nothing new is sent; answers in flight are settled by further turns. Any thread, and signal handlers.
+  /// After this nothing new is sent; answers in flight are settled by further turns. Any thread,
+  /// and signal handlers.
   void stop_starting() noexcept { stopping_.store(true); }
   /// True while a request that changes something has no answer yet.
   bool has_changes_in_flight() const noexcept { return changes_in_flight_ > 0; }
   void wake() { parts_.transport.wake(); }
 
   const RunState* find(RunId id) const;
+  /// True while a run that this engine drives has no result and is not held.
+  bool has_work() const;
   /// Every run of the journal, oldest first.
   const std::map<RunId, RunState>& runs() const noexcept { return runs_; }
   /// One sentence per run of the journal that load() could not read with the present connections.
@@ -131,10 +155,12 @@ class Engine {
   void release();
   void take(Completion completion);
   void carry_out_commands();
+  Result<RunId> begin(const StartCommand& command);
   Result<std::vector<Entry>> entries_of(const Command& command) const;
   void run_bundle(RunState& run, const WorkId& id);
   void run_watch(RunState& run);
-  std::vector<Entry> after_watch_look(RunState& run, const Live& live, const Result<Outcome>& outcome) const;
+  std::vector<Entry> after_watch_look(RunState& run, const Live& live,
+                                      const Result<Outcome>& outcome) const;
   Timestamp next_wake(Timestamp until) const;
 
   Parts parts_;
@@ -154,6 +180,7 @@ class Engine {
   std::size_t changes_in_flight_ = 0;
   std::mutex inbox_mutex_{};
   std::deque<Command> inbox_{};
+  std::deque<StartCommand> starts_{};
   std::atomic<bool> stopping_{false};
 };
 

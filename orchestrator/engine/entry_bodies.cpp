@@ -8,13 +8,17 @@ Value error_value(const Error& error) {
   ValueMap map{{"class", to_string(error.code)}, {"message", describe(error)}};
   if (!error.topic.empty()) map["topic"] = error.topic;
   if (!error.hint.empty()) map["hint"] = error.hint;
-  if (error.retry_after) map["retry_after_ms"] = static_cast<std::int64_t>(error.retry_after->count());
+  if (error.retry_after)
+    map["retry_after_ms"] = static_cast<std::int64_t>(error.retry_after->count());
   return Value(std::move(map));
 }
 
 void add_traffic(ValueMap& body, const Traffic& traffic) {
   const RequestCounts& sent = traffic.requests;
-  body["requests"] = Value::map({{"read", sent.read}, {"probe", sent.probe}, {"mutate", sent.mutate}, {"notify", sent.notify}});
+  body["requests"] = Value::map({{"read", sent.read},
+                                 {"probe", sent.probe},
+                                 {"mutate", sent.mutate},
+                                 {"notify", sent.notify}});
   ValueList origins;
   if (traffic.from_range) origins.emplace_back("range");
   if (traffic.from_loopback) origins.emplace_back("loopback");
@@ -25,7 +29,9 @@ void add_traffic(ValueMap& body, const Traffic& traffic) {
 Value doubts_value(const std::vector<Doubt>& doubts) {
   ValueList list;
   for (const Doubt& doubt : doubts) {
-    list.push_back(Value::map({{"kill", to_string(doubt.kill)}, {"at_best", to_string(doubt.at_best)}, {"reason", doubt.reason}}));
+    list.push_back(Value::map({{"kill", to_string(doubt.kill)},
+                               {"at_best", to_string(doubt.at_best)},
+                               {"reason", doubt.reason}}));
   }
   return Value(std::move(list));
 }

@@ -8,8 +8,8 @@
 
 namespace quell {
 
-Result<Folded> fold_journal(Journal& journal, SecretStore* secrets, const PlaybookLoader& load_playbook,
-                            const ConnectorSet& connectors) {
+Result<Folded> fold_journal(Journal& journal, SecretStore* secrets,
+                            const PlaybookLoader& load_playbook, const ConnectorSet& connectors) {
   Folded folded;
   std::set<RunId> unreadable;
   const Status read = journal.read(0, [&](const StoredEntry& stored) -> Status {
@@ -18,14 +18,17 @@ Result<Folded> fold_journal(Journal& journal, SecretStore* secrets, const Playbo
     if (entry.kind == EntryKind::run_started) {
       folded.last = entry.run;
       const std::string id = entry.body["playbook"].string_or("");
-      const Result<std::shared_ptr<const Playbook>> playbook = load_playbook(entry.body["source"].string_or(""), id);
+      const Result<std::shared_ptr<const Playbook>> playbook =
+          load_playbook(entry.body["source"].string_or(""), id);
       if (!playbook) {
         unreadable.insert(entry.run);
-        folded.unreadable.push_back(to_string(entry.run) + ": its playbook " + id +
-                                    " does not load with these connections: " + describe(playbook.error()));
+        folded.unreadable.push_back(
+            to_string(entry.run) + ": its playbook " + id +
+            " does not load with these connections: " + describe(playbook.error()));
         return ok();
       }
-      RunState run = begin_run(entry, *playbook, open_inputs(entry.body["inputs"], **playbook, entry.run, secrets));
+      RunState run = begin_run(entry, *playbook,
+                               open_inputs(entry.body["inputs"], **playbook, entry.run, secrets));
       run.digest = plan_digest(run, connectors);
       run.last_seq = stored.seq;
       folded.runs.insert_or_assign(entry.run, std::move(run));
@@ -34,7 +37,8 @@ Result<Folded> fold_journal(Journal& journal, SecretStore* secrets, const Playbo
     if (unreadable.contains(entry.run)) return ok();
     const auto run = folded.runs.find(entry.run);
     if (run == folded.runs.end()) {
-      return make_error(ErrorCode::corrupt, "entry " + std::to_string(stored.seq) + " belongs to a run that never started");
+      return make_error(ErrorCode::corrupt, "entry " + std::to_string(stored.seq) +
+                                                " belongs to a run that never started");
     }
     apply(run->second, entry, connectors);
     run->second.last_seq = stored.seq;

@@ -1,4 +1,5 @@
-// What a finished attempt or look leads to, and what a new process does with a run that was cut off.
+// What a finished attempt or look leads to, and what a new process does with a run that was cut
+// off.
 
 #include <algorithm>
 #include <utility>
@@ -37,22 +38,25 @@ Duration backoff_after(const RetrySpec& retry, int failures) {
 bool may_still_settle(const ItemState& item) {
   switch (item.phase) {
     case ItemState::Phase::attempting:
-    case ItemState::Phase::looking: return true;
+    case ItemState::Phase::looking:
+      return true;
     case ItemState::Phase::idle:
     case ItemState::Phase::retry_wait:
     case ItemState::Phase::look_wait:
     case ItemState::Phase::probing_unknown:
     case ItemState::Phase::verifying:
     case ItemState::Phase::held:
-    case ItemState::Phase::finished: return false;
+    case ItemState::Phase::finished:
+      return false;
   }
   return false;
 }
 
 }  // namespace
 
-std::vector<Entry> after_attempt(const RunState& run, const ConnectorSet& connectors, const WorkId& id,
-                                 const Result<Outcome>& outcome, const Traffic& traffic, Timestamp now) {
+std::vector<Entry> after_attempt(const RunState& run, const ConnectorSet& connectors,
+                                 const WorkId& id, const Result<Outcome>& outcome,
+                                 const Traffic& traffic, Timestamp now) {
   std::vector<Entry> out;
   const Step* const step = find_step(*run.playbook, id.step);
   QUELL_ASSERT(step != nullptr);
@@ -67,10 +71,12 @@ std::vector<Entry> after_attempt(const RunState& run, const ConnectorSet& connec
     out.push_back(make_entry(kind, run.id, now, std::move(body)));
   };
   if (outcome) {
-    ValueMap body{{"outcome", to_string(look ? OutcomeKind::done : outcome->kind)}, {"outputs", without_secrets(outcome->outputs)}};
+    ValueMap body{{"outcome", to_string(look ? OutcomeKind::done : outcome->kind)},
+                  {"outputs", without_secrets(outcome->outputs)}};
     if (look) body["found"] = "it had been applied";
     if (spec.name == "probe_token") {
-      body["baseline"] = item.params["mcp_server_url"].string_or("") + " " + item.params["token"].string_or("");
+      body["baseline"] =
+          item.params["mcp_server_url"].string_or("") + " " + item.params["token"].string_or("");
     }
     if (!outcome->doubts.empty()) body["doubts"] = doubts_value(outcome->doubts);
     add_traffic(body, traffic);
@@ -89,7 +95,8 @@ std::vector<Entry> after_attempt(const RunState& run, const ConnectorSet& connec
       counted["why"] = "looked: it was not applied";
       emit(EntryKind::retry_scheduled, std::move(counted));
     } else if (error.code != ErrorCode::conflict && looks < kLooksOnUnknownMax) {
-      counted["due"] = Value(now + std::max(backoff_after(retry, looks), error.retry_after.value_or(Duration{0})));
+      counted["due"] = Value(
+          now + std::max(backoff_after(retry, looks), error.retry_after.value_or(Duration{0})));
       counted["look"] = true;
       counted["why"] = describe(error);
       emit(EntryKind::retry_scheduled, std::move(counted));
@@ -104,7 +111,9 @@ std::vector<Entry> after_attempt(const RunState& run, const ConnectorSet& connec
     return out;
   }
   if (error.code == ErrorCode::unknown && spec.effect == Effect::mutate) {
-    ValueMap body{{"error", error_value(error)}, {"look", spec.can_look ? "action" : "probes"}, {"due", Value(now + kLookBackoff)}};
+    ValueMap body{{"error", error_value(error)},
+                  {"look", spec.can_look ? "action" : "probes"},
+                  {"due", Value(now + kLookBackoff)}};
     add_traffic(body, traffic);
     emit(EntryKind::attempt_unknown, std::move(body));
     return out;
@@ -112,7 +121,8 @@ std::vector<Entry> after_attempt(const RunState& run, const ConnectorSet& connec
   ValueMap body{{"outcome", "failed"}, {"error", error_value(error)}};
   add_traffic(body, traffic);
   emit(EntryKind::attempt_finished, std::move(body));
-  const Timestamp due = now + std::max(backoff_after(retry, item.retries), error.retry_after.value_or(Duration{0}));
+  const Timestamp due =
+      now + std::max(backoff_after(retry, item.retries), error.retry_after.value_or(Duration{0}));
   const bool in_time = !step->deadline || due < state.started + *step->deadline;
   if (is_retried(*step, error.code) && item.retries <= retry.max && in_time && !run.aborted) {
     emit(EntryKind::retry_scheduled, {{"due", Value(due)}, {"why", describe(error)}});
@@ -122,9 +132,9 @@ std::vector<Entry> after_attempt(const RunState& run, const ConnectorSet& connec
   return out;
 }
 
-std::vector<Entry> after_probe(const RunState& run, const ConnectorSet& connectors, const WorkId& id,
-                               const Result<Outcome>& outcome, const Value& params, const Traffic& traffic,
-                               Timestamp now) {
+std::vector<Entry> after_probe(const RunState& run, const ConnectorSet& connectors,
+                               const WorkId& id, const Result<Outcome>& outcome,
+                               const Value& params, const Traffic& traffic, Timestamp now) {
   const bool of_run = id.step.empty();
   const Step* const step = of_run ? nullptr : find_step(*run.playbook, id.step);
   const auto index = static_cast<std::size_t>(id.probe);
@@ -156,9 +166,11 @@ std::vector<Entry> after_probe(const RunState& run, const ConnectorSet& connecto
       };
       judgement = Judgement{};
       if (holds(probe.refute)) {
-        judgement = {.verdict = Verdict::refuted, .grade = Grade::strong, .proof = probe.refute->text()};
+        judgement = {
+            .verdict = Verdict::refuted, .grade = Grade::strong, .proof = probe.refute->text()};
       } else if (holds(probe.expect)) {
-        judgement = {.verdict = Verdict::proved, .grade = Grade::strong, .proof = probe.expect->text()};
+        judgement = {
+            .verdict = Verdict::proved, .grade = Grade::strong, .proof = probe.expect->text()};
       }
     }
   } else {
@@ -169,19 +181,26 @@ std::vector<Entry> after_probe(const RunState& run, const ConnectorSet& connecto
   body["grade"] = to_string(judgement.grade);
   if (!judgement.proof.empty()) body["proof"] = judgement.proof;
   if (judgement.residual) {
-    body["residual"] = Value::map({{"until", judgement.residual->until ? Value(*judgement.residual->until) : Value()},
-                                   {"reason", judgement.residual->reason}});
+    body["residual"] = Value::map(
+        {{"until", judgement.residual->until ? Value(*judgement.residual->until) : Value()},
+         {"reason", judgement.residual->reason}});
   }
 
-  const ActionSpec* const spec = probe.self ? nullptr : find_action(connectors, probe.connection, probe.action);
+  const ActionSpec* const spec =
+      probe.self ? nullptr : find_action(connectors, probe.connection, probe.action);
   if (probe.until && !probe.self) {
     const Timestamp start = seen.looks == 0 ? now : seen.started;
     const int in_a_row = judgement.verdict == Verdict::proved ? seen.in_a_row + 1 : 0;
-    const Timestamp due = now + std::max(probe.until->every, outcome ? Duration{0} : outcome.error().retry_after.value_or(Duration{0}));
-    if (in_a_row < probe.until->consecutive && due <= start + probe.until->span) body["due"] = Value(due);
+    const Timestamp due =
+        now + std::max(probe.until->every,
+                       outcome ? Duration{0} : outcome.error().retry_after.value_or(Duration{0}));
+    if (in_a_row < probe.until->consecutive && due <= start + probe.until->span)
+      body["due"] = Value(due);
   } else if (!outcome && spec != nullptr && seen.errors_in_a_row < spec->retry.max &&
-             (outcome.error().code == ErrorCode::transient || outcome.error().code == ErrorCode::throttled)) {
-    const Duration wait = std::max(backoff_after(spec->retry, seen.errors_in_a_row + 1), outcome.error().retry_after.value_or(Duration{0}));
+             (outcome.error().code == ErrorCode::transient ||
+              outcome.error().code == ErrorCode::throttled)) {
+    const Duration wait = std::max(backoff_after(spec->retry, seen.errors_in_a_row + 1),
+                                   outcome.error().retry_after.value_or(Duration{0}));
     body["due"] = Value(now + std::min(wait, spec->retry.cap));
   }
   std::vector<Entry> out;
@@ -189,9 +208,11 @@ std::vector<Entry> after_probe(const RunState& run, const ConnectorSet& connecto
   return out;
 }
 
-std::vector<Entry> recover(const RunState& run, const ConnectorSet& connectors, std::string_view who, Timestamp now) {
+std::vector<Entry> recover(const RunState& run, const ConnectorSet& connectors,
+                           std::string_view who, Timestamp now) {
   std::vector<Entry> out;
-  out.push_back(make_entry(EntryKind::run_resumed, run.id, now, {{"who", who}, {"why", "the process before this one ended"}}));
+  out.push_back(make_entry(EntryKind::run_resumed, run.id, now,
+                           {{"who", who}, {"why", "the process before this one ended"}}));
   const auto visit = [&](const Step& step) {
     const auto found = run.steps.find(step.id);
     if (found == run.steps.end()) return;
@@ -206,7 +227,8 @@ std::vector<Entry> recover(const RunState& run, const ConnectorSet& connectors, 
         body["why"] = "the look was cut off";
         out.push_back(make_entry(EntryKind::retry_scheduled, run.id, now, std::move(body)));
       } else if (item.request_left) {
-        body["error"] = error_value(make_error(ErrorCode::unknown, "sent, answer never seen: the process ended"));
+        body["error"] = error_value(
+            make_error(ErrorCode::unknown, "sent, answer never seen: the process ended"));
         body["look"] = spec != nullptr && spec->can_look ? "action" : "probes";
         out.push_back(make_entry(EntryKind::attempt_unknown, run.id, now, std::move(body)));
       } else {

@@ -5,6 +5,7 @@
 
 #include "orchestrator/engine/decisions.h"
 #include "orchestrator/engine/run_state.h"
+#include "orchestrator/playbook/inputs.h"
 
 namespace quell {
 
@@ -13,7 +14,8 @@ Value journalled_inputs(const Value& inputs) {
   if (!inputs.is_map()) return Value(std::move(out));
   for (const auto& [name, value] : inputs.as_map()) {
     if (value.is_secret()) {
-      out.emplace(name, Value::map({{"secret", name}, {"fingerprint", value.as_secret().fingerprint}}));
+      out.emplace(name,
+                  Value::map({{"secret", name}, {"fingerprint", value.as_secret().fingerprint}}));
     } else {
       out.emplace(name, value);
     }
@@ -21,7 +23,8 @@ Value journalled_inputs(const Value& inputs) {
   return Value(std::move(out));
 }
 
-Status seal_inputs(const Value& inputs, RunId run, SecretStore& store, Timestamp now, std::vector<Entry>& entries) {
+Status seal_inputs(const Value& inputs, RunId run, SecretStore& store, Timestamp now,
+                   std::vector<Entry>& entries) {
   if (!inputs.is_map()) return ok();
   for (const auto& [name, value] : inputs.as_map()) {
     if (!value.is_secret()) continue;
@@ -32,7 +35,8 @@ Status seal_inputs(const Value& inputs, RunId run, SecretStore& store, Timestamp
   return ok();
 }
 
-Value open_inputs(const Value& journalled, const Playbook& playbook, RunId run, SecretStore* store) {
+Value open_inputs(const Value& journalled, const Playbook& playbook, RunId run,
+                  SecretStore* store) {
   ValueMap inputs;
   for (const InputSpec& spec : playbook.inputs) {
     const Value& value = journalled[spec.name];
@@ -47,6 +51,44 @@ Value open_inputs(const Value& journalled, const Playbook& playbook, RunId run, 
       }
     }
     inputs.emplace(spec.name, Value(std::move(secret)));
+  }
+  return Value(std::move(inputs));
+}
+
+Result<Value> inputs_from_texts(const Playbook& playbook,
+                                const std::map<std::string, std::string>& texts,
+                                const std::map<std::string, SecretPtr>& secrets,
+                                const std::function<std::string(const Secret&)>& fingerprint) {
+  ValueMap inputs;
+  std::size_t used = 0;
+  for (const InputSpec& spec : playbook.inputs) {
+    const auto text = texts.find(spec.name);
+    const auto secret = secrets.find(spec.name);
+    const bool is_secret = spec.type.kind == Type::Kind::secret;
+    if ((is_secret && text != texts.end()) || (!is_secret && secret != secrets.end())) {
+      return make_error(ErrorCode::invalid, "bad-input",
+                        "input " + spec.name + " has the wrong kind of value.",
+                        "quell run " + playbook.id + " --help");
+    }
+    if (text != texts.end()) {
+      Result<Value> value = input_from_text(spec, text->second);
+      if (!value) return value;
+      inputs.emplace(spec.name, std::move(*value));
+      ++used;
+    } else if (secret != secrets.end()) {
+      inputs.emplace(spec.name, Value(SecretValue{.secret = secret->second,
+                                                  .fingerprint = fingerprint(*secret->second)}));
+      ++used;
+    } else if (spec.required && !spec.fallback) {
+      return make_error(ErrorCode::invalid, "bad-input", "input " + spec.name + " is missing.",
+                        "-i " + spec.name + "=VALUE");
+    } else {
+      inputs.emplace(spec.name, spec.fallback.value_or(Value()));
+    }
+  }
+  if (used != texts.size() + secrets.size()) {
+    return make_error(ErrorCode::invalid, "bad-input", playbook.id + " has no such input.",
+                      "quell run " + playbook.id + " --help");
   }
   return Value(std::move(inputs));
 }

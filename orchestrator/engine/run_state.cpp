@@ -14,11 +14,13 @@ Timestamp time_of(const Value& value) {
 
 std::optional<Error> error_of(const Value& body) {
   if (!body.is_map()) return std::nullopt;
-  Error error = make_error(error_code_from_string(body["class"].string_or("")).value_or(ErrorCode::internal),
-                           body["message"].string_or("") );
+  Error error =
+      make_error(error_code_from_string(body["class"].string_or("")).value_or(ErrorCode::internal),
+                 body["message"].string_or(""));
   error.topic = body["topic"].string_or("");
   error.hint = body["hint"].string_or("");
-  if (body["retry_after_ms"].is_int()) error.retry_after = Duration(body["retry_after_ms"].as_int());
+  if (body["retry_after_ms"].is_int())
+    error.retry_after = Duration(body["retry_after_ms"].as_int());
   return error;
 }
 
@@ -91,7 +93,8 @@ void begin_items(RunState& run, const Step& step, StepState& state, const Value&
     add("", Value());
     return;
   }
-  // The entry names the items; their content is what the same expression gives over the same journalled outputs.
+  // The entry names the items; their content is what the same expression gives over the same
+  // journalled outputs.
   std::map<std::string, Value, std::less<>> by_key;
   const Result<Value> items = step.foreach_items->items.evaluate(scope_of(run));
   if (items) {
@@ -102,8 +105,10 @@ void begin_items(RunState& run, const Step& step, StepState& state, const Value&
       if (key) by_key.emplace(key->string_or(""), value);
     }
   }
-  for (const Value& key : body["items"].list_or_empty()) add(key.string_or(""), by_key[key.string_or("")]);
-  for (const Value& key : body["excluded"].list_or_empty()) state.excluded.push_back(key.string_or(""));
+  for (const Value& key : body["items"].list_or_empty())
+    add(key.string_or(""), by_key[key.string_or("")]);
+  for (const Value& key : body["excluded"].list_or_empty())
+    state.excluded.push_back(key.string_or(""));
 }
 
 void apply_counts(RunState& run, const Value& counts) {
@@ -132,9 +137,10 @@ void apply_attempt_finished(RunState& run, const Entry& entry, const ConnectorSe
   item->request_left = false;
   item->doubts.clear();
   for (const Value& doubt : body["doubts"].list_or_empty()) {
-    item->doubts.push_back({.kill = from_string<Kill>(doubt["kill"].string_or("")).value_or(Kill::refresh_token),
-                            .at_best = from_string<Grade>(doubt["at_best"].string_or("")).value_or(Grade::none),
-                            .reason = doubt["reason"].string_or("")});
+    item->doubts.push_back(
+        {.kill = from_string<Kill>(doubt["kill"].string_or("")).value_or(Kill::refresh_token),
+         .at_best = from_string<Grade>(doubt["at_best"].string_or("")).value_or(Grade::none),
+         .reason = doubt["reason"].string_or("")});
   }
   const ActionSpec* const spec =
       use == nullptr ? nullptr : find_action(connectors, use->connection, use->action);
@@ -148,7 +154,8 @@ void apply_attempt_finished(RunState& run, const Entry& entry, const ConnectorSe
     if (use != nullptr && use->action == "probe_token" && item->outcome == OutcomeKind::done) {
       run.baselines[body["baseline"].string_or("")] = item->outputs;
     }
-    if (use != nullptr && use->connection == "report") run.report = item->outputs["path"].string_or("");
+    if (use != nullptr && use->connection == "report")
+      run.report = item->outputs["path"].string_or("");
   }
 }
 
@@ -158,7 +165,8 @@ void apply_probe(RunState& run, const Entry& entry) {
   ProbeState* probe = nullptr;
   if (body["step"].is_null()) {
     if (index < run.verify.size()) probe = &run.verify[index];
-  } else if (ItemState* const item = item_of(run, body); item != nullptr && index < item->probes.size()) {
+  } else if (ItemState* const item = item_of(run, body);
+             item != nullptr && index < item->probes.size()) {
     probe = &item->probes[index];
   }
   if (probe == nullptr) return;
@@ -172,7 +180,8 @@ void apply_probe(RunState& run, const Entry& entry) {
   if (!body["params"].is_null()) probe->params = body["params"];
   const bool answered = !body["error"].is_map();
   probe->errors_in_a_row = answered ? 0 : probe->errors_in_a_row + 1;
-  probe->last.verdict = from_string<Verdict>(body["verdict"].string_or("")).value_or(Verdict::unproved);
+  probe->last.verdict =
+      from_string<Verdict>(body["verdict"].string_or("")).value_or(Verdict::unproved);
   probe->last.grade = from_string<Grade>(body["grade"].string_or("")).value_or(Grade::none);
   probe->last.proof = body["proof"].string_or("");
   probe->last.residual.reset();
@@ -214,7 +223,8 @@ Value coerce(const Type& type, const Value& value) {
     case Type::Kind::duration:
       if (value.is_string() && value.as_string().ends_with('s')) {
         const std::string number = value.as_string().substr(0, value.as_string().size() - 1);
-        return Value(Duration(static_cast<std::int64_t>(std::strtod(number.c_str(), nullptr) * 1000.0)));
+        return Value(
+            Duration(static_cast<std::int64_t>(std::strtod(number.c_str(), nullptr) * 1000.0)));
       }
       return value;
     case Type::Kind::list: {
@@ -257,7 +267,8 @@ Value without_secrets(const Value& value) {
   }
   if (value.is_map()) {
     ValueMap members;
-    for (const auto& [name, member] : value.as_map()) members.emplace(name, without_secrets(member));
+    for (const auto& [name, member] : value.as_map())
+      members.emplace(name, without_secrets(member));
     return Value(std::move(members));
   }
   return value;
@@ -344,7 +355,8 @@ void apply(RunState& run, const Entry& entry, const ConnectorSet& connectors) {
       item->params = body["params"];
       set_active(run, body, true);
       StepState& state = run.steps[body["step"].string_or("")];
-      while (state.next_item < state.items.size() && state.items[state.next_item].phase != ItemState::Phase::idle) {
+      while (state.next_item < state.items.size() &&
+             state.items[state.next_item].phase != ItemState::Phase::idle) {
         ++state.next_item;
       }
       return;
@@ -372,7 +384,8 @@ void apply(RunState& run, const Entry& entry, const ConnectorSet& connectors) {
     case EntryKind::retry_scheduled: {
       ItemState* const item = item_of(run, body);
       if (item == nullptr) return;
-      item->phase = body["look"].bool_or(false) ? ItemState::Phase::look_wait : ItemState::Phase::retry_wait;
+      item->phase =
+          body["look"].bool_or(false) ? ItemState::Phase::look_wait : ItemState::Phase::retry_wait;
       item->due = time_of(body["due"]);
       return;
     }
@@ -419,7 +432,8 @@ void apply(RunState& run, const Entry& entry, const ConnectorSet& connectors) {
       return;
     case EntryKind::run_held:
       run.held = true;
-      if (ItemState* const item = item_of(run, body); item != nullptr) item->phase = ItemState::Phase::held;
+      if (ItemState* const item = item_of(run, body); item != nullptr)
+        item->phase = ItemState::Phase::held;
       return;
     case EntryKind::run_paused:
       run.paused = true;
@@ -450,7 +464,8 @@ void apply(RunState& run, const Entry& entry, const ConnectorSet& connectors) {
       return;
     case EntryKind::watch_observed:
       if (!body["due"].is_null()) run.watch.due = time_of(body["due"]);
-      if (const auto result = from_string<RunResult>(body["result"].string_or(""))) run.result = result;
+      if (const auto result = from_string<RunResult>(body["result"].string_or("")))
+        run.result = result;
       if (!body["probe"].is_null()) apply_probe(run, entry);
       return;
     case EntryKind::watch_finished:

@@ -19,20 +19,24 @@
 
 namespace quell {
 
-/// The connections that a run works with, by the name that playbooks use. Owned by whoever owns the engine.
+/// The connections that a run works with, by the name that playbooks use. Owned by whoever owns the
+/// engine.
 using ConnectorSet = std::map<std::string, std::shared_ptr<const Connector>, std::less<>>;
 
 /// The action that `connection.action` names, or null.
 const ActionSpec* find_action(const ConnectorSet& connectors, std::string_view connection,
                               std::string_view action) noexcept;
 
-/// `value` with the kinds that `type` declares: what canonical JSON keeps as text becomes a timestamp or a duration again.
+/// `value` with the kinds that `type` declares: what canonical JSON keeps as text becomes a
+/// timestamp or a duration again.
 Value coerce(const Type& type, const Value& value);
 
-/// `value` with each secret replaced by `fp:` and its whole fingerprint: what may stand in a journal entry.
+/// `value` with each secret replaced by `fp:` and its whole fingerprint: what may stand in a
+/// journal entry.
 Value without_secrets(const Value& value);
 
-/// One line under `verify`, for one item: a series of looks until it is settled or its time is over.
+/// One line under `verify`, for one item: a series of looks until it is settled or its time is
+/// over.
 struct ProbeState {
   enum class Phase : std::uint8_t { idle, due, finished };
   Phase phase = Phase::idle;
@@ -43,14 +47,24 @@ struct ProbeState {
   Timestamp started{};
   Timestamp due{};
   Judgement last{};
-  Value params{};           // of the last look, secrets as fingerprints
+  Value params{};  // of the last look, secrets as fingerprints
 
   bool finished() const noexcept { return phase == Phase::finished; }
 };
 
 /// One unit of work of a `use` step: the step itself, or one item of its foreach.
 struct ItemState {
-  enum class Phase : std::uint8_t { idle, attempting, retry_wait, looking, look_wait, probing_unknown, verifying, held, finished };
+  enum class Phase : std::uint8_t {
+    idle,
+    attempting,
+    retry_wait,
+    looking,
+    look_wait,
+    probing_unknown,
+    verifying,
+    held,
+    finished
+  };
   std::string key{};
   Value item{};
   Phase phase = Phase::idle;
@@ -85,14 +99,14 @@ struct StepState {
   std::optional<Verdict> verdict{};
   std::optional<Error> error{};
   Timestamp started{};
-  Timestamp due{};                  // of a wait
+  Timestamp due{};  // of a wait
   bool deadline_passed = false;
-  bool failed_onward = false;       // failed, and the author said continue
-  Value values{};                   // of a set
-  std::vector<ItemState> items{};   // of a use: one without foreach
+  bool failed_onward = false;      // failed, and the author said continue
+  Value values{};                  // of a set
+  std::vector<ItemState> items{};  // of a use: one without foreach
   std::map<std::string, std::size_t, std::less<>> item_index{};
-  std::size_t next_item = 0;        // first that may not have begun
-  std::set<std::size_t> active{};   // begun and not finished, or with looks still going on
+  std::size_t next_item = 0;            // first that may not have begun
+  std::set<std::size_t> active{};       // begun and not finished, or with looks still going on
   std::vector<std::string> excluded{};  // keys beyond `max`
   ApprovalState approval{};
 };
@@ -111,22 +125,24 @@ struct RequestCounts {
   std::int64_t notify = 0;
 };
 
-/// Everything known of one run: a fold over its entries and nothing else. The engine thread owns it.
+/// Everything known of one run: a fold over its entries and nothing else. The engine thread owns
+/// it.
 struct RunState {
   RunId id{};
   std::shared_ptr<const Playbook> playbook{};
   RunMode mode = RunMode::live;
-  bool send_probes = true;   // false: a dry run without --probe
+  bool send_probes = true;  // false: a dry run without --probe
   std::string who{};
   bool approved_in_advance = false;  // --yes while no user exists
   Value pins{};
-  Value inputs{};            // with live SecretValues
-  std::string digest{};      // of the plan, once computed
+  Value inputs{};        // with live SecretValues
+  std::string digest{};  // of the plan, once computed
   Timestamp started{};
-  Timestamp now{};           // of the last entry: what `run.now` means
+  Timestamp now{};  // of the last entry: what `run.now` means
   std::map<std::string, StepState, std::less<>> steps{};
-  std::vector<ProbeState> verify{};      // of the top-level verify
-  std::map<std::string, Value, std::less<>> baselines{};  // "url token-fingerprint" -> last probe_token outputs
+  std::vector<ProbeState> verify{};  // of the top-level verify
+  std::map<std::string, Value, std::less<>>
+      baselines{};  // "url token-fingerprint" -> last probe_token outputs
   RequestCounts requests{};
   bool saw_range = false;
   bool saw_loopback = false;
@@ -138,17 +154,17 @@ struct RunState {
   std::string abort_reason{};
   std::optional<RunResult> result{};
   Timestamp finished_at{};
-  std::string head{};       // signed head at the end, SEQ:HASH
-  std::string report{};     // folder of the bundle
+  std::string head{};    // signed head at the end, SEQ:HASH
+  std::string report{};  // folder of the bundle
   WatchState watch{};
   std::uint64_t last_seq = 0;
-  Value steps_value{};      // `steps` as expressions see it: finished steps only
+  Value steps_value{};  // `steps` as expressions see it: finished steps only
 
   bool finished() const noexcept { return result.has_value(); }
 };
 
-/// Makes the state of the run that `entry` (run_started) begins. `playbook` is loaded from the entry's own source;
-/// `inputs` are the entry's inputs with secrets opened.
+/// Makes the state of the run that `entry` (run_started) begins. `playbook` is loaded from the
+/// entry's own source; `inputs` are the entry's inputs with secrets opened.
 RunState begin_run(const Entry& entry, std::shared_ptr<const Playbook> playbook, Value inputs);
 
 /// Folds one later entry of the same run in. Pure: the same entries give the same state.
@@ -161,8 +177,6 @@ Scope scope_of_item(const RunState& run, const Step& step, const ItemState& item
 /// The step `id` anywhere in the playbook, or null.
 const Step* find_step(const Playbook& playbook, std::string_view id) noexcept;
 
-
 AnswerOrigin origin_of_answers(const RunState& run) noexcept;
 
 }  // namespace quell
-

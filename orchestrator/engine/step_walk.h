@@ -9,7 +9,8 @@ namespace quell {
 
 // Nesting is bounded by the loader's depth limit.
 template <typename Visit>
-void for_each_step(const std::vector<Step>& steps, const Visit& visit) {  // NOLINT(misc-no-recursion)
+void for_each_step(const std::vector<Step>& steps,
+                   const Visit& visit) {  // NOLINT(misc-no-recursion)
   for (const Step& step : steps) {
     visit(step);
     if (const auto* parallel = std::get_if<ParallelStep>(&step.kind)) {

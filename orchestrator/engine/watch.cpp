@@ -1,4 +1,5 @@
-// The regrowth watch: after the result, the probes that would see the way in open again look once more from time to time.
+// The regrowth watch: after the result, the probes that would see the way in open again look once
+// more from time to time.
 
 #include <algorithm>
 #include <utility>
@@ -19,7 +20,8 @@ std::string_view event_seen_by(std::string_view action) {
 
 bool is_watched(const WatchSpec& watch, const ProbeSpec& probe) {
   const std::string_view event = event_seen_by(probe.action);
-  return !probe.self && std::find(watch.reopen_on.begin(), watch.reopen_on.end(), event) != watch.reopen_on.end();
+  return !probe.self &&
+         std::find(watch.reopen_on.begin(), watch.reopen_on.end(), event) != watch.reopen_on.end();
 }
 
 /// The looks of one round. A probe that the run itself never made is not made by its watch either.
@@ -53,7 +55,8 @@ int cost_of(const RunState& run, const std::vector<WorkId>& looks, const Connect
     const ProbeSpec& probe = look.step.empty() ? run.playbook->verify[index]
                                                : find_step(*run.playbook, look.step)->verify[index];
     const ActionSpec* const spec = find_action(connectors, probe.connection, probe.action);
-    if (spec != nullptr) cost += std::max(1, spec->cost.read + spec->cost.probe + spec->cost.mutate);
+    if (spec != nullptr)
+      cost += std::max(1, spec->cost.read + spec->cost.probe + spec->cost.mutate);
   }
   return cost;
 }
@@ -62,13 +65,15 @@ int cost_of(const RunState& run, const std::vector<WorkId>& looks, const Connect
 
 Status Engine::watch(RunId id) {
   const auto found = runs_.find(id);
-  if (found == runs_.end() || !found->second.finished() || !found->second.playbook->watch) return ok();
+  if (found == runs_.end() || !found->second.finished() || !found->second.playbook->watch)
+    return ok();
   active_.insert(id);
   const Timestamp now = parts_.clock.now();
   const WatchSpec& spec = *found->second.playbook->watch;
   std::vector<Entry> entries;
-  entries.push_back(make_entry(EntryKind::watch_started, id, now,
-                               {{"due", Value(now + spec.every)}, {"until", Value(now + spec.span)}}));
+  entries.push_back(
+      make_entry(EntryKind::watch_started, id, now,
+                 {{"due", Value(now + spec.every)}, {"until", Value(now + spec.span)}}));
   record(std::move(entries));
   return flush();
 }
@@ -93,14 +98,16 @@ void Engine::run_watch(RunState& run) {
     every = std::max(every, paced);
   }
   std::vector<Entry> entries;
-  entries.push_back(make_entry(EntryKind::watch_observed, run.id, now, {{"due", Value(now + every)}}));
+  entries.push_back(
+      make_entry(EntryKind::watch_observed, run.id, now, {{"due", Value(now + every)}}));
   record(std::move(entries));
   for (const WorkId& look : looks) start_live(run, look, Intent::act, true);
 }
 
-std::vector<Entry> Engine::after_watch_look(RunState& run, const Live& live, const Result<Outcome>& outcome) const {
-  std::vector<Entry> entries =
-      after_probe(run, parts_.connectors, live.id, outcome, live.params, live.traffic, parts_.clock.now());
+std::vector<Entry> Engine::after_watch_look(RunState& run, const Live& live,
+                                            const Result<Outcome>& outcome) const {
+  std::vector<Entry> entries = after_probe(run, parts_.connectors, live.id, outcome, live.params,
+                                           live.traffic, parts_.clock.now());
   for (Entry& entry : entries) {
     entry.kind = EntryKind::watch_observed;
     ValueMap body = entry.body.as_map();

@@ -2,11 +2,10 @@
 
 #include <cerrno>
 #include <cstdio>
-#include <filesystem>
-#include <system_error>
-
 #include <fcntl.h>
+#include <filesystem>
 #include <sys/stat.h>
+#include <system_error>
 #include <unistd.h>
 
 #include "orchestrator/report/run_document.h"
@@ -20,13 +19,15 @@ constexpr mode_t kFolderMode = 0700;
 constexpr mode_t kFileMode = 0600;
 
 Error cannot_write(const std::string& path) {
-  return make_error(ErrorCode::invalid, "state", path + " cannot be written.", "free space there, or make it writable for this user");
+  return make_error(ErrorCode::invalid, "state", path + " cannot be written.",
+                    "free space there, or make it writable for this user");
 }
 
 Status write_file(const std::string& path, const std::string& content) {
   const std::string fresh = path + ".new";
   unlink(fresh.c_str());
-  const int file = open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, kFileMode);
+  const int file =
+      open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, kFileMode);
   if (file < 0) return cannot_write(path);
   std::size_t at = 0;
   bool good = true;
@@ -47,20 +48,26 @@ Status write_file(const std::string& path, const std::string& content) {
 
 }  // namespace
 
-Result<std::string> write_bundle(const std::string& folder, const RunState& run, const ConnectorSet& connectors, Journal& journal) {
+Result<std::string> write_bundle(const std::string& folder, const RunState& run,
+                                 const ConnectorSet& connectors, Journal& journal) {
   const std::string target = folder + "/" + to_string(run.id);
   std::error_code failed;
   std::filesystem::create_directories(target, failed);
-  if (failed || chmod(folder.c_str(), kFolderMode) != 0 || chmod(target.c_str(), kFolderMode) != 0) return cannot_write(target);
+  if (failed || chmod(folder.c_str(), kFolderMode) != 0 || chmod(target.c_str(), kFolderMode) != 0)
+    return cannot_write(target);
   std::string excerpt;
   const Status read = journal.read(0, [&](const StoredEntry& stored) -> Status {
     if (!(stored.entry.run == run.id)) return ok();
-    excerpt += "{\"seq\":" + std::to_string(stored.seq) + ",\"hash\":\"" + hex_encode(stored.hash) + "\",\"entry\":" + stored.bytes + "}\n";
+    excerpt += "{\"seq\":" + std::to_string(stored.seq) + ",\"hash\":\"" + hex_encode(stored.hash) +
+               "\",\"entry\":" + stored.bytes + "}\n";
     return ok();
   });
   if (!read) return read.error();
   if (Status wrote = write_file(target + "/journal.jsonl", excerpt); !wrote) return wrote.error();
-  if (Status wrote = write_file(target + "/run.json", to_pretty_json(run_document(run, connectors)) + "\n"); !wrote) return wrote.error();
+  if (Status wrote =
+          write_file(target + "/run.json", to_pretty_json(run_document(run, connectors)) + "\n");
+      !wrote)
+    return wrote.error();
   return target;
 }
 

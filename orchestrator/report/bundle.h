@@ -7,8 +7,10 @@
 
 namespace quell {
 
-/// Writes `run.json` (the run document as it stands) and `journal.jsonl` (every entry of the run with its number and hash) into
+/// Writes `run.json` (the run document as it stands) and `journal.jsonl` (every entry of the run
+/// with its number and hash) into
 /// `<folder>/<run>/`, files 0600 and durable, and gives that folder.
-Result<std::string> write_bundle(const std::string& folder, const RunState& run, const ConnectorSet& connectors, Journal& journal);
+Result<std::string> write_bundle(const std::string& folder, const RunState& run,
+                                 const ConnectorSet& connectors, Journal& journal);
 
 }  // namespace quell

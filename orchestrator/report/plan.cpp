@@ -22,7 +22,8 @@ std::string filled(std::string pattern, const std::string& base, const ItemState
       url += base;
     } else if (name.starts_with(kMetadata)) {
       const std::string word = name.substr(kMetadata.size());
-      url += item.outputs[word + "_endpoint"].string_or("the " + word + " endpoint of " + item.params["mcp_server_url"].string_or("the issuer"));
+      url += item.outputs[word + "_endpoint"].string_or(
+          "the " + word + " endpoint of " + item.params["mcp_server_url"].string_or("the issuer"));
     } else {
       url += item.params[name].string_or("{" + name + "}");
     }
@@ -39,8 +40,8 @@ void add_cost(RequestCounts& counts, const RequestCost& cost) {
 
 }  // namespace
 
-Plan make_plan(const RunState& rehearsal, const ConnectorSet& connectors, std::vector<PlannedRequest> reads,
-               Duration reading_took) {
+Plan make_plan(const RunState& rehearsal, const ConnectorSet& connectors,
+               std::vector<PlannedRequest> reads, Duration reading_took) {
   Plan plan;
   plan.playbook = rehearsal.playbook->id;
   plan.digest = rehearsal.digest;
@@ -61,13 +62,19 @@ Plan make_plan(const RunState& rehearsal, const ConnectorSet& connectors, std::v
       if (item.outcome != OutcomeKind::predicted) continue;
       add_cost(plan.counts, spec->cost);
       for (const RequestTemplate& row : spec->requests) {
-        plan.requests.push_back({.step = step.id, .item = item.key, .method = row.method, .url = filled(row.url, connector.base_url(), item),
-                                 .effect = row.effect, .irreversible = step.irreversible && row.effect == Effect::mutate, .predicted = true});
+        plan.requests.push_back({.step = step.id,
+                                 .item = item.key,
+                                 .method = row.method,
+                                 .url = filled(row.url, connector.base_url(), item),
+                                 .effect = row.effect,
+                                 .irreversible = step.irreversible && row.effect == Effect::mutate,
+                                 .predicted = true});
       }
       if (step.irreversible) plan.irreversible += std::max(1, spec->cost.mutate);
       widest += spec->cost.read + spec->cost.probe + spec->cost.mutate;
       for (const ProbeSpec& probe : step.verify) {
-        const ActionSpec* const look = probe.self ? nullptr : find_action(connectors, probe.connection, probe.action);
+        const ActionSpec* const look =
+            probe.self ? nullptr : find_action(connectors, probe.connection, probe.action);
         if (look != nullptr) add_cost(plan.counts, look->cost);
       }
     }
@@ -75,22 +82,26 @@ Plan make_plan(const RunState& rehearsal, const ConnectorSet& connectors, std::v
     round_trips += (widest + abreast - 1) / abreast;
     Duration slowest{0};
     for (const ProbeSpec& probe : step.verify) {
-      if (probe.until) slowest = std::max(slowest, probe.until->every * std::max(probe.until->consecutive - 1, 0));
+      if (probe.until)
+        slowest = std::max(slowest, probe.until->every * std::max(probe.until->consecutive - 1, 0));
     }
     polling += slowest;
     if (spec->effect == Effect::probe) {
-      plan.not_established.push_back((step.title.empty() ? step.id : step.title) + ": look with quell run --dry-run --probe");
+      plan.not_established.push_back((step.title.empty() ? step.id : step.title) +
+                                     ": look with quell run --dry-run --probe");
     }
   };
   for_each_step(rehearsal.playbook->steps, visit);
   for (const ProbeSpec& probe : rehearsal.playbook->verify) {
-    if (const ActionSpec* const look = find_action(connectors, probe.connection, probe.action)) add_cost(plan.counts, look->cost);
+    if (const ActionSpec* const look = find_action(connectors, probe.connection, probe.action))
+      add_cost(plan.counts, look->cost);
   }
   const Duration round_trip = reading_took / static_cast<std::int64_t>(reads_sent);
   plan.contain = round_trip * round_trips;
   plan.prove = plan.contain + polling;
   plan.limit = polling > plan.contain ? "polling" : "round trips";
-  plan.not_established.emplace_back("whether the keys may change what they can read: no read tells");
+  plan.not_established.emplace_back(
+      "whether the keys may change what they can read: no read tells");
   plan.not_established.emplace_back("what starts after this look: the run looks for it at its end");
   return plan;
 }
@@ -108,12 +119,20 @@ Value plan_document(const Plan& plan) {
   }
   ValueList unknown;
   for (const std::string& sentence : plan.not_established) unknown.emplace_back(sentence);
-  const auto seconds = [](Duration duration) { return Value(static_cast<double>(duration.count()) / 1000.0); };
+  const auto seconds = [](Duration duration) {
+    return Value(static_cast<double>(duration.count()) / 1000.0);
+  };
   return Value::map({{"playbook", plan.playbook},
                      {"digest", plan.digest},
                      {"requests", Value(std::move(requests))},
-                     {"counts", Value::map({{"read", plan.counts.read}, {"probe", plan.counts.probe}, {"mutate", plan.counts.mutate}, {"notify", plan.counts.notify}, {"irreversible", plan.irreversible}})},
-                     {"estimate", Value::map({{"contain_s", seconds(plan.contain)}, {"prove_s", seconds(plan.prove)}, {"limit", plan.limit}})},
+                     {"counts", Value::map({{"read", plan.counts.read},
+                                            {"probe", plan.counts.probe},
+                                            {"mutate", plan.counts.mutate},
+                                            {"notify", plan.counts.notify},
+                                            {"irreversible", plan.irreversible}})},
+                     {"estimate", Value::map({{"contain_s", seconds(plan.contain)},
+                                              {"prove_s", seconds(plan.prove)},
+                                              {"limit", plan.limit}})},
                      {"not_established", Value(std::move(unknown))}});
 }
 

@@ -11,7 +11,10 @@ std::vector<ActionSpec> make_actions() {
   bundle.name = "bundle";
   bundle.summary = "Write the run's document and its journal excerpt into the state folder.";
   bundle.effect = Effect::read;
-  bundle.inputs = {{.name = "incident", .type = Type::of(Type::Kind::string), .required = true, .help = "what people file it under"}};
+  bundle.inputs = {{.name = "incident",
+                    .type = Type::of(Type::Kind::string),
+                    .required = true,
+                    .help = "what people file it under"}};
   bundle.outputs = Type::object({{"path", Type::of(Type::Kind::string)}});
   bundle.errors = {ErrorCode::invalid, ErrorCode::internal};
   bundle.note = "sends nothing; the folder is readable by its owner alone";
@@ -26,9 +29,12 @@ std::span<const ActionSpec> ReportConnector::actions() const {
 }
 
 Task<Result<Outcome>> ReportConnector::perform(const ActionSpec& action, Inputs, Io&) const {
-  co_return make_error(ErrorCode::internal, "report." + action.name + " is carried out by the engine");
+  co_return make_error(ErrorCode::internal,
+                       "report." + action.name + " is carried out by the engine");
 }
 
-Value ReportConnector::predict(const ActionSpec&, const Inputs&) const { return Value::map({{"path", ""}}); }
+Value ReportConnector::predict(const ActionSpec&, const Inputs&) const {
+  return Value::map({{"path", ""}});
+}
 
 }  // namespace quell

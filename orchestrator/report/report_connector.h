@@ -4,8 +4,8 @@
 
 namespace quell {
 
-/// The built-in connection `report`: its one action is declared here like any other and carried out by the engine itself, which
-/// writes below the state folder and sends nothing.
+/// The built-in connection `report`: its one action is declared here like any other and carried out
+/// by the engine itself, which writes below the state folder and sends nothing.
 class ReportConnector final : public Connector {
  public:
   std::span<const ActionSpec> actions() const override;

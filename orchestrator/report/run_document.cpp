@@ -6,7 +6,9 @@
 namespace quell {
 namespace {
 
-Value result_value(const RunState& run) { return run.result ? Value(to_string(*run.result)) : Value(); }
+Value result_value(const RunState& run) {
+  return run.result ? Value(to_string(*run.result)) : Value();
+}
 
 Value claims_value(const std::vector<Claim>& claims) {
   ValueList list;
@@ -22,11 +24,12 @@ Value run_document(const RunState& run, const ConnectorSet& connectors) {
   const std::vector<Claim> claims = claims_of(run, connectors);
   ValueMap steps;
   for (const auto& [id, state] : run.steps) {
-    steps.emplace(id, Value::map({{"outcome", state.outcome ? Value(to_string(*state.outcome)) : Value()},
-                                  {"verdict", state.verdict ? Value(to_string(*state.verdict)) : Value()},
-                                  {"error", state.error ? Value(state.error->message) : Value()},
-                                  {"items", static_cast<std::int64_t>(state.items.size())},
-                                  {"started_at", Value(state.started)}}));
+    steps.emplace(
+        id, Value::map({{"outcome", state.outcome ? Value(to_string(*state.outcome)) : Value()},
+                        {"verdict", state.verdict ? Value(to_string(*state.verdict)) : Value()},
+                        {"error", state.error ? Value(state.error->message) : Value()},
+                        {"items", static_cast<std::int64_t>(state.items.size())},
+                        {"started_at", Value(state.started)}}));
   }
   return Value::map({{"run", to_string(run.id)},
                      {"playbook", run.playbook->id},
@@ -60,7 +63,8 @@ Value run_summary(const RunState& run, const ConnectorSet& connectors) {
     if (claim.verdict == Verdict::proved) continue;
     ++open;
     if (!claim.residual || !claim.residual->until) continue;
-    if (until.is_null() || until.as_timestamp() < *claim.residual->until) until = Value(*claim.residual->until);
+    if (until.is_null() || until.as_timestamp() < *claim.residual->until)
+      until = Value(*claim.residual->until);
   }
   return Value::map({{"run", to_string(run.id)},
                      {"playbook", run.playbook->id},

@@ -8,7 +8,8 @@
 
 namespace quell {
 
-/// The document of `quell run --json` and `quell show --json` (docs/design.md, "Machine-readable output").
+/// The document of `quell run --json` and `quell show --json` (docs/design.md, "Machine-readable
+/// output").
 Value run_document(const RunState& run, const ConnectorSet& connectors);
 
 /// One row of `quell runs --json`.
@@ -28,7 +29,8 @@ struct PlannedRequest {
   bool predicted = false;
 };
 
-/// What a rehearsal found that the run would send; made from a finished dry run and the reads it sent.
+/// What a rehearsal found that the run would send; made from a finished dry run and the reads it
+/// sent.
 struct Plan {
   std::string playbook{};
   std::string digest{};
@@ -37,11 +39,12 @@ struct Plan {
   int irreversible = 0;
   Duration contain{};
   Duration prove{};
-  std::string limit{};                     // what bounds the estimate, in words
+  std::string limit{};  // what bounds the estimate, in words
   std::vector<std::string> not_established{};
 };
 
-Plan make_plan(const RunState& rehearsal, const ConnectorSet& connectors, std::vector<PlannedRequest> reads, Duration reading_took);
+Plan make_plan(const RunState& rehearsal, const ConnectorSet& connectors,
+               std::vector<PlannedRequest> reads, Duration reading_took);
 
 /// The document of `quell plan --json`.
 Value plan_document(const Plan& plan);

@@ -73,7 +73,8 @@ TEST_CASE("the plan's digest is the approval's digest") {
 }
 
 // Goal: kill -9 in the middle loses nothing and repeats nothing blindly.
-// Method: the revocation's answer is held back, the process is killed there, and another one resumes.
+// Method: the revocation's answer is held back, the process is killed there, and another one
+// resumes.
 TEST_CASE("a killed run is resumed with a look") {
   const Site site;
   site.fault(R"({"fail_next":{"host":"issuer","hang":"after","path":"/revoke","count":1}})");
@@ -83,7 +84,8 @@ TEST_CASE("a killed run is resumed with a look") {
   bool sent = false;
   for (int line = 0; line < 400 && !sent; ++line) {
     const std::string event = running.read_line();
-    sent = event.find("\"request_sent\"") != std::string::npos && event.find("revoke_grant") != std::string::npos;
+    sent = event.find("\"request_sent\"") != std::string::npos &&
+           event.find("revoke_grant") != std::string::npos;
   }
   REQUIRE(sent);
   running.signal(SIGKILL);
@@ -106,14 +108,17 @@ TEST_CASE("tokens handed over appear nowhere") {
   const Finished exported = site.run({"journal", "export"});
   for (const std::string& token : {site.access_token(), site.refresh_token()}) {
     REQUIRE(token.size() >= 12);
-    for (const std::string* text : {&done.out, &done.err, &shown.out, &shown.err, &exported.out}) CHECK(text->find(token) == std::string::npos);
+    for (const std::string* text : {&done.out, &done.err, &shown.out, &shown.err, &exported.out})
+      CHECK(text->find(token) == std::string::npos);
     for (const auto& [file, content] : site.folder().files()) {
       if (file.ends_with("/token") || file.ends_with("/refresh")) continue;
       CAPTURE(file);
       CHECK(content.find(token) == std::string::npos);
     }
   }
-  const Finished plain = site.run({"run", "leaked-mcp-oauth", "-i", "vault_id=vlt_1", "-i", "credential_id=vcrd_1", "-i", "leaked_token=" + site.access_token()});
+  const Finished plain =
+      site.run({"run", "leaked-mcp-oauth", "-i", "vault_id=vlt_1", "-i", "credential_id=vcrd_1",
+                "-i", "leaked_token=" + site.access_token()});
   CHECK(plain.exit == 2);
   CHECK(plain.err.find(site.access_token()) == std::string::npos);
 }
@@ -124,7 +129,8 @@ TEST_CASE("another process approves, and the wrong digest does not") {
   std::vector<std::string> arguments = site.leak_arguments();
   Process running = site.start(arguments);
   std::string line;
-  for (int i = 0; i < 100 && line.find("waiting for") == std::string::npos; ++i) line = running.read_line();
+  for (int i = 0; i < 100 && line.find("waiting for") == std::string::npos; ++i)
+    line = running.read_line();
   const Finished refused = site.run({"approve", "r1c", "--digest", "00000000"});
   CHECK(refused.exit == 2);
   const Finished seen = site.run({"show", "r1c", "--json"});
@@ -142,7 +148,8 @@ TEST_CASE("an abort ends the run and says who did it") {
   const Site site;
   Process running = site.start(site.leak_arguments());
   std::string line;
-  for (int i = 0; i < 100 && line.find("waiting for") == std::string::npos; ++i) line = running.read_line();
+  for (int i = 0; i < 100 && line.find("waiting for") == std::string::npos; ++i)
+    line = running.read_line();
   CHECK(site.run({"abort", "r1c", "--reason", "wrong credential"}).exit == 0);
   const Finished done = running.wait();
   CHECK(done.exit == 6);
@@ -152,12 +159,31 @@ TEST_CASE("an abort ends the run and says who did it") {
   }
 }
 
+// Goal: while a process owns the state, another `run` goes through its socket, and the owner stays
+// until both are over.
+TEST_CASE("a second run is begun by the process that owns the state") {
+  const Site site;
+  Process owner = site.start(site.leak_arguments());
+  std::string line;
+  for (int i = 0; i < 100 && line.find("waiting for") == std::string::npos; ++i)
+    line = owner.read_line();
+  const Finished second = site.run_leak({"--dry-run", "--json"});
+  CAPTURE(second.err);
+  CAPTURE(second.out);
+  CHECK(second.exit == 0);
+  CHECK(second.json()["run"].string_or("") == "r2d");
+  CHECK(second.json()["result"].string_or("") == "rehearsed");
+  CHECK(site.run({"abort", "r1c", "--reason", "enough"}).exit == 0);
+  CHECK(owner.wait().exit == 6);
+}
+
 // Goal: a stop signal leaves a run that can be resumed.
 TEST_CASE("SIGTERM while waiting leaves a resumable run") {
   const Site site;
   Process running = site.start(site.leak_arguments());
   std::string line;
-  for (int i = 0; i < 100 && line.find("waiting for") == std::string::npos; ++i) line = running.read_line();
+  for (int i = 0; i < 100 && line.find("waiting for") == std::string::npos; ++i)
+    line = running.read_line();
   running.signal(SIGTERM);
   CHECK(running.wait().exit == 143);
   Process resumed = site.start({"resume", "r1c"});

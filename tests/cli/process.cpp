@@ -4,16 +4,16 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <fcntl.h>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-
-#include <doctest/doctest.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <doctest/doctest.h>
 
 #include "state/base/json.h"
 
@@ -43,7 +43,8 @@ std::string quell_path() {
   return std::string(build) + "/quell";
 }
 
-Process::Process(const std::vector<std::string>& arguments, const Environment& environment, const std::string& input) {
+Process::Process(const std::vector<std::string>& arguments, const Environment& environment,
+                 const std::string& input) {
   std::array<int, 2> in{};
   std::array<int, 2> out{};
   std::array<int, 2> err{};
@@ -67,7 +68,8 @@ Process::Process(const std::vector<std::string>& arguments, const Environment& e
   close(in[0]);
   close(out[1]);
   close(err[1]);
-  if (!input.empty()) REQUIRE(::write(in[1], input.data(), input.size()) == static_cast<ssize_t>(input.size()));
+  if (!input.empty())
+    REQUIRE(::write(in[1], input.data(), input.size()) == static_cast<ssize_t>(input.size()));
   close(in[1]);
   out_fd_ = out[0];
   err_fd_ = err[0];
@@ -85,7 +87,8 @@ Process::~Process() {
 void Process::signal(int number) const { REQUIRE(kill(pid_, number) == 0); }
 
 bool Process::pump(std::chrono::milliseconds patience) {
-  std::array<pollfd, 2> ends{pollfd{.fd = out_fd_, .events = POLLIN, .revents = 0}, pollfd{.fd = err_fd_, .events = POLLIN, .revents = 0}};
+  std::array<pollfd, 2> ends{pollfd{.fd = out_fd_, .events = POLLIN, .revents = 0},
+                             pollfd{.fd = err_fd_, .events = POLLIN, .revents = 0}};
   if (out_fd_ < 0 && err_fd_ < 0) return false;
   if (poll(ends.data(), ends.size(), static_cast<int>(patience.count())) <= 0) return true;
   const auto drain = [](int& fd, short events, std::string& into) {
@@ -130,7 +133,9 @@ Finished Process::wait(std::chrono::seconds patience) {
   int status = 0;
   REQUIRE(waitpid(pid_, &status, 0) == pid_);
   pid_ = -1;
-  return {.exit = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), .out = out_, .err = err_};
+  return {.exit = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status),
+          .out = out_,
+          .err = err_};
 }
 
 Folder::Folder() {
@@ -144,7 +149,8 @@ Folder::~Folder() {
   std::filesystem::remove_all(path_, ignored);
 }
 
-std::string Folder::write(const std::string& name, const std::string& content, unsigned mode) const {
+std::string Folder::write(const std::string& name, const std::string& content,
+                          unsigned mode) const {
   const std::string file = path_ + "/" + name;
   std::ofstream(file, std::ios::binary) << content;
   REQUIRE(chmod(file.c_str(), mode) == 0);

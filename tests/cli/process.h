@@ -2,17 +2,16 @@
 
 #include <chrono>
 #include <string>
+#include <sys/types.h>
 #include <utility>
 #include <vector>
-
-#include <sys/types.h>
 
 #include "state/base/value.h"
 
 namespace quell::test {
 
 struct Finished {
-  int exit = -1;    // 128 + signal when a signal ended it
+  int exit = -1;  // 128 + signal when a signal ended it
   std::string out{};
   std::string err{};
   /// stdout as one JSON document; fails the test when it is none.
@@ -24,7 +23,8 @@ using Environment = std::vector<std::pair<std::string, std::string>>;
 /// A program under test with its own environment; ended by its pid at the latest when this dies.
 class Process {
  public:
-  Process(const std::vector<std::string>& arguments, const Environment& environment, const std::string& input = "");
+  Process(const std::vector<std::string>& arguments, const Environment& environment,
+          const std::string& input = "");
   ~Process();
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
@@ -60,7 +60,8 @@ class Folder {
   Folder(const Folder&) = delete;
   Folder& operator=(const Folder&) = delete;
   const std::string& path() const noexcept { return path_; }
-  std::string write(const std::string& name, const std::string& content, unsigned mode = 0600) const;
+  std::string write(const std::string& name, const std::string& content,
+                    unsigned mode = 0600) const;
   /// Every regular file below it with its content.
   std::vector<std::pair<std::string, std::string>> files() const;
 

@@ -1,13 +1,13 @@
 #include "site.h"
 
+#include <arpa/inet.h>
 #include <array>
 #include <memory>
-
-#include <arpa/inet.h>
-#include <doctest/doctest.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include <doctest/doctest.h>
 
 #include "connectors/url.h"
 #include "state/base/json.h"
@@ -26,12 +26,17 @@ std::string http(const std::string& method, const std::string& url, const std::s
   address.sin_port = htons(parsed->port);
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   REQUIRE(connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
-  const std::string request = method + " " + parsed->path + " HTTP/1.1\r\nHost: " + parsed->host + "\r\nConnection: close\r\n" +
-                              (body.empty() ? "" : "Content-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) + "\r\n") + "\r\n" + body;
+  const std::string request = method + " " + parsed->path + " HTTP/1.1\r\nHost: " + parsed->host +
+                              "\r\nConnection: close\r\n" +
+                              (body.empty() ? ""
+                                            : "Content-Type: application/json\r\nContent-Length: " +
+                                                  std::to_string(body.size()) + "\r\n") +
+                              "\r\n" + body;
   REQUIRE(write(fd, request.data(), request.size()) == static_cast<ssize_t>(request.size()));
   std::string answer;
   std::array<char, 65536> buffer{};
-  for (ssize_t got = read(fd, buffer.data(), buffer.size()); got > 0; got = read(fd, buffer.data(), buffer.size())) {
+  for (ssize_t got = read(fd, buffer.data(), buffer.size()); got > 0;
+       got = read(fd, buffer.data(), buffer.size())) {
     answer.append(buffer.data(), static_cast<std::size_t>(got));
   }
   close(fd);
@@ -58,20 +63,29 @@ Site::Site(const std::string& profile) {
   folder_.write("client.secret", ready_["issuer"]["client_secret"].string_or(""));
   folder_.write("token", access_token() + "\n");
   folder_.write("refresh", refresh_token() + "\n");
-  folder_.write("quell.yaml", "state: {sqlite: state/quell.db}\n"
-                              "connections:\n"
-                              "  platform:\n"
-                              "    kind: managed_agents\n"
-                              "    base_url: " + ready_["platform"]["base_url"].string_or("") + "\n"
-                              "    api_key: secret://file/api.key\n"
-                              "  issuer:\n"
-                              "    kind: oauth\n"
-                              "    issuers:\n"
-                              "      - match: {mcp_server_url: \"" + ready_["mcp"]["url"].string_or("") + "\"}\n"
-                              "        issuer: " + ready_["issuer"]["url"].string_or("") + "\n"
-                              "        client_id: " + ready_["issuer"]["client_id"].string_or("") + "\n"
-                              "        client_auth: client_secret_basic\n"
-                              "        client_secret: secret://file/client.secret\n");
+  folder_.write("quell.yaml",
+                "state: {sqlite: state/quell.db}\n"
+                "connections:\n"
+                "  platform:\n"
+                "    kind: managed_agents\n"
+                "    base_url: " +
+                    ready_["platform"]["base_url"].string_or("") +
+                    "\n"
+                    "    api_key: secret://file/api.key\n"
+                    "  issuer:\n"
+                    "    kind: oauth\n"
+                    "    issuers:\n"
+                    "      - match: {mcp_server_url: \"" +
+                    ready_["mcp"]["url"].string_or("") +
+                    "\"}\n"
+                    "        issuer: " +
+                    ready_["issuer"]["url"].string_or("") +
+                    "\n"
+                    "        client_id: " +
+                    ready_["issuer"]["client_id"].string_or("") +
+                    "\n"
+                    "        client_auth: client_secret_basic\n"
+                    "        client_secret: secret://file/client.secret\n");
 }
 
 Environment Site::environment() const { return {{"HOME", folder_.path()}}; }
@@ -83,10 +97,13 @@ Process Site::start(std::vector<std::string> arguments, const std::string& input
   return Process(arguments, environment(), input);
 }
 
-Finished Site::run(std::vector<std::string> arguments, const std::string& input) const { return start(std::move(arguments), input).wait(); }
+Finished Site::run(std::vector<std::string> arguments, const std::string& input) const {
+  return start(std::move(arguments), input).wait();
+}
 
 std::vector<std::string> Site::leak_arguments(const std::string& verb) const {
-  return {verb, "leaked-mcp-oauth", "-i", "incident=INC-42",
+  return {verb, "leaked-mcp-oauth",
+          "-i", "incident=INC-42",
           "-i", "vault_id=" + ready_["leaked"]["vault_id"].string_or(""),
           "-i", "credential_id=" + ready_["leaked"]["credential_id"].string_or(""),
           "-i", "leaked_token=@" + folder_.path() + "/token",
@@ -100,11 +117,14 @@ Finished Site::run_leak(std::vector<std::string> more) const {
 }
 
 Value Site::control(const std::string& path) const {
-  const Result<Value> value = parse_json(http("GET", ready_["control_url"].string_or("") + path, ""), {.bytes_max = 64U << 20U});
+  const Result<Value> value = parse_json(
+      http("GET", ready_["control_url"].string_or("") + path, ""), {.bytes_max = 64U << 20U});
   REQUIRE(value);
   return *value;
 }
 
-void Site::fault(const std::string& json) const { http("POST", ready_["control_url"].string_or("") + "/faults", json); }
+void Site::fault(const std::string& json) const {
+  http("POST", ready_["control_url"].string_or("") + "/faults", json);
+}
 
 }  // namespace quell::test

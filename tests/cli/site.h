@@ -8,7 +8,8 @@
 
 namespace quell::test {
 
-/// A range on sockets, a state folder and a configuration that points to it: what a stranger's machine looks like.
+/// A range on sockets, a state folder and a configuration that points to it: what a stranger's
+/// machine looks like.
 class Site {
  public:
   /// `profile` names deviations of the range; empty: as documented.

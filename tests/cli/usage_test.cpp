@@ -61,9 +61,12 @@ TEST_CASE("the shipped playbooks pass their own check") {
 TEST_CASE("wrong words get the nearest right one, and exit 2") {
   const Folder folder;
   CHECK(quell(folder, {"chekc", "x"}).err.find("did you mean quell check?") != std::string::npos);
-  CHECK(quell(folder, {"drill", "rotate-onyl"}).err.find("did you mean rotate-only?") != std::string::npos);
-  CHECK(quell(folder, {"run", "leaked-mcp-oath"}, {{"ANTHROPIC_API_KEY", "k-1234567890"}}).err.find("did you mean leaked-mcp-oauth?") != std::string::npos);
-  CHECK(quell(folder, {"drill", "rotate-only", "--sede", "1"}).err.find("did you mean --seed?") != std::string::npos);
+  CHECK(quell(folder, {"drill", "rotate-onyl"}).err.find("did you mean rotate-only?") !=
+        std::string::npos);
+  CHECK(quell(folder, {"run", "leaked-mcp-oath"}, {{"ANTHROPIC_API_KEY", "k-1234567890"}})
+            .err.find("did you mean leaked-mcp-oauth?") != std::string::npos);
+  CHECK(quell(folder, {"drill", "rotate-only", "--sede", "1"}).err.find("did you mean --seed?") !=
+        std::string::npos);
   CHECK(quell(folder, {}).exit == 2);
 }
 
@@ -75,11 +78,15 @@ TEST_CASE("an error with --json is JSON on stdout") {
   CHECK_FALSE(done.json()["error"]["message"].string_or("").empty());
 }
 
-// Goal (threat T2): a base URL from a flag or the environment never carries the configured key to a host that nobody named for it.
+// Goal (threat T2): a base URL from a flag or the environment never carries the configured key to a
+// host that nobody named for it.
 TEST_CASE("an overridden base URL does not get the key of another layer") {
   const Folder folder;
-  const Finished flag = quell(folder, {"plan", "leaked-mcp-oauth", "-i", "vault_id=vlt_1", "-i", "credential_id=vcrd_1", "--connect", "platform.base_url=https://evil.example"},
-                              {{"ANTHROPIC_API_KEY", "canary-0123456789"}});
+  const Finished flag =
+      quell(folder,
+            {"plan", "leaked-mcp-oauth", "-i", "vault_id=vlt_1", "-i", "credential_id=vcrd_1",
+             "--connect", "platform.base_url=https://evil.example"},
+            {{"ANTHROPIC_API_KEY", "canary-0123456789"}});
   CHECK(flag.exit == 2);
   CHECK(flag.err.find("[egress]") != std::string::npos);
   CHECK(flag.err.find("canary") == std::string::npos);
@@ -90,14 +97,17 @@ TEST_CASE("help and version cost nothing and go to stdout") {
   CHECK(quell(folder, {"--version"}).out.starts_with("quell "));
   CHECK(quell(folder, {"--help"}).out.find("First time") != std::string::npos);
   CHECK(quell(folder, {"help", "run"}).out.find("--dry-run") != std::string::npos);
-  CHECK(quell(folder, {"run", "leaked-mcp-oauth", "--help"}).out.find("credential_id") != std::string::npos);
-  CHECK(quell(folder, {"actions", "platform.archive_credential"}).out.find("irreversible") != std::string::npos);
+  CHECK(quell(folder, {"run", "leaked-mcp-oauth", "--help"}).out.find("credential_id") !=
+        std::string::npos);
+  CHECK(quell(folder, {"actions", "platform.archive_credential"}).out.find("irreversible") !=
+        std::string::npos);
 }
 
 // Goal: the product's first impression ends as it must, and the same seed tells the same story.
 TEST_CASE("both drills end as their scenarios demand") {
   const Folder folder;
-  const Finished both = quell(folder, {"drill", "rotate-only", "leaked-mcp-oauth", "--expect", "--speed", "max"});
+  const Finished both =
+      quell(folder, {"drill", "rotate-only", "leaked-mcp-oauth", "--expect", "--speed", "max"});
   CAPTURE(both.out);
   CAPTURE(both.err);
   CHECK(both.exit == 0);

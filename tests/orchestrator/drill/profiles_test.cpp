@@ -1,4 +1,5 @@
-// Whole incidents over the simulated world, in its own time: what quell says must never be better than what is true.
+// Whole incidents over the simulated world, in its own time: what quell says must never be better
+// than what is true.
 
 #include <cstdlib>
 #include <filesystem>
@@ -25,13 +26,16 @@ struct Folder {
   }
 };
 
-DrillOutcome play(const std::string& scenario_id, const std::string& profile, std::uint64_t seed = 7) {
+DrillOutcome play(const std::string& scenario_id, const std::string& profile,
+                  std::uint64_t seed = 7) {
   const Folder folder;
   Result<Scenario> scenario = find_scenario(scenario_id);
   REQUIRE(scenario);
   scenario->profile = profile;
   DrillOptions options{.seed = seed, .speed = 0, .database = folder.path + "/state/drills.db"};
-  options.keys = {.seal = folder.path + "/keys/seal", .mac = folder.path + "/keys/mac", .signing = folder.path + "/keys/signing.pem"};
+  options.keys = {.seal = folder.path + "/keys/seal",
+                  .mac = folder.path + "/keys/mac",
+                  .signing = folder.path + "/keys/signing.pem"};
   SeededRandom random(seed);
   Result<DrillOutcome> outcome = run_drill(*scenario, options, random, {});
   if (!outcome) FAIL(describe(outcome.error()));
@@ -49,7 +53,9 @@ Value claim_for(const DrillOutcome& outcome, const std::string& kill) {
   return {};
 }
 
-std::string verdict(const DrillOutcome& outcome, const std::string& kill) { return claim_for(outcome, kill)["verdict"].string_or(""); }
+std::string verdict(const DrillOutcome& outcome, const std::string& kill) {
+  return claim_for(outcome, kill)["verdict"].string_or("");
+}
 
 }  // namespace
 
@@ -110,10 +116,12 @@ TEST_CASE("no profile of the range gets a false contained") {
   for (const auto& [name, what] : range::profiles()) {
     CAPTURE(name);
     const DrillOutcome outcome = play("leaked-mcp-oauth", name);
-    MESSAGE(name << ": " << to_string(outcome.result) << (outcome.thief_in ? ", thief in" : ", thief out"));
+    MESSAGE(name << ": " << to_string(outcome.result)
+                 << (outcome.thief_in ? ", thief in" : ", thief out"));
     if (outcome.result == RunResult::contained) CHECK_FALSE(outcome.thief_in);
     for (const Value& claim : outcome.document["claims"].list_or_empty()) {
-      if (claim["verdict"].string_or("") != "proved" && claim["verdict"].string_or("") != "refuted") {
+      if (claim["verdict"].string_or("") != "proved" &&
+          claim["verdict"].string_or("") != "refuted") {
         CHECK_FALSE(claim["residual"]["reason"].string_or("").empty());
       }
     }

@@ -56,7 +56,9 @@ class VendorConnector final : public Connector {
   std::span<const ActionSpec> actions() const override { return actions_; }
   std::string base_url() const override { return std::string(kBase); }
   Value pins() const override { return Value::map({{"kind", "vendor"}, {"base_url", kBase}}); }
-  Value predict(const ActionSpec&, const Inputs& inputs) const override { return Value::map({{"id", inputs.params["id"]}}); }
+  Value predict(const ActionSpec&, const Inputs& inputs) const override {
+    return Value::map({{"id", inputs.params["id"]}});
+  }
 
   Task<Result<Outcome>> perform(const ActionSpec& action, Inputs inputs, Io& io) const override {
     if (action.name == "list_things") return list(io);
@@ -125,7 +127,8 @@ class VendorConnector final : public Connector {
       outcome.kind = OutcomeKind::already;
       co_return outcome;
     }
-    if (inputs.intent == Intent::look) co_return make_error(ErrorCode::conflict, "it is still there");
+    if (inputs.intent == Intent::look)
+      co_return make_error(ErrorCode::conflict, "it is still there");
     HttpRequest act = get("/things/" + id + "/kill");
     act.method = "POST";
     act.effect = Effect::mutate;
@@ -158,10 +161,12 @@ Result<HttpResponse> Vendor::handle(const HttpRequest& request) {
     return answer;
   }
   if (refuses) return HttpResponse(403, "");
-  if (lose_request_of_kill == kill_requests) return make_error(ErrorCode::unknown, "the connection was cut");
+  if (lose_request_of_kill == kill_requests)
+    return make_error(ErrorCode::unknown, "the connection was cut");
   ++kills[id];
   if (!lies) alive.erase(id);
-  if (lose_answer_of_kill == kill_requests) return make_error(ErrorCode::unknown, "the connection was cut");
+  if (lose_answer_of_kill == kill_requests)
+    return make_error(ErrorCode::unknown, "the connection was cut");
   return HttpResponse(200, "");
 }
 
@@ -179,10 +184,12 @@ std::shared_ptr<const Connector> vendor_connector(Repeat repeat, bool can_look) 
 }
 
 ConnectorSet vendor_connectors(Repeat repeat, bool can_look) {
-  return {{"vendor", vendor_connector(repeat, can_look)}, {"report", std::make_shared<const ReportConnector>()}};
+  return {{"vendor", vendor_connector(repeat, can_look)},
+          {"report", std::make_shared<const ReportConnector>()}};
 }
 
-std::shared_ptr<const Playbook> playbook_from(const std::string& source, const ConnectorSet& connectors) {
+std::shared_ptr<const Playbook> playbook_from(const std::string& source,
+                                              const ConnectorSet& connectors) {
   ActionCatalog catalog;
   for (const auto& [name, connector] : connectors) catalog.connections.push_back(name);
   catalog.actions_of = [&connectors](std::string_view name) {
@@ -191,7 +198,8 @@ std::shared_ptr<const Playbook> playbook_from(const std::string& source, const C
   };
   LoadResult loaded = load_playbook(source, "kill-all.yaml", catalog);
   std::string findings;
-  for (const Diagnostic& diagnostic : loaded.diagnostics) findings += render(diagnostic, "kill-all.yaml", source, false);
+  for (const Diagnostic& diagnostic : loaded.diagnostics)
+    findings += render(diagnostic, "kill-all.yaml", source, false);
   CAPTURE(findings);
   REQUIRE(loaded.playbook.has_value());
   return std::make_shared<const Playbook>(std::move(*loaded.playbook));

@@ -31,7 +31,9 @@ steps:
 
 std::string with_approval() {
   std::string source(kKillAll);
-  source.insert(source.find("  - id: kill\n"), "  - id: go\n    approve: {need: 1, from: approver, within: 10m, on_timeout: abort}\n");
+  source.insert(
+      source.find("  - id: kill\n"),
+      "  - id: go\n    approve: {need: 1, from: approver, within: 10m, on_timeout: abort}\n");
   return source;
 }
 
@@ -43,7 +45,8 @@ struct ProcessRun {
   VendorTransport transport;
   Engine engine;
 
-  ProcessRun(Journal& journal, SecretStore& secrets, Vendor& vendor, ManualClock& clock, ConnectorSet set)
+  ProcessRun(Journal& journal, SecretStore& secrets, Vendor& vendor, ManualClock& clock,
+             ConnectorSet set)
       : connectors(std::move(set)),
         transport(vendor, clock),
         engine({.clock = clock,
@@ -51,15 +54,19 @@ struct ProcessRun {
                 .journal = journal,
                 .secrets = secrets,
                 .connectors = connectors,
-                .load_playbook = [this](const std::string& source, const std::string&) -> Result<std::shared_ptr<const Playbook>> {
+                .load_playbook = [this](const std::string& source, const std::string&)
+                    -> Result<std::shared_ptr<const Playbook>> {
                   return playbook_from(source, connectors);
                 },
-                .write_bundle = [](const RunState&, const std::string&) -> Result<std::string> { return std::string("bundle"); }}) {}
+                .write_bundle = [](const RunState&, const std::string&) -> Result<std::string> {
+                  return std::string("bundle");
+                }}) {}
 };
 
 /// Turns until the run has its result, is held, or nothing is left to wait for.
 void run_on(Engine& engine, RunId run, ManualClock& clock) {
-  for (int turns = 0; turns < 10'000 && !engine.find(run)->finished() && !engine.find(run)->held; ++turns) {
+  for (int turns = 0; turns < 10'000 && !engine.find(run)->finished() && !engine.find(run)->held;
+       ++turns) {
     // Outside the macro: a simulated death of the process must pass through it unchanged.
     const Status turned = engine.turn(clock.now() + std::chrono::hours(1));
     REQUIRE(turned);
@@ -67,7 +74,8 @@ void run_on(Engine& engine, RunId run, ManualClock& clock) {
 }
 
 RunRequest request_for(std::shared_ptr<const Playbook> playbook, RunMode mode = RunMode::live) {
-  return {.playbook = std::move(playbook), .inputs = Value(ValueMap{}), .mode = mode, .who = "mara"};
+  return {
+      .playbook = std::move(playbook), .inputs = Value(ValueMap{}), .mode = mode, .who = "mara"};
 }
 
 struct Bench {
@@ -76,9 +84,11 @@ struct Bench {
   MemorySecretStore secrets{};
   Vendor vendor{};
 
-  RunState run(const std::string& source, RunMode mode = RunMode::live, ConnectorSet connectors = vendor_connectors()) {
+  RunState run(const std::string& source, RunMode mode = RunMode::live,
+               ConnectorSet connectors = vendor_connectors()) {
     ProcessRun process(journal, secrets, vendor, clock, std::move(connectors));
-    const Result<RunId> id = process.engine.start(request_for(playbook_from(source, process.connectors), mode));
+    const Result<RunId> id =
+        process.engine.start(request_for(playbook_from(source, process.connectors), mode));
     REQUIRE(id);
     run_on(process.engine, *id, clock);
     return *process.engine.find(*id);
@@ -88,9 +98,11 @@ struct Bench {
 bool every_kill_was_announced(MemoryJournal& journal, const Vendor& vendor) {
   std::map<std::string, int> announced;
   for (const StoredEntry& stored : journal.read_all()) {
-    if (stored.entry.kind == EntryKind::request_sent) ++announced[stored.entry.body["item"].string_or("")];
+    if (stored.entry.kind == EntryKind::request_sent)
+      ++announced[stored.entry.body["item"].string_or("")];
   }
-  return std::all_of(vendor.kills.begin(), vendor.kills.end(), [&](const auto& row) { return row.second <= announced[row.first]; });
+  return std::all_of(vendor.kills.begin(), vendor.kills.end(),
+                     [&](const auto& row) { return row.second <= announced[row.first]; });
 }
 
 }  // namespace
@@ -150,7 +162,8 @@ TEST_CASE("a request that never arrived is sent again after a look") {
 TEST_CASE("what may not be repeated is held for a person") {
   Bench bench;
   bench.vendor.lose_request_of_kill = 1;
-  const RunState run = bench.run(std::string(kKillAll), RunMode::live, vendor_connectors(Repeat::never));
+  const RunState run =
+      bench.run(std::string(kKillAll), RunMode::live, vendor_connectors(Repeat::never));
   CHECK(run.held);
   CHECK_FALSE(run.finished());
 }
@@ -158,7 +171,8 @@ TEST_CASE("what may not be repeated is held for a person") {
 TEST_CASE("an action that cannot look is settled by the step's own probes") {
   Bench bench;
   bench.vendor.lose_answer_of_kill = 1;
-  const RunState run = bench.run(std::string(kKillAll), RunMode::live, vendor_connectors(Repeat::look_first, false));
+  const RunState run =
+      bench.run(std::string(kKillAll), RunMode::live, vendor_connectors(Repeat::look_first, false));
   CHECK(run.result == RunResult::contained);
   for (const auto& [id, kills] : bench.vendor.kills) CHECK(kills == 1);
 }
@@ -173,7 +187,8 @@ TEST_CASE("a dry run sends reads alone") {
 
 TEST_CASE("the guard refuses a read action that sends a POST") {
   Bench bench;
-  const RunState run = bench.run("quell: 1\nid: kill-all\ntitle: t\npurpose: p\nsteps:\n  - {id: poke, use: vendor.poke}\n");
+  const RunState run = bench.run(
+      "quell: 1\nid: kill-all\ntitle: t\npurpose: p\nsteps:\n  - {id: poke, use: vendor.poke}\n");
   CHECK(run.result == RunResult::failed);
   CHECK(bench.vendor.requests.empty());
 }
@@ -181,21 +196,31 @@ TEST_CASE("the guard refuses a read action that sends a POST") {
 TEST_CASE("an approval is waited for, and time or a denial ends the run") {
   Bench bench;
   ProcessRun process(bench.journal, bench.secrets, bench.vendor, bench.clock, vendor_connectors());
-  const Result<RunId> id = process.engine.start(request_for(playbook_from(with_approval(), process.connectors)));
+  const Result<RunId> id =
+      process.engine.start(request_for(playbook_from(with_approval(), process.connectors)));
   REQUIRE(id);
-  for (int i = 0; i < 20; ++i) REQUIRE(process.engine.turn(bench.clock.now() + std::chrono::seconds(1)));
+  for (int i = 0; i < 20; ++i)
+    REQUIRE(process.engine.turn(bench.clock.now() + std::chrono::seconds(1)));
   CHECK(bench.vendor.kill_requests == 0);
   const RunState& run = *process.engine.find(*id);
   SUBCASE("approved") {
     Status answer = make_error(ErrorCode::internal, "no answer");
-    process.engine.submit({.kind = Command::Kind::approve, .run = *id, .who = "olek", .digest = run.digest, .done = [&](Status status) { answer = std::move(status); }});
+    process.engine.submit({.kind = Command::Kind::approve,
+                           .run = *id,
+                           .who = "olek",
+                           .digest = run.digest,
+                           .done = [&](Status status) { answer = std::move(status); }});
     run_on(process.engine, *id, bench.clock);
     CHECK(answer);
     CHECK(run.result == RunResult::contained);
   }
   SUBCASE("the digest of another plan") {
     Status answer = ok();
-    process.engine.submit({.kind = Command::Kind::approve, .run = *id, .who = "olek", .digest = "0123456789abcdef", .done = [&](Status status) { answer = std::move(status); }});
+    process.engine.submit({.kind = Command::Kind::approve,
+                           .run = *id,
+                           .who = "olek",
+                           .digest = "0123456789abcdef",
+                           .done = [&](Status status) { answer = std::move(status); }});
     REQUIRE(process.engine.turn(bench.clock.now()));
     CHECK_FALSE(answer);
   }
@@ -222,8 +247,9 @@ TEST_CASE("items beyond max are named and the run is incomplete") {
   CHECK(bench.vendor.alive.size() == 1);
 }
 
-// Goal: whichever append the process dies on, a new one ends the run, skips nothing and repeats nothing without a look.
-// Method: die at each append in turn, with and without the entry on the disk, then take the run up with a fresh engine.
+// Goal: whichever append the process dies on, a new one ends the run, skips nothing and repeats
+// nothing without a look. Method: die at each append in turn, with and without the entry on the
+// disk, then take the run up with a fresh engine.
 TEST_CASE("a run survives a crash at every journal append") {
   std::size_t appends = 0;
   {
@@ -240,12 +266,14 @@ TEST_CASE("a run survives a crash at every journal append") {
       {
         ProcessRun first(dying, bench.secrets, bench.vendor, bench.clock, vendor_connectors());
         const auto run_it = [&] {
-          const Result<RunId> id = first.engine.start(request_for(playbook_from(std::string(kKillAll), first.connectors)));
+          const Result<RunId> id = first.engine.start(
+              request_for(playbook_from(std::string(kKillAll), first.connectors)));
           if (id) run_on(first.engine, *id, bench.clock);
         };
         CHECK_THROWS_AS(run_it(), SimulatedCrash);
       }
-      ProcessRun second(bench.journal, bench.secrets, bench.vendor, bench.clock, vendor_connectors());
+      ProcessRun second(bench.journal, bench.secrets, bench.vendor, bench.clock,
+                        vendor_connectors());
       REQUIRE(second.engine.load());
       if (second.engine.runs().empty()) continue;  // it died before the run was accepted
       const RunId id = second.engine.runs().begin()->first;
@@ -264,11 +292,16 @@ TEST_CASE("a run survives a crash at every journal append") {
 
 TEST_CASE("request templates fit by segment, base and whole URL") {
   const Value params = Value::map({{"id", "x"}, {"mcp_server_url", "https://m.example/mcp"}});
-  CHECK(fits_template("https://v.example/things/x/kill", "{base}/things/{id}/kill", "https://v.example", params));
-  CHECK(fits_template("https://v.example/things/x/kill?beta=true", "{base}/things/{id}/kill", "https://v.example", params));
-  CHECK_FALSE(fits_template("https://v.example/things/x/y/kill", "{base}/things/{id}/kill", "https://v.example", params));
-  CHECK_FALSE(fits_template("https://v.example/things//kill", "{base}/things/{id}/kill", "https://v.example", params));
-  CHECK_FALSE(fits_template("https://w.example/things/x/kill", "{base}/things/{id}/kill", "https://v.example", params));
+  CHECK(fits_template("https://v.example/things/x/kill", "{base}/things/{id}/kill",
+                      "https://v.example", params));
+  CHECK(fits_template("https://v.example/things/x/kill?beta=true", "{base}/things/{id}/kill",
+                      "https://v.example", params));
+  CHECK_FALSE(fits_template("https://v.example/things/x/y/kill", "{base}/things/{id}/kill",
+                            "https://v.example", params));
+  CHECK_FALSE(fits_template("https://v.example/things//kill", "{base}/things/{id}/kill",
+                            "https://v.example", params));
+  CHECK_FALSE(fits_template("https://w.example/things/x/kill", "{base}/things/{id}/kill",
+                            "https://v.example", params));
   CHECK(fits_template("https://m.example/mcp", "{mcp_server_url}", "", params));
   CHECK_FALSE(fits_template("https://n.example/mcp", "{mcp_server_url}", "", params));
 }

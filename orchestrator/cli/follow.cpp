@@ -1,0 +1,61 @@
+#include "orchestrator/cli/follow.h"
+
+#include <chrono>
+#include <thread>
+
+#include "orchestrator/cli/run_loop.h"
+#include "orchestrator/cli/run_text.h"
+
+namespace quell::cli {
+namespace {
+
+constexpr std::chrono::milliseconds kLookEvery{200};
+
+}  // namespace
+
+int follow_run(Session& session, StateReader& reader, RunId id, bool event_lines) {
+  const Result<Folded> folded = reader.fold();
+  if (!folded) return session.fail(folded.error());
+  const auto known = folded->runs.find(id);
+  if (known == folded->runs.end()) {
+    return session.fail(make_error(ErrorCode::invalid, "run",
+                                   to_string(id) + " cannot be read with these connections.",
+                                   "quell journal show --run " + to_string(id)));
+  }
+  const LoopOptions loop{.follow_json = event_lines};
+  EntryPrinter printer(session, loop);
+  printer.set_connectors(reader.connectors());
+  RunState run;
+  std::uint64_t seen = 0;
+  while (StopSignals::received() == 0) {
+    const Status read = reader.journal().read(seen, [&](const StoredEntry& stored) -> Status {
+      seen = stored.seq;
+      if (!(stored.entry.run == id)) return ok();
+      if (stored.entry.kind == EntryKind::run_started) {
+        run = begin_run(stored.entry, known->second.playbook, known->second.inputs);
+        run.digest = plan_digest(run, reader.connectors());
+      } else if (run.playbook) {
+        apply(run, stored.entry, reader.connectors());
+      }
+      if (run.playbook) printer(run, stored.entry);
+      return ok();
+    });
+    if (!read) return session.fail(read.error());
+    if (run.finished() && (!run.watch.started || run.watch.finished)) break;
+    if (run.held && !run.finished()) {
+      session.err().line(to_string(id) + " is held for a decision: quell show " + to_string(id));
+      return kExitNotFinished;
+    }
+    std::this_thread::sleep_for(kLookEvery);
+  }
+  if (!run.finished()) return kExitInterrupted;
+  if (!session.options().json) {
+    session.out().write(
+        closing_text(session.out(), run, reader.connectors(), session.clock().now()));
+  } else {
+    session.print_json(run_document(run, reader.connectors()));
+  }
+  return exit_code(*run.result);
+}
+
+}  // namespace quell::cli
