@@ -18,6 +18,7 @@ constexpr std::array<Allowed, 10> kRevealers{{
     {"state/keys.cpp", "derives keys, takes fingerprints, signs heads"},
     {"state/sealed_store.cpp", "encrypts and decrypts what outlives a crash"},
     {"connectors/secret_text.cpp", "renders headers and bodies for the transport"},
+    {"orchestrator/owner_api.cpp", "hands a run's secrets to the owner over its 0600 socket"},
     {"connectors/curl_transport.cpp", "the transport: hands the rendered bytes to libcurl"},
     {"orchestrator/range/in_process_transport.cpp", "the transport of drills and simulations"},
     {"connectors/redaction.cpp", "the filter that looks for live secrets in everything else"},
