@@ -14,7 +14,7 @@ struct Allowed {
 };
 
 /// Who may see the bytes of a secret.
-constexpr std::array<Allowed, 10> kRevealers{{
+constexpr std::array<Allowed, 11> kRevealers{{
     {"state/keys.cpp", "derives keys, takes fingerprints, signs heads"},
     {"state/sealed_store.cpp", "encrypts and decrypts what outlives a crash"},
     {"connectors/secret_text.cpp", "renders headers and bodies for the transport"},
