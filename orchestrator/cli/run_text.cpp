@@ -375,8 +375,7 @@ std::string line_for_pipe(const RunState& run, const Entry& entry, const Connect
   switch (entry.kind) {
     case EntryKind::run_started:
       words = "run started " + run.playbook->id +
-              (incident_of(run).empty() ? "" : " " + shown(incident_of(run))) + " digest " +
-              run.digest.substr(0, 12);
+              (incident_of(run).empty() ? "" : " " + shown(incident_of(run)));
       break;
     case EntryKind::step_skipped:
       words = place + "skipped" +
@@ -385,7 +384,8 @@ std::string line_for_pipe(const RunState& run, const Entry& entry, const Connect
       break;
     case EntryKind::approval_requested:
       words = place + "waiting for " + counted(body["need"].int_or(1), "approver") + " until " +
-              format_clock_time(run.steps.at(step).approval.until, entry.at);
+              format_clock_time(run.steps.at(step).approval.until, entry.at) + " for plan " +
+              run.digest.substr(0, 12);
       break;
     case EntryKind::approval_given:
       words = place + approval_words(run, entry);
@@ -420,6 +420,7 @@ std::string line_for_pipe(const RunState& run, const Entry& entry, const Connect
       break;
     case EntryKind::step_finished: {
       if (!body["item"].is_null() || body["verdict"].is_null()) return "";
+      if (body["verdict"].string_or("") == "unproved" && is_judged_later(run, step)) return "";
       const Grade grade = weakest_grade(claims_of(run, connectors), step);
       words = place + body["verdict"].string_or("") +
               (grade == Grade::none ? "" : " " + std::string(to_string(grade)));
@@ -527,6 +528,7 @@ std::string closing_text(const Stream& stream, const RunState& run, const Connec
   }
   if (!open.empty()) text += "still exposed, or not known to be closed\n" + open;
   if (result == RunResult::contained) text += "nothing is known to be exposed\n";
+  if (!run.head.empty()) text += "record  quell journal verify --head " + run.head + "\n";
   return text;
 }
 

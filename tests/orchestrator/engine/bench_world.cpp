@@ -46,7 +46,10 @@ std::vector<ActionSpec> vendor_actions(Repeat repeat, bool can_look) {
   kill.proofs = {"thing_is_dead"};
   ActionSpec poke = list;
   poke.name = "poke";
-  return {list, look, kill, poke};
+  // Under a name that the regrowth watch knows.
+  ActionSpec regrowth = look;
+  regrowth.name = "no_active_credential";
+  return {list, look, kill, poke, regrowth};
 }
 
 class VendorConnector final : public Connector {
@@ -62,7 +65,7 @@ class VendorConnector final : public Connector {
 
   Task<Result<Outcome>> perform(const ActionSpec& action, Inputs inputs, Io& io) const override {
     if (action.name == "list_things") return list(io);
-    if (action.name == "thing_is_dead") return look(std::move(inputs), io);
+    if (action.is_probe) return look(std::move(inputs), io);
     if (action.name == "poke") return poke(io);
     return kill(std::move(inputs), io);
   }

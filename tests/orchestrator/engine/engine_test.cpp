@@ -247,6 +247,37 @@ TEST_CASE("items beyond max are named and the run is incomplete") {
   CHECK(bench.vendor.alive.size() == 1);
 }
 
+// Goal: what grows back after the result reopens the run, and the watch ends when its time is over.
+TEST_CASE("the regrowth watch looks again, and a way in that works again is exposed") {
+  std::string source(kKillAll);
+  source +=
+      "verify:\n  - {probe: vendor.no_active_credential, with: {id: a}}\n"
+      "watch: {every: 1m, for: 10m, budget: 60, reopen_on: [credential_created]}\n";
+  Bench bench;
+  ProcessRun process(bench.journal, bench.secrets, bench.vendor, bench.clock, vendor_connectors());
+  const Result<RunId> id = process.engine.start(request_for(playbook_from(source, process.connectors)));
+  REQUIRE(id);
+  run_on(process.engine, *id, bench.clock);
+  const RunState& run = *process.engine.find(*id);
+  REQUIRE(run.result == RunResult::contained);
+  REQUIRE(process.engine.watch(*id));
+  const auto watch_on = [&] {
+    for (int turns = 0; turns < 1'000 && !run.watch.finished && run.result == RunResult::contained; ++turns) {
+      REQUIRE(process.engine.turn(bench.clock.now() + std::chrono::seconds(30)));
+    }
+  };
+  SUBCASE("nothing grows back") {
+    watch_on();
+    CHECK(run.watch.finished);
+    CHECK(run.result == RunResult::contained);
+  }
+  SUBCASE("it grew back") {
+    bench.vendor.alive.insert("a");
+    watch_on();
+    CHECK(run.result == RunResult::exposed);
+  }
+}
+
 // Goal: whichever append the process dies on, a new one ends the run, skips nothing and repeats
 // nothing without a look. Method: die at each append in turn, with and without the entry on the
 // disk, then take the run up with a fresh engine.
