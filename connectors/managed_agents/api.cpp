@@ -137,11 +137,10 @@ Error refusal(const Api& api, const HttpResponse& response, Effect effect, const
     }
     case ErrorCode::gone:
       if (!subject.holder.empty()) {
-        return with_code(
-            std::move(error),
-            fmt::format("{} has no {} {} ({}).", outside_text(subject.holder), subject.kind,
-                        outside_text(subject.id), response.status),
-            "compare both ids, and whether the key belongs to their workspace");
+        return with_code(std::move(error),
+                         fmt::format("{} has no {} {} ({}).", outside_text(subject.holder),
+                                     subject.kind, outside_text(subject.id), response.status),
+                         "compare both ids, and whether the key belongs to their workspace");
       }
       return with_code(
           std::move(error),

@@ -107,7 +107,8 @@ void match_credentials(const Question& question, const Sight& sight, Radius& rad
   radius.vault_ids = radius.primary;
   for (const Credential& credential : sight.credentials) {
     // The first vault of a session that has the URL wins, so another one takes over when it is
-    // archived (API sheet 2.2). It is named; its vault is in reach only where it is attached beside.
+    // archived (API sheet 2.2). It is named; its vault is in reach only where it is attached
+    // beside.
     const bool takes_over = !credential.archived_at && same_url_as_any(credential, urls);
     if (targets.contains(&credential) || takes_over) radius.credentials.push_back(&credential);
   }

@@ -18,10 +18,9 @@ constexpr std::size_t kVaultIdsMax = 1000;
 constexpr std::size_t kMetadataPairsMax = 64;
 
 Error broken(std::string_view what, std::string_view member) {
-  return make_error(
-      ErrorCode::invalid, "answer",
-      fmt::format("a {} in the platform's answer has no usable {}.", what, member),
-      "it counts as unread, never as absent; compare base_url in quell.yaml");
+  return make_error(ErrorCode::invalid, "answer",
+                    fmt::format("a {} in the platform's answer has no usable {}.", what, member),
+                    "it counts as unread, never as absent; compare base_url in quell.yaml");
 }
 
 Result<std::string> read_id(const Value& value, std::string_view what, std::string_view member) {

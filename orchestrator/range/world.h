@@ -102,8 +102,8 @@ class World {
   /// Lets everything due at or before `now` happen, in order.
   virtual void advance(Timestamp now) = 0;
 
-  /// A new grant for the platform at the world's MCP server, as if the user had consented again: what a team puts into the vault
-  /// when it rotates.
+  /// A new grant for the platform at the world's MCP server, as if the user had consented again:
+  /// what a team puts into the vault when it rotates.
   virtual FreshGrant mint_fresh(Timestamp now) = 0;
 
   virtual const Leaked& leaked() const = 0;

@@ -6,13 +6,13 @@ namespace quell {
 namespace {
 
 constexpr std::array<std::string_view, 26> kKindNames{
-    "run_started",        "secret_sealed",  "step_started",     "step_skipped",
-    "attempt_started",    "request_sent",   "attempt_finished", "attempt_unknown",
-    "retry_scheduled",    "probe_finished", "step_finished",
-    "approval_requested", "approval_given", "approval_denied",  "approval_timed_out",
-    "run_held",           "run_paused",     "run_resumed",      "run_aborted",
-    "attempt_settled",    "note_added",     "run_finished",     "watch_started",
-    "watch_observed",     "watch_finished", "key_rotated",
+    "run_started",     "secret_sealed",   "step_started",       "step_skipped",
+    "attempt_started", "request_sent",    "attempt_finished",   "attempt_unknown",
+    "retry_scheduled", "probe_finished",  "step_finished",      "approval_requested",
+    "approval_given",  "approval_denied", "approval_timed_out", "run_held",
+    "run_paused",      "run_resumed",     "run_aborted",        "attempt_settled",
+    "note_added",      "run_finished",    "watch_started",      "watch_observed",
+    "watch_finished",  "key_rotated",
 };
 
 }  // namespace

@@ -255,14 +255,16 @@ TEST_CASE("the regrowth watch looks again, and a way in that works again is expo
       "watch: {every: 1m, for: 10m, budget: 60, reopen_on: [credential_created]}\n";
   Bench bench;
   ProcessRun process(bench.journal, bench.secrets, bench.vendor, bench.clock, vendor_connectors());
-  const Result<RunId> id = process.engine.start(request_for(playbook_from(source, process.connectors)));
+  const Result<RunId> id =
+      process.engine.start(request_for(playbook_from(source, process.connectors)));
   REQUIRE(id);
   run_on(process.engine, *id, bench.clock);
   const RunState& run = *process.engine.find(*id);
   REQUIRE(run.result == RunResult::contained);
   REQUIRE(process.engine.watch(*id));
   const auto watch_on = [&] {
-    for (int turns = 0; turns < 1'000 && !run.watch.finished && run.result == RunResult::contained; ++turns) {
+    for (int turns = 0; turns < 1'000 && !run.watch.finished && run.result == RunResult::contained;
+         ++turns) {
       REQUIRE(process.engine.turn(bench.clock.now() + std::chrono::seconds(30)));
     }
   };
