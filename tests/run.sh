@@ -15,7 +15,7 @@ case "${1:-}" in
   *) stop "unknown option $1; the only one is --full" ;;
 esac
 
-packages=("${BUILD_PACKAGES[@]}" "${TEST_PACKAGES[@]}")
+packages=("${BUILD_PACKAGES[@]}")
 [ "$full" = yes ] && packages+=("${FULL_PACKAGES[@]}")
 install_packages "${packages[@]}" || stop "the Debian packages could not be installed; run it as root or where sudo works"
 

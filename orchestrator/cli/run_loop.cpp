@@ -92,7 +92,7 @@ class ApprovalPrompt {
   std::int64_t count_ = 0;
 };
 
-int told_held(Session& session, const RunState& run) {
+int told_held(Session& session, const RunState& run, const ConnectorSet& connectors) {
   const std::string id = to_string(run.id);
   std::string step = "STEP";
   for (const auto& [name, state] : run.steps) {
@@ -102,7 +102,7 @@ int told_held(Session& session, const RunState& run) {
     }
   }
   if (session.options().json) {
-    session.print_json(run_document(run, ConnectorSet{}));
+    session.print_json(run_document(run, connectors));
   } else {
     session.out().line(id + " holds at " + step + ": it may or may not have been applied.");
     session.next("quell resume " + id + ", then repeat it: quell retry " + id + " " + step);
@@ -216,12 +216,12 @@ int run_to_end(Session& session, Engine& engine, RunId id, const ConnectorSet& c
                    "; Ctrl-C ends the watch, not the verdict");
     }
     if (told && run.watch.finished) break;
-    if (run.held && !run.finished()) {
+    if (run.held && !run.finished() && !options.wait_while_held) {
       // Other branches of the run go on before it is left.
-      if (!engine.has_changes_in_flight()) return told_held(session, run);
+      if (!engine.has_changes_in_flight()) return told_held(session, run, connectors);
     }
-    const bool live = options.show_live && session.err().is_terminal() &&
-                      !session.options().quiet && !run.finished() && !prompt.is_asking();
+    const bool live = session.err().is_terminal() && !session.options().quiet && !run.finished() &&
+                      !prompt.is_asking();
     if (live) session.err().show_live(live_text(session.err(), run, clock.now()));
     const bool asking = options.prompt_for_approval && waiting_for_approval(run) != nullptr;
     const Status turned = engine.turn(clock.now() + (live || asking ? kRedrawEvery : kQuietWait));

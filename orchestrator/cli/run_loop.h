@@ -22,7 +22,7 @@ struct LoopOptions {
   bool follow_json = false;  // a JSON line per entry on stdout
   bool watch = false;        // stay for the regrowth watch
   bool prompt_for_approval = false;
-  bool show_live = true;
+  bool wait_while_held = false;  // for `retry` or `skip` from another terminal
 };
 
 /// Prints each entry of the run as it becomes durable: run lines on stdout (stderr with --json),

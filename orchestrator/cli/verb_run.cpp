@@ -257,6 +257,10 @@ void tell_cut_off(Session& session, const RunState& run) {
            format_clock_time(run.now, session.clock().now()) + ", " +
            format_duration(session.clock().now() - run.now) + " ago. Nothing recorded is lost.");
   if (!doubt.empty()) err.line("  in doubt       " + doubt);
+  if (run.held) {
+    err.line("  held           waits here; in another terminal: quell retry " + to_string(run.id) +
+             " STEP, or quell skip");
+  }
   if (!waiting.empty()) err.line("  not started    " + waiting);
 }
 
@@ -268,7 +272,8 @@ int resume(Session& session, const ResumeOptions& options) {
   if (!transport) return session.fail(transport.error());
   const LoopOptions loop{.follow_json = options.follow,
                          .watch = session.out().is_terminal() && !session.options().json,
-                         .prompt_for_approval = session.can_prompt()};
+                         .prompt_for_approval = session.can_prompt(),
+                         .wait_while_held = true};
   EntryPrinter printer(session, loop);
   Result<std::unique_ptr<Owner>> owner = Owner::open(
       {.database = config->database.value,

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "orchestrator/engine/step_walk.h"
+
 namespace quell {
 namespace {
 
@@ -16,6 +18,16 @@ Value claims_value(const std::vector<Claim>& claims) {
   return Value(std::move(list));
 }
 
+/// A step that never began is there too, with nothing in it.
+Value step_value(const StepState& state) {
+  const bool began = state.started != Timestamp{};
+  return Value::map({{"outcome", state.outcome ? Value(to_string(*state.outcome)) : Value()},
+                     {"verdict", state.verdict ? Value(to_string(*state.verdict)) : Value()},
+                     {"error", state.error ? Value(state.error->message) : Value()},
+                     {"items", static_cast<std::int64_t>(state.items.size())},
+                     {"started_at", began ? Value(state.started) : Value()}});
+}
+
 }  // namespace
 
 std::string incident_of(const RunState& run) { return run.inputs["incident"].string_or(""); }
@@ -23,14 +35,12 @@ std::string incident_of(const RunState& run) { return run.inputs["incident"].str
 Value run_document(const RunState& run, const ConnectorSet& connectors) {
   const std::vector<Claim> claims = claims_of(run, connectors);
   ValueMap steps;
-  for (const auto& [id, state] : run.steps) {
-    steps.emplace(
-        id, Value::map({{"outcome", state.outcome ? Value(to_string(*state.outcome)) : Value()},
-                        {"verdict", state.verdict ? Value(to_string(*state.verdict)) : Value()},
-                        {"error", state.error ? Value(state.error->message) : Value()},
-                        {"items", static_cast<std::int64_t>(state.items.size())},
-                        {"started_at", Value(state.started)}}));
-  }
+  const auto add = [&](const Step& step) {
+    const auto found = run.steps.find(step.id);
+    steps.emplace(step.id, step_value(found == run.steps.end() ? StepState{} : found->second));
+  };
+  for_each_step(run.playbook->steps, add);
+  for_each_step(run.playbook->finally_steps, add);
   return Value::map({{"run", to_string(run.id)},
                      {"playbook", run.playbook->id},
                      {"playbook_sha256", run.playbook->sha256},

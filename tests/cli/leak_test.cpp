@@ -100,6 +100,49 @@ TEST_CASE("a killed run is resumed with a look") {
   CHECK_FALSE(site.control("/truth")["access_token_works"].bool_or(true));
 }
 
+// Goal: where no look settles what happened, a person decides, and the run goes on from there.
+// Method: without the access token no probe can look at the revocation whose answer was lost.
+TEST_CASE("a run that no look can settle waits for a person") {
+  const Site site;
+  site.fault(R"({"fail_next":{"host":"issuer","hang":"after","path":"/revoke","count":1}})");
+  std::vector<std::string> arguments = site.leak_arguments();
+  const auto token = std::find_if(arguments.begin(), arguments.end(), [](const std::string& word) {
+    return word.starts_with("leaked_token=");
+  });
+  REQUIRE(token != arguments.end());
+  arguments.erase(token - 1, token + 1);
+  arguments.insert(arguments.end(), {"--yes", "--json", "--follow"});
+  Process running = site.start(arguments);
+  bool arrived = false;
+  for (int line = 0; line < 400 && !arrived; ++line) {
+    // The line is printed before the request leaves, so its arrival is read off the range's log.
+    if (running.read_line().find("/revoke\"") == std::string::npos) continue;
+    for (int look = 0; look < 200 && !arrived; ++look) {
+      const Value log = site.control("/log");
+      for (const Value& request : log["requests"].list_or_empty()) {
+        arrived = arrived || request["path"].string_or("").find("/revoke") != std::string::npos;
+      }
+    }
+  }
+  REQUIRE(arrived);
+  running.signal(SIGKILL);
+  running.wait();
+  const Value shown = site.run({"show", "r1c", "--json"}).json();
+  CHECK(shown["steps"]["pause"]["verdict"].string_or("") == "proved");
+  CHECK(shown["steps"]["purge"]["started_at"].is_null());
+  Process resumed = site.start({"resume", "r1c"});
+  std::string line;
+  for (int i = 0; i < 100 && line.find("held:") == std::string::npos; ++i)
+    line = resumed.read_line();
+  const Finished retried =
+      site.run({"retry", "r1c", "revoke_grant", "--reason", "the issuer's log shows nothing"});
+  CAPTURE(retried.err);
+  CHECK(retried.exit == 0);
+  const Finished done = resumed.wait();
+  CAPTURE(done.out);
+  CHECK(done.exit == 3);
+}
+
 // Goal: the leaked tokens stand in no file, no output and no argument.
 TEST_CASE("tokens handed over appear nowhere") {
   const Site site;
