@@ -192,8 +192,7 @@ Value digest_of(const ValueTemplate& value, const Scope& scope,
     for (const ValueTemplate& item : *list) items.push_back(digest_of(item, scope, settled));
     return Value(std::move(items));
   }
-  if (const auto* map =
-          std::get_if<std::vector<std::pair<std::string, ValueTemplate>>>(&value.node)) {
+  if (const auto* map = std::get_if<std::vector<NamedTemplate>>(&value.node)) {
     ValueMap members;
     for (const auto& [name, member] : *map)
       members.emplace(name, digest_of(member, scope, settled));

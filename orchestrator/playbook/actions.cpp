@@ -90,7 +90,7 @@ std::string Actions::proposal(const ActionRef& action, const ParamSpec& input) c
 ValueTemplate Actions::inputs(const ActionRef& action, const YamlNode* with, const YamlNode& use,
                               const Locals& locals) {
   ValueTemplate out{.at = findings_.position(with == nullptr ? use : *with)};
-  std::vector<std::pair<std::string, ValueTemplate>> members;
+  std::vector<NamedTemplate> members;
   if (with != nullptr && with->kind != YamlNode::Kind::map) {
     findings_.error(*with, "wrong-type",
                     fmt::format("\"with\" is a map, not {}", to_string(with->kind)),
@@ -120,7 +120,7 @@ ValueTemplate Actions::inputs(const ActionRef& action, const YamlNode* with, con
       expected.type = input->type;
       expected.required = input->required;
       expected.what = fmt::format("input \"{}\" of {}", input->name, action.name());
-      members.emplace_back(input->name, values_.value(member.value, locals, expected));
+      members.push_back({input->name, values_.value(member.value, locals, expected)});
     }
   }
   for (const ParamSpec& input : action.spec->inputs) {

@@ -48,8 +48,7 @@ Result<Value> ValueTemplate::evaluate(const Scope& scope) const {  // NOLINT(mis
     return Value(std::move(list));
   }
   ValueMap map;
-  for (const auto& [name, member] :
-       std::get<std::vector<std::pair<std::string, ValueTemplate>>>(node)) {
+  for (const auto& [name, member] : std::get<std::vector<NamedTemplate>>(node)) {
     Result<Value> value = member.evaluate(scope);
     if (!value) return wrap(fmt::format("\"{}\"", name), std::move(value).error());
     map.emplace(name, std::move(*value));

@@ -24,15 +24,20 @@ struct Position {
   int column = 0;
 };
 
+struct NamedTemplate;
+
 /// A YAML value whose strings may hold expressions: what stands under `with:`.
 struct ValueTemplate {
   Position at{};
   /// A constant, a string template, a list, or a map with its keys in file order.
-  std::variant<Value, Template, std::vector<ValueTemplate>,
-               std::vector<std::pair<std::string, ValueTemplate>>>
-      node{};
+  std::variant<Value, Template, std::vector<ValueTemplate>, std::vector<NamedTemplate>> node;
 
   Result<Value> evaluate(const Scope& scope) const;
+};
+
+struct NamedTemplate {
+  std::string name;
+  ValueTemplate value;
 };
 
 struct InputSpec {
@@ -102,12 +107,16 @@ struct UseStep {
   std::string action{};
   ValueTemplate with{};
 };
+struct Branch {
+  std::string name;
+  std::vector<Step> steps;
+};
 struct ParallelStep {
-  std::vector<std::pair<std::string, std::vector<Step>>> branches{};
+  std::vector<Branch> branches;
 };
 struct BlockStep {
-  std::vector<Step> body{};
-  std::vector<Step> rescue{};
+  std::vector<Step> body;
+  std::vector<Step> rescue;
 };
 struct ApproveStep {
   int need = 1;
@@ -125,7 +134,7 @@ struct AssertStep {
   Template message;
 };
 struct SetStep {
-  std::vector<std::pair<std::string, ValueTemplate>> values{};
+  std::vector<NamedTemplate> values{};
 };
 
 struct Step {

@@ -175,7 +175,7 @@ void StepReader::read_parallel(Shell& shell, const YamlNode& node) {  // NOLINT(
       findings_.error(branch.key, "missing-value",
                       fmt::format("branch \"{}\" has no step", shown(branch.key.text)));
     } else {
-      parallel.branches.emplace_back(branch.key.text, read_steps(branch.value, branch.key.text));
+      parallel.branches.push_back({branch.key.text, read_steps(branch.value, branch.key.text)});
     }
     for (KnownStep& step : scope_.forget_since(mark)) learned.push_back(std::move(step));
   }
@@ -267,7 +267,7 @@ void StepReader::read_set(Shell& shell, const YamlNode& node) {
     }
     Expected anything{.required = false, .what = fmt::format("\"{}\" under set", name)};
     Type type;
-    set.values.emplace_back(name, values_.value(member.value, shell.locals, anything, &type));
+    set.values.push_back({name, values_.value(member.value, shell.locals, anything, &type)});
     if (type.kind == Type::Kind::null) type = Type{}.or_null();
     shell.leaves.outputs.push_back(Field{.name = name, .type = std::move(type)});
   }

@@ -385,7 +385,7 @@ ValueTemplate Values::value(  // NOLINT(misc-no-recursion)
       fit(node, nullptr, locals, own, expected);
     }
   } else {
-    std::vector<std::pair<std::string, ValueTemplate>> members;
+    std::vector<NamedTemplate> members;
     std::vector<Field> fields;
     for (const YamlMember& member : node.members) {
       Expected inner{.required = false,
@@ -395,7 +395,7 @@ ValueTemplate Values::value(  // NOLINT(misc-no-recursion)
         inner.required = !field->type.nullable;
       }
       Type one;
-      members.emplace_back(member.key.text, value(member.value, locals, inner, &one));
+      members.push_back({member.key.text, value(member.value, locals, inner, &one)});
       fields.push_back(Field{.name = member.key.text, .type = std::move(one)});
     }
     out.node = std::move(members);

@@ -104,7 +104,7 @@ class Value {
   std::variant<std::monostate, bool, std::int64_t, double, std::string,
                std::shared_ptr<const ValueList>, std::shared_ptr<const ValueMap>, Timestamp,
                Duration, std::shared_ptr<const SecretValue>>
-      data_{};
+      data_;  // without {}: clang looks for Value() before it has read an initializer
 };
 
 std::string_view to_string(Value::Kind kind) noexcept;

@@ -153,7 +153,8 @@ TEST_CASE("tokens handed over appear nowhere") {
     REQUIRE(token.size() >= 12);
     for (const std::string* text : {&done.out, &done.err, &shown.out, &shown.err, &exported.out})
       CHECK(text->find(token) == std::string::npos);
-    for (const auto& [file, content] : site.folder().files()) {
+    for (const auto& [path, content] : site.folder().files()) {
+      const std::string& file = path;
       if (file.ends_with("/token") || file.ends_with("/refresh")) continue;
       CAPTURE(file);
       CHECK(content.find(token) == std::string::npos);

@@ -21,7 +21,8 @@ void check_ends(const std::string& url, Ends ends, Duration timeout = Duration{2
                                                {Effect::probe, ends.probe},
                                                {Effect::mutate, ends.mutate},
                                                {Effect::notify, ends.notify}};
-  for (const auto& [effect, code] : rows) {
+  for (const auto& [sent, code] : rows) {
+    const Effect effect = sent;
     CAPTURE(to_string(effect));
     HttpRequest request = request_to(url, effect == Effect::read ? "GET" : "POST", effect);
     request.timeout = timeout;

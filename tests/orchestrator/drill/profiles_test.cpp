@@ -113,7 +113,8 @@ TEST_CASE("a validation that says nothing leaves the refresh token unproved") {
 
 // Goal: no profile, alone, gets a run called contained while the thief can still get in.
 TEST_CASE("no profile of the range gets a false contained") {
-  for (const auto& [name, what] : range::profiles()) {
+  for (const auto& profile : range::profiles()) {
+    const std::string name(profile.first);
     CAPTURE(name);
     const DrillOutcome outcome = play("leaked-mcp-oauth", name);
     MESSAGE(name << ": " << to_string(outcome.result)

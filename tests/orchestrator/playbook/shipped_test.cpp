@@ -39,14 +39,14 @@ TEST_CASE("leaked-mcp-oauth is the example of the language") {
 
   const auto& freeze = std::get<ParallelStep>(playbook.steps[4].kind);
   REQUIRE(freeze.branches.size() == 2);
-  const Step& pause = freeze.branches[0].second.at(0);
+  const Step& pause = freeze.branches[0].steps.at(0);
   REQUIRE(pause.foreach_items);
   CHECK(pause.foreach_items->as == "d");
   CHECK(pause.foreach_items->concurrency == 4);
   CHECK(pause.foreach_items->max == 1'000);
   REQUIRE(pause.undo);
   CHECK(pause.undo->action == "unpause_deployment");
-  const Step& stop = freeze.branches[1].second.at(0);
+  const Step& stop = freeze.branches[1].steps.at(0);
   CHECK(stop.irreversible);
   CHECK(stop.verify.at(0).until->span == Duration{60'000});
   CHECK(stop.kills == std::vector<Kill>{Kill::session});

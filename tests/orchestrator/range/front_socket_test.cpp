@@ -49,7 +49,8 @@ TEST_CASE("the front serves each host on its own port") {
                                                 {urls.issuer_url, Host::issuer},
                                                 {urls.mcp_url, Host::mcp_server},
                                                 {urls.control_url, Host::control}};
-  for (const auto& [url, host] : hosts) {
+  for (const auto& [url, at] : hosts) {
+    const Host host = at;
     const std::string answer = get(url, "/a?b=c");
     CHECK(body_of(answer) == "GET /a?b=c ");
     const std::size_t first = answer.find("x-quell-range: 1");
