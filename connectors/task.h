@@ -17,7 +17,7 @@ namespace quell {
 template <typename T>
 class [[nodiscard]] Task {
  public:
-  struct promise_type {
+  struct promise_type {  // NOLINT(readability-identifier-naming): the language names it
     std::optional<T> value{};
     std::coroutine_handle<> continuation{};
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what is missing, builds, and passes the tests: the release suite and the one under address and undefined-behaviour
-# sanitizers. --full adds the thread sanitizer, clang-tidy and longer fuzzing.
+# sanitizers. --full adds the thread sanitizer, clang-tidy, and FUZZ_SECONDS (300) of fuzzing for each parser of outside data.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . tests/packages.sh
@@ -8,6 +8,7 @@ cd "$(dirname "$0")/.."
 say() { printf '%s\n' "$*"; }
 stop() { printf 'tests: %s\n' "$*" >&2; exit 1; }
 
+FUZZ_SECONDS=${FUZZ_SECONDS:-300}
 full=no
 case "${1:-}" in
   "") ;;
@@ -32,7 +33,20 @@ suite release
 suite asan-ubsan
 if [ "$full" = yes ]; then
   suite tsan
-  say "clang-tidy"
-  { cmake --preset tidy && cmake --build --preset tidy -j "$(nproc)"; } || stop "clang-tidy has findings"
+  say "clang-tidy (the log is .build/tidy.log)"
+  { cmake --preset tidy && cmake --build --preset tidy -j "$(nproc)" -- -k 0; } >.build/tidy.log 2>&1 ||
+    { grep -E ': (error|warning): ' .build/tidy.log | sort -u >&2; stop "clang-tidy has findings"; }
+  say "Fuzzing each parser for $FUZZ_SECONDS s (the logs are .build/fuzz-*.log)"
+  { cmake --preset fuzz && cmake --build --preset fuzz -j "$(nproc)"; } >.build/fuzz.log 2>&1 ||
+    { tail -n 40 .build/fuzz.log >&2; stop "the build of fuzz failed"; }
+  for source in tests/fuzz/*_fuzz.cpp; do
+    name=$(basename "$source" _fuzz.cpp)
+    found=.build/fuzz-corpus/$name # what the fuzzer finds stays out of the tree
+    mkdir -p "$found"
+    .build/fuzz/tests/fuzz/"fuzz_$name" -max_total_time="$FUZZ_SECONDS" -timeout=10 -rss_limit_mb=1024 -artifact_prefix=.build/ \
+      "$found" "tests/fuzz/corpus/$name" >".build/fuzz-$name.log" 2>&1 ||
+      { tail -n 40 ".build/fuzz-$name.log" >&2; stop "the fuzzer found something in $name"; }
+    say "  $name: $(grep -c . <(ls "$found")) new inputs, no finding"
+  done
 fi
 say "All suites passed."

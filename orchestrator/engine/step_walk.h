@@ -8,9 +8,9 @@
 namespace quell {
 
 // Nesting is bounded by the loader's depth limit.
+// NOLINTBEGIN(misc-no-recursion)
 template <typename Visit>
-void for_each_step(const std::vector<Step>& steps,
-                   const Visit& visit) {  // NOLINT(misc-no-recursion)
+void for_each_step(const std::vector<Step>& steps, const Visit& visit) {
   for (const Step& step : steps) {
     visit(step);
     if (const auto* parallel = std::get_if<ParallelStep>(&step.kind)) {
@@ -21,5 +21,6 @@ void for_each_step(const std::vector<Step>& steps,
     }
   }
 }
+// NOLINTEND(misc-no-recursion)
 
 }  // namespace quell
