@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what is missing, builds, and passes the tests: the release suite and the one under address and undefined-behaviour
-# sanitizers. --full adds the thread sanitizer, clang-tidy, and FUZZ_SECONDS (300) of fuzzing for each parser of outside data.
+# Installs what is missing, builds, and passes the tests: the release suite, the one under address and undefined-behaviour
+# sanitizers, and the foreign software of tests/interop where npm can be had. --full adds the thread sanitizer, clang-tidy, and FUZZ_SECONDS (300) of fuzzing for each parser of outside data.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . tests/packages.sh
@@ -31,6 +31,9 @@ suite() {
 
 suite release
 suite asan-ubsan
+say "Interop: foreign software against the release"
+command -v npm >/dev/null || install_packages nodejs npm || say "npm could not be installed"
+tests/interop/run.sh .build/release/quell || stop "quell and the foreign software disagree"
 if [ "$full" = yes ]; then
   suite tsan
   say "clang-tidy (the log is .build/tidy.log)"

@@ -18,6 +18,7 @@ const std::vector<std::string> kKillWords{"refresh_token", "access_token", "refr
 template <typename Word>
 std::vector<std::string> words_of(const std::vector<Word>& words) {
   std::vector<std::string> texts;
+  texts.reserve(words.size());
   for (const Word word : words) texts.emplace_back(to_string(word));
   return texts;
 }

@@ -160,12 +160,11 @@ class TreeBuilder final : public YAML::EventHandler {
     const char quote = is_double ? '"' : '\'';
     std::size_t at = node.offset + 1;
     while (at < source_.size()) {
-      if (is_double && source_[at] == '\\') {
+      const bool escapes = is_double ? source_[at] == '\\' : source_.substr(at, 2) == "''";
+      if (escapes) {
         at += 2;
       } else if (source_[at] != quote) {
         ++at;
-      } else if (!is_double && source_.substr(at + 1, 1) == "'") {
-        at += 2;
       } else {
         return;
       }

@@ -230,7 +230,7 @@ void PlaybookScope::collect(  // NOLINT(misc-no-recursion)
     for (const auto& [name, list] : inner_lists(step)) {
       auto inner = around;
       if (is_parallel) inner.emplace_back(&step, branch++);
-      collect(*list, std::move(inner));
+      collect(*list, inner);
     }
   }
 }

@@ -42,7 +42,8 @@ std::string hkdf_sha256(std::string_view key, std::string_view salt, std::string
   std::string output;
   std::string block;
   for (unsigned char counter = 1; output.size() < length; ++counter) {
-    block = hmac_sha256(pseudo_random_key, block + std::string(info) + static_cast<char>(counter));
+    block.append(info).push_back(static_cast<char>(counter));
+    block = hmac_sha256(pseudo_random_key, block);
     output += block;
   }
   output.resize(length);

@@ -12,51 +12,52 @@ struct Spelling;
 
 template <>
 struct Spelling<Effect> {
-  static constexpr std::array<std::string_view, 4> words{"read", "probe", "mutate", "notify"};
+  static constexpr std::array<std::string_view, 4> kWords{"read", "probe", "mutate", "notify"};
 };
 template <>
 struct Spelling<Plane> {
-  static constexpr std::array<std::string_view, 4> words{"holder", "issuer", "runtime", "resource"};
+  static constexpr std::array<std::string_view, 4> kWords{"holder", "issuer", "runtime",
+                                                          "resource"};
 };
 template <>
 struct Spelling<Kill> {
-  static constexpr std::array<std::string_view, 7> words{
+  static constexpr std::array<std::string_view, 7> kWords{
       "refresh_token", "access_token", "refresh", "session", "schedule", "key", "entry"};
 };
 template <>
 struct Spelling<Repeat> {
-  static constexpr std::array<std::string_view, 3> words{"safe", "look_first", "never"};
+  static constexpr std::array<std::string_view, 3> kWords{"safe", "look_first", "never"};
 };
 template <>
 struct Spelling<OutcomeKind> {
-  static constexpr std::array<std::string_view, 6> words{"done",    "already", "failed",
-                                                         "unknown", "skipped", "predicted"};
+  static constexpr std::array<std::string_view, 6> kWords{"done",    "already", "failed",
+                                                          "unknown", "skipped", "predicted"};
 };
 template <>
 struct Spelling<Verdict> {
-  static constexpr std::array<std::string_view, 3> words{"proved", "refuted", "unproved"};
+  static constexpr std::array<std::string_view, 3> kWords{"proved", "refuted", "unproved"};
 };
 template <>
 struct Spelling<Grade> {
-  static constexpr std::array<std::string_view, 3> words{"none", "weak", "strong"};
+  static constexpr std::array<std::string_view, 3> kWords{"none", "weak", "strong"};
 };
 template <>
 struct Spelling<RunMode> {
-  static constexpr std::array<std::string_view, 3> words{"live", "dry_run", "drill"};
+  static constexpr std::array<std::string_view, 3> kWords{"live", "dry_run", "drill"};
 };
 template <>
 struct Spelling<RunResult> {
-  static constexpr std::array<std::string_view, 6> words{"contained", "incomplete", "exposed",
-                                                         "failed",    "aborted",    "rehearsed"};
+  static constexpr std::array<std::string_view, 6> kWords{"contained", "incomplete", "exposed",
+                                                          "failed",    "aborted",    "rehearsed"};
 };
 template <>
 struct Spelling<AnswerOrigin> {
-  static constexpr std::array<std::string_view, 3> words{"range", "loopback", "outside"};
+  static constexpr std::array<std::string_view, 3> kWords{"range", "loopback", "outside"};
 };
 
 template <typename Enum>
 std::string_view spell(Enum value) noexcept {
-  return Spelling<Enum>::words[static_cast<std::size_t>(value)];
+  return Spelling<Enum>::kWords[static_cast<std::size_t>(value)];
 }
 
 }  // namespace
@@ -74,7 +75,7 @@ std::string_view to_string(AnswerOrigin value) noexcept { return spell(value); }
 
 template <typename Enum>
 std::optional<Enum> from_string(std::string_view text) noexcept {
-  const auto& words = Spelling<Enum>::words;
+  const auto& words = Spelling<Enum>::kWords;
   for (std::size_t at = 0; at < words.size(); ++at) {
     if (words[at] == text) return static_cast<Enum>(at);
   }

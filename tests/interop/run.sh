@@ -12,7 +12,7 @@ skip() { printf 'Interop: skipped, %s\n' "$*"; exit 0; }
 command -v npm >/dev/null || skip "npm is not installed here"
 stamp=node_modules/.installed
 if ! cmp -s package-lock.json "$stamp"; then
-  npm ci --silent >node_modules.log 2>&1 || { tail -n 5 node_modules.log >&2; skip "the npm packages could not be installed"; }
+  npm ci --ignore-scripts --silent >node_modules.log 2>&1 || { tail -n 5 node_modules.log >&2; skip "the npm packages could not be installed"; }
   cp package-lock.json "$stamp"
 fi
 rm -f node_modules.log
@@ -23,4 +23,5 @@ major=$("$node" -p 'process.versions.node.split(".")[0]')
 [ "$major" -ge 20 ] || skip "Node $major is too old; the peers need 20"
 
 [ "$#" -gt 0 ] || set -- *.test.js
-QUELL="$quell" exec "$node" --test --test-concurrency=2 --test-reporter=spec "$@"
+# A cleared environment: no key of this machine reaches foreign code.
+exec env -i PATH="$PATH" HOME="$PWD/node_modules" QUELL="$quell" "$node" --test --test-concurrency=2 --test-reporter=spec "$@"
