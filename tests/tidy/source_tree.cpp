@@ -35,6 +35,7 @@ std::vector<SourceFile> read_tree(const fs::path& root) {
   for (const std::string_view folder : kFolders) {
     for (fs::recursive_directory_iterator at(root / folder, failed), end; !failed && at != end;
          at.increment(failed)) {
+      if (at->path().filename() == "node_modules") at.disable_recursion_pending();
       if (at->is_regular_file(failed)) add(files, root, at->path());
     }
   }
