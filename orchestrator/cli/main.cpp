@@ -19,7 +19,7 @@ Leak now    plan, run                 what a playbook would do; do it
 See         runs, show
 Afterwards  journal
 Be ready    drill, range              before you need it
-Write       check, actions
+Write       check, eval, actions
 Everywhere  --config FILE  --json  --quiet  --color WHEN  --connect C.KEY=VALUE
             --version  --help; quell help COMMAND
 First time  quell drill leaked-mcp-oauth
@@ -31,7 +31,7 @@ std::vector<Verb> all_verbs() {
   return {plan_verb(),  run_verb(),    approve_verb(), deny_verb(),    follow_verb(),
           pause_verb(), resume_verb(), abort_verb(),   retry_verb(),   skip_verb(),
           note_verb(),  runs_verb(),   show_verb(),    journal_verb(), drill_verb(),
-          range_verb(), check_verb(),  actions_verb()};
+          range_verb(), check_verb(),  eval_verb(),    actions_verb()};
 }
 
 void declare_globals(CLI::App& app, GlobalOptions& options) {
@@ -86,6 +86,7 @@ int run_verb_named(const Verb& verb, std::vector<std::string> words) {
   app.add_flag("-h,--help", help);
   verb.declare(app);
   std::string problem;
+  if (verb.arrange) verb.arrange(words);
   try {
     std::reverse(words.begin(), words.end());
     app.parse(words);
@@ -109,8 +110,9 @@ int run_verb_named(const Verb& verb, std::vector<std::string> words) {
     return session.fail(
         make_error(ErrorCode::invalid, "usage", what, "quell help " + std::string(verb.name)));
   }
-  if (const std::vector<std::string> extra = app.remaining(); !extra.empty())
-    return refuse_extra(session, app, extra.front());
+  std::vector<std::string> extra = app.remaining();
+  std::erase(extra, "--");  // the library hands the separator back
+  if (!extra.empty()) return refuse_extra(session, app, extra.front());
   return verb.run(session);
 }
 

@@ -16,12 +16,15 @@ struct Verb {
   std::string_view name{};
   std::string_view help{};
   std::function<void(CLI::App&)> declare{};
+  /// Reorders the words of the command line before they are parsed; may be empty.
+  std::function<void(std::vector<std::string>&)> arrange{};
   std::function<int(Session&)> run{};
   /// More help once the arguments are known (`quell run PLAYBOOK --help`); may be empty.
   std::function<void(Session&)> more_help{};
 };
 
 Verb check_verb();
+Verb eval_verb();
 Verb plan_verb();
 Verb run_verb();
 Verb resume_verb();

@@ -10,6 +10,7 @@ constexpr std::size_t kContainerBytes = 16;
 
 const void* address_of(const Value& container) {
   if (container.is_list()) return &container.as_list();
+  if (container.is_entries()) return &container.as_entries();
   return &container.as_map();
 }
 
@@ -46,7 +47,7 @@ std::uint64_t elements_of(const Scope& scope) {
 }  // namespace
 
 std::size_t Budget::bytes_of(const Value& value, bool is_fresh) const {
-  if (value.is_list() || value.is_map()) {
+  if (value.is_list() || value.is_map() || value.is_entries()) {
     const auto found = built_.find(address_of(value));
     return found == built_.end() ? 0 : found->second;
   }

@@ -232,6 +232,7 @@ std::optional<std::string> plain_text(const Value& value) {
     case Value::Kind::list:
     case Value::Kind::map:
     case Value::Kind::secret:
+    case Value::Kind::entries:
       break;
   }
   return std::nullopt;

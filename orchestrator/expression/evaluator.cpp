@@ -175,8 +175,13 @@ class Evaluator {
     }
     if (node.kind == NodeKind::local) return &locals_[node.slot].value;
     if (node.kind == NodeKind::select) {
+      if (const Value* const dotted = dotted_name(node)) return dotted;
       const Value* const base = refer(*node.children[0], holder);
       if (base == nullptr || !spend(node, 1)) return nullptr;
+      if (base->is_entries()) {
+        const Value* const found = entry(node, *base, Value(node.name));
+        return found == nullptr ? nullptr : keep(*base, *found, holder);
+      }
       if (!base->is_map()) {
         fail(node, fmt::format("{} has no members", to_string(base->kind())));
         return nullptr;
@@ -190,6 +195,19 @@ class Evaluator {
       return keep(*base, found->second, holder);
     }
     return eval(node, holder) ? &holder : nullptr;
+  }
+
+  /// A name that itself has dots wins over members (cel-spec langdef, "Name Resolution").
+  const Value* dotted_name(const Node& node) const {
+    return scope_.has_dotted_names ? scope_.find(path_of(node, false)) : nullptr;
+  }
+
+  /// The member of a map whose keys are not all strings.
+  const Value* entry(const Node& node, const Value& base, const Value& key) {
+    if (!spend(node, base.as_entries().size())) return nullptr;
+    const Value* const found = entry_at(base.as_entries(), key);
+    if (found == nullptr) fail(node, "no such key", "test it first with in");
+    return found;
   }
 
   /// `part` of `whole`; moved into `holder` when that is what keeps it alive.
@@ -222,6 +240,7 @@ class Evaluator {
       }
       return &items[static_cast<std::size_t>(*at)];
     }
+    if (base.is_entries()) return entry(node, base, key);
     if (!base.is_map()) {
       if (base.is_secret()) {
         secret_used(node);
@@ -249,6 +268,10 @@ class Evaluator {
     Value holder;
     const Value* const base = refer(*node.children[0], holder);
     if (base == nullptr) return false;
+    if (base->is_entries()) {
+      out = Value(entry_at(base->as_entries(), Value(node.name)) != nullptr);
+      return spend(node, base->as_entries().size());
+    }
     if (!base->is_map()) {
       return fail(node, fmt::format("{} has no members", to_string(base->kind())));
     }
@@ -375,7 +398,8 @@ class Evaluator {
   }
 
   bool map(const Node& node, Value& out) {  // NOLINT(misc-no-recursion)
-    ValueMap members;
+    ValueEntries entries;
+    bool has_only_strings = true;
     std::size_t bytes = 0;
     for (std::size_t i = 0; i + 1 < node.children.size(); i += 2) {
       const Node& key_node = *node.children[i];
@@ -383,17 +407,19 @@ class Evaluator {
       Value key;
       Value value;
       if (!eval(key_node, key) || !eval(value_node, value)) return false;
-      if (!key.is_string()) {
-        return fail(key_node, fmt::format("map keys are strings, not {}", to_string(key.kind())),
-                    "write the key as \"...\"");
+      if (!key.is_string() && !key.is_int() && !key.is_bool()) {
+        return fail(key_node, fmt::format("a map key is a string, int or bool, not {}",
+                                          to_string(key.kind())));
       }
+      has_only_strings &= key.is_string();
       bytes += budget_.bytes_of(key, true) + budget_.bytes_of(value, !is_reference(value_node));
       if (bytes > kResultBytesMax) return too_large(node);
-      if (!members.emplace(key.as_string(), std::move(value)).second) {
-        return fail(key_node, "a map key that occurs twice");
-      }
+      entries.emplace_back(std::move(key), std::move(value));
     }
-    return finish(node, Value(std::move(members)), bytes, out);
+    if (!has_only_strings && !spend(node, entries.size() * entries.size())) return false;
+    std::optional<Value> made = map_of(std::move(entries));
+    if (!made) return fail(node, "a map key that occurs twice");
+    return finish(node, *std::move(made), bytes, out);
   }
 
   bool equals(const Node& node, const Value& left, const Value& right, bool& out) {
@@ -469,6 +495,10 @@ class Evaluator {
       out = Value(item->is_string() && group->as_map().contains(item->as_string()));
       return true;
     }
+    if (group->is_entries()) {
+      out = Value(entry_at(group->as_entries(), *item) != nullptr);
+      return spend(node, group->as_entries().size());
+    }
     if (!group->is_list()) return no_overload(node, *item, *group);
     bool found = false;
     for (const Value& candidate : group->as_list()) {
@@ -539,7 +569,7 @@ class Evaluator {
   bool comprehension(const Node& node, Value& out) {  // NOLINT(misc-no-recursion)
     Value range;
     if (!eval(*node.children[0], range)) return false;
-    if (!range.is_list() && !range.is_map()) {
+    if (!range.is_list() && !range.is_map() && !range.is_entries()) {
       if (range.is_secret()) return secret_used(node);
       return fail(node, fmt::format("{} has no elements to go through", to_string(range.kind())));
     }
@@ -550,6 +580,11 @@ class Evaluator {
     if (range.is_list()) {
       for (const Value& item : range.as_list()) {
         if (!turn(node, item, loop)) return false;
+        if (loop.done) break;
+      }
+    } else if (range.is_entries()) {
+      for (const auto& [key, member] : range.as_entries()) {
+        if (!turn(node, key, loop)) return false;
         if (loop.done) break;
       }
     } else {

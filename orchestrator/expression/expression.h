@@ -42,6 +42,7 @@ struct TypeScope {
 struct Scope {
   std::map<std::string, Value, std::less<>> names{};
   const Scope* parent = nullptr;
+  bool has_dotted_names = false;  // some name is `a.b`: only `quell eval` is given such
   const Value* find(std::string_view name) const noexcept;
 };
 

@@ -10,6 +10,7 @@
 
 #include "orchestrator/expression/conversions.h"
 #include "orchestrator/expression/text.h"
+#include "orchestrator/expression/time_zone.h"
 
 namespace quell::expression {
 namespace {
@@ -132,6 +133,7 @@ Type::Kind static_kind(const Value& value) noexcept {
     case Value::Kind::list:
       return Kind::list;
     case Value::Kind::map:
+    case Value::Kind::entries:
       return Kind::object;
     case Value::Kind::timestamp:
       return Kind::timestamp;
@@ -250,28 +252,12 @@ Value duration_part(FunctionId id, Duration duration) {
   return Value(ms % 1'000);
 }
 
-/// The offset of a fixed time zone: `UTC`, `Z`, `+05:30`, `-08:00`, `02:00`.
-std::optional<Duration> zone_offset(std::string_view zone) {
-  if (zone == "UTC" || zone == "Z") return Duration{0};
-  const bool is_west = zone.starts_with('-');
-  if (is_west || zone.starts_with('+')) zone.remove_prefix(1);
-  constexpr std::size_t kSize = 5;  // hh:mm
-  if (zone.size() != kSize || zone[2] != ':') return std::nullopt;
-  for (const std::size_t at : {0U, 1U, 3U, 4U}) {
-    if (zone[at] < '0' || zone[at] > '9') return std::nullopt;
-  }
-  const int hours = (zone[0] - '0') * 10 + (zone[1] - '0');
-  const int minutes = (zone[3] - '0') * 10 + (zone[4] - '0');
-  if (hours > 23 || minutes > 59) return std::nullopt;
-  const Duration offset = std::chrono::hours(hours) + std::chrono::minutes(minutes);
-  return is_west ? -offset : offset;
-}
-
 /// Months, days of the month (but getDate), of the week and of the year count from 0; Sunday is 0.
 Computed timestamp_part(FunctionId id, Timestamp time, std::string_view zone) {
-  const std::optional<Duration> offset = zone_offset(zone);
+  const std::optional<Duration> offset = zone_offset(zone, time);
   if (!offset) {
-    return failed("an unknown time zone", "UTC or a fixed offset such as +05:30");
+    return failed("an unknown time zone",
+                  "UTC, a fixed offset such as +05:30, or a name such as Europe/Berlin");
   }
   const Timestamp local = time + *offset;
   const auto day = std::chrono::floor<std::chrono::days>(local);
@@ -326,6 +312,7 @@ Computed timestamp_part(FunctionId id, Timestamp time, std::string_view zone) {
 Computed size_of(const Value& value) {
   if (value.is_string()) return Value(static_cast<std::int64_t>(code_points(value.as_string())));
   if (value.is_list()) return Value(static_cast<std::int64_t>(value.as_list().size()));
+  if (value.is_entries()) return Value(static_cast<std::int64_t>(value.as_entries().size()));
   return Value(static_cast<std::int64_t>(value.as_map().size()));
 }
 

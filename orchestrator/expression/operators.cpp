@@ -73,16 +73,9 @@ Computed time_arithmetic(Operator op, const Value& left, const Value& right) {
   return failed(kNoSuchOverload);
 }
 
-/// Exact, unlike a conversion of the int to double.
+/// As doubles, so that the greatest ints equal 2^63: what CEL's conformance suite expects.
 std::partial_ordering compare_mixed(Int whole, double number) {
-  if (std::isnan(number)) return std::partial_ordering::unordered;
-  constexpr double kEnd = 9'223'372'036'854'775'808.0;
-  if (number >= kEnd) return std::partial_ordering::less;
-  if (number < -kEnd) return std::partial_ordering::greater;
-  const double floor = std::floor(number);
-  const std::strong_ordering order = whole <=> static_cast<Int>(floor);
-  if (order == std::strong_ordering::equal && number > floor) return std::partial_ordering::less;
-  return order;
+  return static_cast<double>(whole) <=> number;
 }
 
 std::partial_ordering reversed(std::partial_ordering order) {
@@ -119,6 +112,18 @@ Equality equal_at(const Value& left, const Value& right, Budget& budget, std::si
     for (auto i = a.begin(), j = b.begin(); i != a.end(); ++i, ++j) {
       if (i->first != j->first) return Equality::unequal;
       const Equality each = equal_at(i->second, j->second, budget, depth + 1);
+      if (each != Equality::equal) return each;
+    }
+    return Equality::equal;
+  }
+  if (left.is_entries() && right.is_entries()) {
+    const ValueEntries& a = left.as_entries();
+    if (a.size() != right.as_entries().size()) return Equality::unequal;
+    for (const auto& [key, member] : a) {
+      if (!budget.spend(a.size())) return Equality::out_of_budget;
+      const Value* const other = entry_at(right.as_entries(), key);
+      if (other == nullptr) return Equality::unequal;
+      const Equality each = equal_at(member, *other, budget, depth + 1);
       if (each != Equality::equal) return each;
     }
     return Equality::equal;
@@ -175,9 +180,34 @@ std::optional<std::partial_ordering> compare(const Value& left, const Value& rig
     case Value::Kind::list:
     case Value::Kind::map:
     case Value::Kind::secret:
+    case Value::Kind::entries:
       break;
   }
   return std::nullopt;
+}
+
+const Value* entry_at(const ValueEntries& entries, const Value& key) {
+  for (const auto& [each, member] : entries) {
+    const std::optional<std::partial_ordering> order = compare(each, key);
+    if (order && *order == std::partial_ordering::equivalent) return &member;
+  }
+  return nullptr;
+}
+
+std::optional<Value> map_of(ValueEntries entries) {
+  const bool is_named = std::all_of(entries.begin(), entries.end(),
+                                    [](const auto& each) { return each.first.is_string(); });
+  if (!is_named) {
+    for (const auto& [key, member] : entries) {
+      if (entry_at(entries, key) != &member) return std::nullopt;
+    }
+    return Value(std::move(entries));
+  }
+  ValueMap members;
+  for (auto& [key, member] : entries) {
+    if (!members.emplace(key.as_string(), std::move(member)).second) return std::nullopt;
+  }
+  return Value(std::move(members));
 }
 
 Equality equal(const Value& left, const Value& right, Budget& budget) {

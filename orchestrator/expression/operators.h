@@ -23,6 +23,12 @@ Computed negated(const Value& value);
 /// for values that have no order between them.
 std::optional<std::partial_ordering> compare(const Value& left, const Value& right);
 
+/// The member under a key that CEL takes for equal to `key`, else null. Linear.
+const Value* entry_at(const ValueEntries& entries, const Value& key);
+
+/// A map of these entries, by name where all keys are strings; none when a key occurs twice.
+std::optional<Value> map_of(ValueEntries entries);
+
 enum class Equality : std::uint8_t { equal, unequal, secret, too_deep, out_of_budget };
 
 /// CEL's heterogeneous equality: values of unlike types are unequal, but an int equals the double

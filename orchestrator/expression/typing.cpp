@@ -37,6 +37,7 @@ Type type_of(const Value& literal) {
     case Value::Kind::timestamp:
     case Value::Kind::duration:
     case Value::Kind::secret:
+    case Value::Kind::entries:
       break;  // never written as a literal
   }
   return Type{};

@@ -204,6 +204,13 @@ void append_json(std::string& out, const Value& value, int indent) {
       out += ']';
       return;
     }
+    case Value::Kind::entries: {
+      ValueList pairs;
+      for (const auto& [key, member] : value.as_entries())
+        pairs.push_back(Value::list({key, member}));
+      append_json(out, Value(std::move(pairs)), indent);
+      return;
+    }
     case Value::Kind::map: {
       out += '{';
       bool first = true;

@@ -57,6 +57,11 @@ const SecretValue& Value::as_secret() const {
   return *std::get<std::shared_ptr<const SecretValue>>(data_);
 }
 
+const ValueEntries& Value::as_entries() const {
+  QUELL_ASSERT(is_entries());
+  return *std::get<std::shared_ptr<const ValueEntries>>(data_);
+}
+
 const Value& Value::operator[](std::string_view key) const noexcept {
   if (!is_map()) return kNull;
   const ValueMap& members = *std::get<std::shared_ptr<const ValueMap>>(data_);
@@ -91,6 +96,8 @@ bool operator==(const Value& a, const Value& b) {
       return a.as_list() == b.as_list();
     case Value::Kind::map:
       return a.as_map() == b.as_map();
+    case Value::Kind::entries:
+      return a.as_entries() == b.as_entries();
     case Value::Kind::secret:
       return a.as_secret().fingerprint == b.as_secret().fingerprint;
     case Value::Kind::null:
@@ -106,8 +113,9 @@ bool operator==(const Value& a, const Value& b) {
 }
 
 std::string_view to_string(Value::Kind kind) noexcept {
-  constexpr std::array<std::string_view, 10> kNames{
-      "null", "bool", "int", "double", "string", "list", "map", "timestamp", "duration", "secret"};
+  constexpr std::array<std::string_view, 11> kNames{"null",     "bool",   "int", "double",
+                                                    "string",   "list",   "map", "timestamp",
+                                                    "duration", "secret", "map"};
   return kNames[static_cast<std::size_t>(kind)];
 }
 

@@ -18,6 +18,9 @@ namespace quell {
 class Value;
 using ValueList = std::vector<Value>;
 using ValueMap = std::map<std::string, Value, std::less<>>;
+/// A map whose keys are not all strings, in the order it was written. Only the expression language
+/// makes one.
+using ValueEntries = std::vector<std::pair<Value, Value>>;
 
 /// One type for JSON, YAML and the expression language. Lists and maps are shared and immutable, so
 /// copies are cheap.
@@ -33,7 +36,8 @@ class Value {
     map,
     timestamp,
     duration,
-    secret
+    secret,
+    entries
   };
 
   Value() = default;
@@ -59,6 +63,10 @@ class Value {
       : data_(std::make_shared<const ValueMap>(std::move(v))) {
   }  // NOLINT(google-explicit-constructor)
 
+  Value(ValueEntries v)
+      : data_(std::make_shared<const ValueEntries>(std::move(v))) {
+  }  // NOLINT(google-explicit-constructor)
+
   static Value list(std::initializer_list<Value> items) { return Value(ValueList(items)); }
   static Value map(std::initializer_list<std::pair<const std::string, Value>> items) {
     return Value(ValueMap(items));
@@ -75,6 +83,7 @@ class Value {
   bool is_timestamp() const noexcept { return kind() == Kind::timestamp; }
   bool is_duration() const noexcept { return kind() == Kind::duration; }
   bool is_secret() const noexcept { return kind() == Kind::secret; }
+  bool is_entries() const noexcept { return kind() == Kind::entries; }
 
   // Each demands its kind; outside data is asked with is_*() or the lenient readers below.
   bool as_bool() const;
@@ -86,6 +95,7 @@ class Value {
   Timestamp as_timestamp() const;
   Duration as_duration() const;
   const SecretValue& as_secret() const;
+  const ValueEntries& as_entries() const;
 
   /// The member `key` of a map, else null (also for a value that is no map).
   const Value& operator[](std::string_view key) const noexcept;
@@ -103,7 +113,7 @@ class Value {
  private:
   std::variant<std::monostate, bool, std::int64_t, double, std::string,
                std::shared_ptr<const ValueList>, std::shared_ptr<const ValueMap>, Timestamp,
-               Duration, std::shared_ptr<const SecretValue>>
+               Duration, std::shared_ptr<const SecretValue>, std::shared_ptr<const ValueEntries>>
       data_;  // without {}: clang looks for Value() before it has read an initializer
 };
 

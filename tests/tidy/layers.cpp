@@ -69,6 +69,7 @@ const std::vector<Owned>& owners() {
       {"curl/", {"connectors/url.cpp", "connectors/curl_transport.cpp"}},
       {"httplib.h", {"orchestrator/http_server.cpp"}},
       {"sqlite3.h", {"state/sqlite_database.cpp"}},
+      {"cctz/", {"orchestrator/expression/time_zone.cpp"}},
       {"re2/", {"orchestrator/playbook/inputs.cpp", "orchestrator/expression/functions.cpp"}},
       {"CLI/", {"orchestrator/cli/verb.h"}},
       {"spdlog/", {"orchestrator/cli/session.cpp"}},
