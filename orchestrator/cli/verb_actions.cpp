@@ -9,7 +9,8 @@ namespace {
 
 constexpr std::string_view kHelp =
     R"(quell actions - what the connectors can do, from their own declarations
-usage: quell actions [CONNECTION.ACTION] [--json]
+usage: quell actions [CONNECTION.ACTION] [--json | --markdown]
+--markdown  the same as a document; docs/actions.md is that
 Examples    quell actions
             quell actions platform.archive_credential
 )";
@@ -97,12 +98,69 @@ void tell_one(Session& session, const std::string& connection, const std::string
   if (!spec.note.empty()) out.line("note     " + spec.note);
 }
 
-int actions(Session& session, const std::string& name) {
+/// A cell of a Markdown table.
+std::string cell(std::string_view text) {
+  std::string safe;
+  for (const char c : text) safe += c == '|' ? "\\|" : std::string(1, c);
+  return safe;
+}
+
+/// Declarations begin as it suits a table: here each is a sentence.
+std::string sentence(std::string text) {
+  if (text.empty()) return text;
+  if (text.front() >= 'a' && text.front() <= 'z')
+    text.front() = static_cast<char>(text.front() - 'a' + 'A');
+  if (text.back() != '.') text += '.';
+  return text;
+}
+
+std::string markdown_of(const std::string& connection, const ActionSpec& spec) {
+  std::string text =
+      "## " + connection + "." + spec.name + "\n\n" + sentence(spec.summary) + "\n\n";
+  text += "Effect: " + effect_words(spec) + ". ";
+  if (!spec.planes.empty()) text += "Plane: " + joined(spec.planes) + ". ";
+  if (!spec.kills.empty()) text += "Kills: " + joined(spec.kills) + ". ";
+  if (!spec.proves.empty()) text += "Proves: " + joined(spec.proves) + ". ";
+  text += "Repeat: " + std::string(to_string(spec.repeat)) +
+          ". Timeout of a request: " + format_duration(spec.timeout) +
+          ". Errors: " + joined(spec.errors) + ".\n";
+  if (!spec.proofs.empty()) {
+    text += "\nCan be proved by:";
+    for (const std::string& proof : spec.proofs) text += " `" + connection + "." + proof + "`";
+    text += "\n";
+  }
+  if (!spec.note.empty()) text += "\n" + sentence(spec.note) + "\n";
+  if (!spec.inputs.empty()) {
+    text += "\n| input | type | |\n|---|---|---|\n";
+    for (const ParamSpec& input : spec.inputs) {
+      text += "| `" + input.name + "` | " + cell(to_string(input.type)) + " | " +
+              (input.required ? "required" : "") +
+              (input.required && !input.help.empty() ? "; " : "") + cell(input.help) + " |\n";
+    }
+  }
+  if (spec.outputs.fields && !spec.outputs.fields->empty()) {
+    text += "\n| output | type |\n|---|---|\n";
+    for (const Field& field : *spec.outputs.fields)
+      text += "| `" + field.name + "` | " + cell(to_string(field.type)) + " |\n";
+  }
+  return text + "\n";
+}
+
+constexpr std::string_view kMarkdownHead =
+    R"(# Actions
+
+Written by `quell actions --markdown` from the connectors' own declarations; a test keeps the two alike. `platform`, `issuer` and
+`report` stand for connections of the kinds `managed_agents`, `oauth` and `report`.
+
+)";
+
+int actions(Session& session, const std::string& name, bool is_markdown) {
   const std::optional<ConnectorSet> connectors = session.bare_connectors();
   if (!connectors) return kExitNotStarted;
   ValueList all;
   std::vector<std::vector<std::string>> rows{{"action", "effect", "what it does"}};
   std::vector<std::string> names;
+  std::string document(kMarkdownHead);
   for (const auto& [connection, connector] : *connectors) {
     for (const ActionSpec& spec : connector->actions()) {
       const std::string full = connection + "." + spec.name;
@@ -111,7 +169,8 @@ int actions(Session& session, const std::string& name) {
       all.push_back(spec_value(connection, spec));
       rows.push_back({full, std::string(to_string(spec.effect)) + (spec.irreversible ? " !" : ""),
                       spec.summary});
-      if (!name.empty() && !session.options().json)
+      if (is_markdown) document += markdown_of(connection, spec);
+      if (!name.empty() && !session.options().json && !is_markdown)
         tell_one(session, connection, connector->pins()["kind"].string_or(""), spec);
     }
   }
@@ -123,6 +182,9 @@ int actions(Session& session, const std::string& name) {
   }
   if (session.options().json) {
     session.print_json(Value::map({{"actions", Value(std::move(all))}}));
+  } else if (is_markdown) {
+    document.pop_back();  // the empty line after the last action
+    session.out().write(document);
   } else if (name.empty()) {
     session.out().write(table(rows, ""));
   }
@@ -133,10 +195,16 @@ int actions(Session& session, const std::string& name) {
 
 Verb actions_verb() {
   auto name = std::make_shared<std::string>();
+  auto is_markdown = std::make_shared<bool>(false);
   return {.name = "actions",
           .help = kHelp,
-          .declare = [name](CLI::App& app) { app.add_option("action", *name); },
-          .run = [name](Session& session) { return actions(session, *name); }};
+          .declare =
+              [name, is_markdown](CLI::App& app) {
+                app.add_option("action", *name);
+                app.add_flag("--markdown", *is_markdown);
+              },
+          .run = [name,
+                  is_markdown](Session& session) { return actions(session, *name, *is_markdown); }};
 }
 
 }  // namespace quell::cli
