@@ -19,7 +19,7 @@ Leak now    plan, run                 what a playbook would do; do it
 See         runs, show
 Afterwards  journal
 Be ready    drill, range              before you need it
-Write       check, eval, actions
+Write       check, eval, actions, schema
 Everywhere  --config FILE  --json  --quiet  --color WHEN  --connect C.KEY=VALUE
             --version  --help; quell help COMMAND
 First time  quell drill leaked-mcp-oauth
@@ -31,7 +31,7 @@ std::vector<Verb> all_verbs() {
   return {plan_verb(),  run_verb(),    approve_verb(), deny_verb(),    follow_verb(),
           pause_verb(), resume_verb(), abort_verb(),   retry_verb(),   skip_verb(),
           note_verb(),  runs_verb(),   show_verb(),    journal_verb(), drill_verb(),
-          range_verb(), check_verb(),  eval_verb(),    actions_verb()};
+          range_verb(), check_verb(),  eval_verb(),    actions_verb(), schema_verb()};
 }
 
 void declare_globals(CLI::App& app, GlobalOptions& options) {

@@ -25,6 +25,7 @@ struct Verb {
 
 Verb check_verb();
 Verb eval_verb();
+Verb schema_verb();
 Verb plan_verb();
 Verb run_verb();
 Verb resume_verb();
