@@ -56,19 +56,25 @@ SecretText& SecretText::append_base64(SecretText inner) {
 // A base64 part holds plain parts: two levels at most.
 // NOLINTNEXTLINE(misc-no-recursion)
 bool SecretText::has_secret() const noexcept {
-  return std::any_of(parts_.begin(), parts_.end(), [](const Part& part) {
-    return part.secret.secret != nullptr || (part.base64_of && part.base64_of->has_secret());
-  });
+  for (const Part& part : parts_) {
+    if (part.secret.secret != nullptr) return true;
+    if (part.base64_of && part.base64_of->has_secret()) return true;
+  }
+  return false;
 }
 
 // NOLINTNEXTLINE(misc-no-recursion)
 bool SecretText::may_go_to(std::string_view origin) const {
-  return std::all_of(parts_.begin(), parts_.end(), [&](const Part& part) {
-    if (part.base64_of) return part.base64_of->may_go_to(origin);
-    if (!part.secret.secret) return true;
-    const std::vector<std::string>& origins = part.secret.origins;
-    return !origin.empty() && std::find(origins.begin(), origins.end(), origin) != origins.end();
-  });
+  for (const Part& part : parts_) {
+    if (part.base64_of) {
+      if (!part.base64_of->may_go_to(origin)) return false;
+    } else if (part.secret.secret) {
+      const std::vector<std::string>& origins = part.secret.origins;
+      if (origin.empty() || std::find(origins.begin(), origins.end(), origin) == origins.end())
+        return false;
+    }
+  }
+  return true;
 }
 
 // NOLINTNEXTLINE(misc-no-recursion)

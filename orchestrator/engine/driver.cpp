@@ -5,6 +5,7 @@
 
 #include "orchestrator/engine/effect_guard.h"
 #include "orchestrator/engine/live.h"
+#include "state/base/assert.h"
 
 namespace quell {
 namespace {
@@ -45,6 +46,7 @@ void Engine::start_live(RunState& run, const WorkId& id, Intent intent, bool of_
   std::string action;
   const Step* const step = id.step.empty() ? nullptr : find_step(*run.playbook, id.step);
   if (id.probe < 0) {
+    QUELL_ASSERT(step != nullptr);
     const auto& use = std::get<UseStep>(step->kind);
     connection = use.connection;
     action = use.action;

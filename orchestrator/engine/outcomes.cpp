@@ -7,6 +7,7 @@
 #include "orchestrator/engine/decisions.h"
 #include "orchestrator/engine/entry_bodies.h"
 #include "orchestrator/engine/step_walk.h"
+#include "state/base/assert.h"
 
 namespace quell {
 namespace {
@@ -138,8 +139,9 @@ std::vector<Entry> after_probe(const RunState& run, const ConnectorSet& connecto
   const bool of_run = id.step.empty();
   const Step* const step = of_run ? nullptr : find_step(*run.playbook, id.step);
   const auto index = static_cast<std::size_t>(id.probe);
+  QUELL_ASSERT(of_run || step != nullptr);
   const ItemState* item = nullptr;
-  if (step != nullptr) {
+  if (!of_run) {
     const StepState& state = run.steps.at(id.step);
     item = &state.items[state.item_index.at(id.item)];
   }

@@ -79,10 +79,10 @@ bool accepts(const Type& wanted, const Type& given) {  // NOLINT(misc-no-recursi
     return accepts(*wanted.element, *given.element);
   }
   if (wanted.kind == Type::Kind::object && wanted.fields && given.fields) {
-    return std::all_of(wanted.fields->begin(), wanted.fields->end(), [&](const Field& field) {
+    for (const Field& field : *wanted.fields) {
       const Field* const found = given.find(field.name);
-      return found == nullptr ? field.type.nullable : accepts(field.type, found->type);
-    });
+      if (found == nullptr ? !field.type.nullable : !accepts(field.type, found->type)) return false;
+    }
   }
   return true;
 }

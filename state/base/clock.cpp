@@ -140,7 +140,7 @@ std::optional<Timestamp> parse_rfc3339(std::string_view text) {
     if (offset_hour < 0 || offset_hour > 23 || !read_char(text, at, ":")) return std::nullopt;
     const int offset_minute = read_digits(text, at, 2);
     if (offset_minute < 0 || offset_minute > 59) return std::nullopt;
-    offset_minutes = (offset_hour * 60 + offset_minute) * (sign == '-' ? -1 : 1);
+    offset_minutes = (std::int64_t{offset_hour} * 60 + offset_minute) * (sign == '-' ? -1 : 1);
   }
   if (at != text.size()) return std::nullopt;
   const std::chrono::year_month_day date{std::chrono::year(year),
@@ -187,6 +187,8 @@ std::optional<Duration> parse_duration(std::string_view text) {
   return Duration(total);
 }
 
+// A negative one calls itself once.
+// NOLINTNEXTLINE(misc-no-recursion)
 std::string format_duration(Duration duration) {
   const std::int64_t ms = duration.count();
   if (ms < 0) return "-" + format_duration(-duration);
@@ -200,7 +202,7 @@ std::string format_duration(Duration duration) {
     const std::string rest = s % 60 == 0 ? "" : " " + std::to_string(s % 60) + " s";
     return std::to_string(s / 60) + " min" + rest;
   }
-  if (s < 48 * 3'600) {
+  if (s < std::int64_t{48} * 3'600) {
     const std::string rest = s / 60 % 60 == 0 ? "" : " " + std::to_string(s / 60 % 60) + " min";
     return std::to_string(s / 3'600) + " h" + rest;
   }

@@ -89,15 +89,31 @@ const ValueList& Value::list_or_empty() const noexcept {
   return is_list() ? *std::get<std::shared_ptr<const ValueList>>(data_) : kEmptyList;
 }
 
+// Values nest as deep as what they were parsed from, which every parser bounds.
+// NOLINTNEXTLINE(misc-no-recursion)
 bool operator==(const Value& a, const Value& b) {
   if (a.kind() != b.kind()) return false;
   switch (a.kind()) {
     case Value::Kind::list:
-      return a.as_list() == b.as_list();
+      if (a.as_list().size() != b.as_list().size()) return false;
+      for (std::size_t i = 0; i < a.as_list().size(); ++i) {
+        if (!(a.as_list()[i] == b.as_list()[i])) return false;
+      }
+      return true;
     case Value::Kind::map:
-      return a.as_map() == b.as_map();
+      if (a.as_map().size() != b.as_map().size()) return false;
+      for (auto i = a.as_map().begin(), j = b.as_map().begin(); i != a.as_map().end(); ++i, ++j) {
+        if (i->first != j->first || !(i->second == j->second)) return false;
+      }
+      return true;
     case Value::Kind::entries:
-      return a.as_entries() == b.as_entries();
+      if (a.as_entries().size() != b.as_entries().size()) return false;
+      for (std::size_t i = 0; i < a.as_entries().size(); ++i) {
+        const auto& [key, member] = a.as_entries()[i];
+        const auto& [other_key, other] = b.as_entries()[i];
+        if (!(key == other_key) || !(member == other)) return false;
+      }
+      return true;
     case Value::Kind::secret:
       return a.as_secret().fingerprint == b.as_secret().fingerprint;
     case Value::Kind::null:

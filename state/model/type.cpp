@@ -24,6 +24,8 @@ const Field* Type::find(std::string_view name) const noexcept {
   return nullptr;
 }
 
+// A list of lists is as deep as its declaration.
+// NOLINTNEXTLINE(misc-no-recursion)
 std::string to_string(const Type& type) {
   constexpr std::array<std::string_view, 12> kNames{"dyn",    "null",      "bool",     "int",
                                                     "double", "string",    "url",      "list",
