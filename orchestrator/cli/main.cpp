@@ -2,6 +2,7 @@
 #include <string>
 #include <vector>
 
+#include "orchestrator/cli/manual.h"
 #include "orchestrator/cli/verb.h"
 #include "orchestrator/hardening.h"
 #include "orchestrator/playbook/diagnostics.h"
@@ -20,19 +21,13 @@ See         runs, show
 Afterwards  journal
 Be ready    drill, range              before you need it
 Write       check, eval, actions, schema
+Shell       completion bash|zsh|fish
 Everywhere  --config FILE  --json  --quiet  --color WHEN  --connect C.KEY=VALUE
-            --version  --help; quell help COMMAND
+            --version  --help; quell help COMMAND or WORD of an error
 First time  quell drill leaked-mcp-oauth
 Exit codes  0 contained, or as asked  1 the answer is no  2 not started
             3 incomplete  4 exposed  5 failed  6 aborted  7 not finished here
 )";
-
-std::vector<Verb> all_verbs() {
-  return {plan_verb(),  run_verb(),    approve_verb(), deny_verb(),    follow_verb(),
-          pause_verb(), resume_verb(), abort_verb(),   retry_verb(),   skip_verb(),
-          note_verb(),  runs_verb(),   show_verb(),    journal_verb(), drill_verb(),
-          range_verb(), check_verb(),  eval_verb(),    actions_verb(), schema_verb()};
-}
 
 void declare_globals(CLI::App& app, GlobalOptions& options) {
   app.add_option("--config", options.config);
@@ -149,16 +144,34 @@ int dispatch(std::vector<std::string> words) {
     if (verb.name == name) return run_verb_named(verb, std::move(words));
     names.emplace_back(verb.name);
   }
+  const bool is_help = words == std::vector<std::string>{"--help"};
+  if (is_help) {
+    if (const std::optional<std::string> text = explain_error(name)) {
+      std::fputs(text->c_str(), stdout);
+      return kExitOk;
+    }
+    for (const std::string& word : error_words()) names.push_back(word);
+  }
   Session session({});
   const std::string near = nearest_word(name, names);
   return session.fail(make_error(
       ErrorCode::invalid, "usage",
       "unknown command " +
           (name.size() <= 40 ? "\"" + escape_untrusted(name) + "\"" : std::string()) + ".",
-      near.empty() ? "quell help" : "did you mean quell " + near + "?"));
+      near.empty() ? "quell help"
+                   : (is_help ? "did you mean quell help " : "did you mean quell ") + near + "?"));
 }
 
 }  // namespace
+
+std::vector<Verb> all_verbs() {
+  return {plan_verb(),      run_verb(),    approve_verb(), deny_verb(),    follow_verb(),
+          pause_verb(),     resume_verb(), abort_verb(),   retry_verb(),   skip_verb(),
+          note_verb(),      runs_verb(),   show_verb(),    journal_verb(), drill_verb(),
+          range_verb(),     check_verb(),  eval_verb(),    actions_verb(), schema_verb(),
+          completion_verb()};
+}
+
 }  // namespace quell::cli
 
 int main(int argc, char** argv) {

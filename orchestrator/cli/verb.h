@@ -23,9 +23,13 @@ struct Verb {
   std::function<void(Session&)> more_help{};
 };
 
+/// Every command, in the order of the help.
+std::vector<Verb> all_verbs();
+
 Verb check_verb();
 Verb eval_verb();
 Verb schema_verb();
+Verb completion_verb();
 Verb plan_verb();
 Verb run_verb();
 Verb resume_verb();
