@@ -308,7 +308,9 @@ Error unreachable(const Transfer& transfer, CURLcode code) {
       why = "TLS failed";
       break;
     case CURLE_SSL_CACERT_BADFILE:
-      return make_error(ErrorCode::invalid, "the file of trusted certificates cannot be read");
+      return make_error(ErrorCode::invalid, "",
+                        "the file of trusted certificates on this machine cannot be read",
+                        "install the package ca-certificates");
     default:
       why = "the connection failed";
       break;
@@ -321,26 +323,38 @@ Error lost_answer(const Transfer& transfer, CURLcode code) {
   const std::string& host = transfer.url.host;
   const bool changes = changes_something(transfer.request.effect);
   const ErrorCode lost = changes ? ErrorCode::unknown : ErrorCode::transient;
+  const std::string_view hint = changes
+                                    ? "it may have been applied: the run looks before it goes on"
+                                    : "see whether a proxy or the host itself is in trouble";
   switch (static_cast<int>(code)) {
     case CURLE_OPERATION_TIMEDOUT:
       if (!transfer.reader.has_seen_anything()) {
-        return make_error(lost, fmt::format("{} did not answer within {}", host,
-                                            format_duration(transfer.timeout)));
+        return make_error(
+            lost, "",
+            fmt::format("{} did not answer within {}", host, format_duration(transfer.timeout)),
+            std::string(hint));
       }
-      return make_error(lost, fmt::format("{} did not finish its answer in time", host));
+      return make_error(lost, "", fmt::format("{} did not finish its answer in time", host),
+                        std::string(hint));
     case CURLE_UNSUPPORTED_PROTOCOL:
     case CURLE_WEIRD_SERVER_REPLY:
-      return make_error(changes ? ErrorCode::unknown : ErrorCode::invalid,
-                        fmt::format("{} did not answer in HTTP", host));
+      return make_error(changes ? ErrorCode::unknown : ErrorCode::invalid, "",
+                        fmt::format("{} did not answer in HTTP", host),
+                        "compare the URL and its port with quell.yaml");
     default:
       return make_error(
-          lost, fmt::format("the connection to {} broke before the answer was complete", host));
+          lost, "", fmt::format("the connection to {} broke before the answer was complete", host),
+          std::string(hint));
   }
 }
 
 Error too_long(const Transfer& transfer, std::string_view part, std::size_t bytes_max) {
-  return make_error(ErrorCode::invalid, fmt::format("{} sent {} of more than {} KiB",
-                                                    transfer.url.host, part, bytes_max >> 10U));
+  // What could not be read to its end says nothing about whether the change was made.
+  const bool changes = changes_something(transfer.request.effect);
+  return make_error(
+      changes ? ErrorCode::unknown : ErrorCode::invalid, "",
+      fmt::format("{} sent {} of more than {} KiB", transfer.url.host, part, bytes_max >> 10U),
+      "compare the URL with quell.yaml: something else may answer there");
 }
 
 }  // namespace

@@ -111,6 +111,18 @@ int told_held(Session& session, const RunState& run, const ConnectorSet& connect
   return kExitNotFinished;
 }
 
+/// Why a run failed: the error of the first step that did.
+const Error* cause_of(const RunState& run) {
+  const Error* cause = nullptr;
+  for_each_step(run.playbook->steps, [&](const Step& step) {
+    const auto state = run.steps.find(step.id);
+    if (cause == nullptr && state != run.steps.end() &&
+        state->second.outcome == OutcomeKind::failed && state->second.error)
+      cause = &*state->second.error;
+  });
+  return cause;
+}
+
 /// Runs that other processes began here go on until they end: this process owns the state as long
 /// as it works.
 Status finish_other_runs(Session& session, Engine& engine, const RunState& own,
@@ -206,7 +218,8 @@ int run_to_end(Session& session, Engine& engine, RunId id, const ConnectorSet& c
       const bool watched = options.watch && run.mode == RunMode::live && run.playbook->watch &&
                            run.result != RunResult::aborted;
       if (!watched) {
-        if (run.mode == RunMode::live && run.playbook->watch)
+        const bool did_nothing = run.result == RunResult::failed && run.requests.mutate == 0;
+        if (run.mode == RunMode::live && run.playbook->watch && !did_nothing)
           session.next("nobody watches for regrowth: quell run ... --watch stays for it");
         break;
       }
@@ -252,6 +265,8 @@ int run_to_end(Session& session, Engine& engine, RunId id, const ConnectorSet& c
   if (const Status closed = engine.close(id); !closed)
     return session.fail(closed.error(), kExitFailed);
   if (session.options().json) session.print_json(run_document(run, connectors));
+  const Error* const cause = run.result == RunResult::failed ? cause_of(run) : nullptr;
+  if (cause != nullptr) session.tell(*cause);
   return exit_code(*run.result);
 }
 

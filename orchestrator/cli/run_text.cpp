@@ -193,7 +193,7 @@ std::vector<ClaimRow> rows_of(const RunState& run, const std::vector<Claim>& cla
   std::vector<ClaimRow> rows;
   for (const Claim& claim : claims) {
     const Step* const step = find_step(*run.playbook, claim.step);
-    const bool many = step != nullptr && step->foreach_items.has_value();
+    const bool many = step != nullptr && step->foreach_items.has_value() && !claim.item.empty();
     const std::string what = claim.step == "verify" ? claim.item
                              : many                 ? claim.step
                                                     : claim.subject;
@@ -523,8 +523,10 @@ std::string closing_text(const Stream& stream, const RunState& run, const Connec
   for (const Claim& claim : claims) {
     if (claim.verdict == Verdict::proved || !claim.residual) continue;
     const std::string what = claim.step == "verify" ? claim.item : claim.subject;
-    open += "  " + padded(shown(what), 27) + horizon_text(claim.residual->until, now) + "\n    " +
-            shown(claim.residual->reason) + "\n";
+    const std::string line = "  " + padded(shown(what), 27) + "  " +
+                             horizon_text(claim.residual->until, now) + "\n    " +
+                             shown(claim.residual->reason) + "\n";
+    if (open.find(line) == std::string::npos) open += line;
   }
   if (!open.empty()) text += "still exposed, or not known to be closed\n" + open;
   if (result == RunResult::contained) text += "nothing is known to be exposed\n";

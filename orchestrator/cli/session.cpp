@@ -100,20 +100,33 @@ Result<std::unique_ptr<HttpTransport>> Session::make_transport(const Clock& cloc
   return std::unique_ptr<HttpTransport>(std::make_unique<CurlTransport>(clock, std::move(*policy)));
 }
 
+namespace {
+
+/// The word in brackets: the topic where there is one, else the class.
+std::string word_of(const Error& error) {
+  return error.topic.empty() ? std::string(quell::to_string(error.code)) : error.topic;
+}
+
+}  // namespace
+
 int Session::fail(const Error& error, int exit) {
-  const std::string code =
-      error.topic.empty() ? std::string(quell::to_string(error.code)) : error.topic;
-  const std::string message = describe(error);
-  if (options_.json) {
-    print_json(Value::map(
-        {{"error",
-          Value::map(
-              {{"code", code}, {"message", message}, {"hint", error.hint}, {"exit", exit}})}}));
+  if (!options_.json) {
+    tell(error);
     return exit;
   }
-  err_.line(err_.paint("quell: error:", Colour::red) + " " + message + " [" + code + "]");
-  if (!error.hint.empty()) err_.line("  help: " + error.hint);
+  print_json(Value::map({{"error", Value::map({{"code", word_of(error)},
+                                               {"message", describe(error)},
+                                               {"hint", error.hint},
+                                               {"exit", exit}})}}));
   return exit;
+}
+
+void Session::tell(const Error& error) {
+  std::string sentence = describe(error);
+  if (!sentence.ends_with('.')) sentence += '.';
+  err_.line(err_.paint("quell: error:", Colour::red) + " " + sentence + " [" + word_of(error) +
+            "]");
+  if (!error.hint.empty()) err_.line("  help: " + error.hint);
 }
 
 void Session::warn(std::string_view text) {

@@ -61,6 +61,8 @@ class Session {
 
   /// Tells `error` the way the options ask for (stderr, or JSON on stdout) and gives `exit`.
   int fail(const Error& error, int exit = kExitNotStarted);
+  /// The error as text on stderr: one sentence, its word, one remedy.
+  void tell(const Error& error);
   void warn(std::string_view text);
   /// A line that says what to do next; not with --quiet or --json.
   void next(std::string_view text);
