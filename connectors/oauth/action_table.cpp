@@ -136,8 +136,14 @@ ActionSpec token_is_dead_spec() {
   spec.summary = "does the MCP server refuse the access token?";
   spec.is_probe = true;
   spec.proves = {Kill::access_token};
-  spec.cost = {.probe = 3};
-  spec.note = "strong with a baseline of 200 and both controls refused; want `consecutive: 2`";
+  spec.inputs.push_back(client_id());
+  spec.inputs.push_back(token_endpoint());
+  spec.requests.push_back(
+      {.method = "POST", .url = "{metadata:introspection}", .effect = Effect::probe});
+  spec.cost = {.read = 1, .probe = 4};
+  spec.note =
+      "strong with a baseline of 200 and both controls refused; a refusal is held against a pinned "
+      "issuer's word; want `consecutive: 2`";
   return spec;
 }
 
@@ -194,7 +200,7 @@ ActionSpec revoke_grant_spec() {
   spec.irreversible = true;
   spec.requests = {{.method = "POST", .url = "{metadata:introspection}", .effect = Effect::probe},
                    {.method = "POST", .url = "{metadata:revocation}", .effect = Effect::mutate}};
-  spec.cost = {.read = 5, .probe = 1, .mutate = 2};
+  spec.cost = {.read = 5, .probe = 2, .mutate = 2};
   spec.proofs = {"token_is_dead", "refresh_is_dead"};
   spec.note = "200 is no evidence, it is also the answer for unknown tokens; the proof is a probe";
   return spec;

@@ -23,7 +23,26 @@ Value claim_text(const Value& body, std::string_view name) {
   return value.is_string() ? Value(outside_text(value.as_string())) : Value{};
 }
 
+HttpRequest introspection_request(const Grant& grant, const SecretPtr& token,
+                                  std::string_view hint) {
+  HttpRequest request = issuer_post(grant.server.introspection_endpoint, Effect::probe);
+  request.body.append("token=").append(bind_token(grant, token), SecretEncoding::form);
+  if (!hint.empty()) request.body.append("&token_type_hint=" + form_encode(hint));
+  return request;
+}
+
 }  // namespace
+
+Task<IssuerWord> ask_issuer(Io& io, const Grant& grant, SecretPtr token, TokenKind kind,
+                            AuthForm& form, Random& random) {
+  const std::string& endpoint = grant.server.introspection_endpoint;
+  if (endpoint.empty() || !may_send(grant, endpoint, "introspection"))
+    co_return IssuerWord::not_told;
+  HttpRequest request = introspection_request(grant, token, to_string(kind));
+  const Result<HttpResponse> answer =
+      co_await send_authenticated(io, grant, std::move(request), form, random);
+  co_return answer ? read_introspection(*answer) : IssuerWord::silent;
+}
 
 Task<Result<Outcome>> introspect_token(Io& io, const OauthConfig& config, Value params,
                                        Random& random) {
@@ -50,11 +69,8 @@ Task<Result<Outcome>> introspect_token(Io& io, const OauthConfig& config, Value 
   if (Status allowed = may_send(*grant, endpoint, "introspection"); !allowed)
     co_return allowed.error();
 
-  HttpRequest request = issuer_post(endpoint, Effect::probe);
-  request.body.append("token=").append(bind_token(*grant, token), SecretEncoding::form);
-  if (const std::string hint = params["token_type_hint"].string_or(""); !hint.empty()) {
-    request.body.append("&token_type_hint=" + form_encode(hint));
-  }
+  HttpRequest request =
+      introspection_request(*grant, token, params["token_type_hint"].string_or(""));
   AuthForm form = AuthForm::as_configured;
   const Result<HttpResponse> answer =
       co_await send_authenticated(io, *grant, std::move(request), form, random);

@@ -3,6 +3,8 @@
 #include "connectors/action.h"
 #include "connectors/io.h"
 #include "connectors/oauth/config.h"
+#include "connectors/oauth/grant.h"
+#include "connectors/oauth/reading.h"
 #include "connectors/task.h"
 #include "state/base/random.h"
 #include "state/base/result.h"
@@ -14,5 +16,10 @@ namespace quell {
 /// `unavailable_here` where there is no such endpoint.
 Task<Result<Outcome>> introspect_token(Io& io, const OauthConfig& config, Value params,
                                        Random& random);
+
+/// The word of `grant`'s issuer about `token`, beside another action; `not_told` where the token
+/// may not be sent to it.
+Task<IssuerWord> ask_issuer(Io& io, const Grant& grant, SecretPtr token, TokenKind kind,
+                            AuthForm& form, Random& random);
 
 }  // namespace quell

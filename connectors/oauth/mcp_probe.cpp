@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "connectors/oauth/grant.h"
+#include "connectors/oauth/introspection.h"
 #include "connectors/oauth/jwt.h"
 #include "connectors/url.h"
 
@@ -163,6 +164,27 @@ Task<Look> look_at_token(Io& io, std::string mcp_server_url, SecretPtr token, Va
   co_return look;
 }
 
+/// The word of the pinned issuer of this server, which is where a server that asks its issuer gets
+/// its own from. Metadata that are not there count as silence: they were there for the revocation.
+Task<IssuerWord> word_of_issuer(Io& io, const OauthConfig& config, Value params, Random& random) {
+  GrantInputs inputs = read_grant_inputs(params);
+  const IssuerConfig* entry = find_issuer(config, inputs.mcp_server_url);
+  if (entry == nullptr || configured_origins(*entry).empty()) co_return IssuerWord::not_told;
+  EndpointNeeds needs;
+  needs.introspection = true;
+  const Result<Grant> grant = co_await resolve_grant(io, config, std::move(inputs), needs);
+  if (!grant) co_return IssuerWord::silent;
+  AuthForm form = AuthForm::as_configured;
+  SecretPtr token = secret_input(params, "token");
+  co_return co_await ask_issuer(io, *grant, std::move(token), TokenKind::access_token, form,
+                                random);
+}
+
+bool is_refusal(TokenAnswer answer) {
+  return answer == TokenAnswer::dead || answer == TokenAnswer::rejected ||
+         answer == TokenAnswer::expired;
+}
+
 Value number_or_null(std::optional<int> number) { return number ? Value(*number) : Value{}; }
 
 Value outputs_of(const Look& look, const std::string& mcp_server_url) {
@@ -254,9 +276,14 @@ Task<Result<Outcome>> token_is_dead(Io& io, const OauthConfig& config, Inputs in
   std::string url = checked->first;
   SecretPtr token = checked->second;
   Value baseline = inputs.baseline;
-  const Look look =
+  Look look =
       co_await look_at_token(io, std::move(url), std::move(token), std::move(baseline), random);
   if (look.failure && !is_passing(look.failure->code)) co_return *look.failure;
+  if (is_refusal(look.answer)) {
+    Value params = inputs.params;
+    look.seen.issuer = co_await word_of_issuer(io, config, std::move(params), random);
+    look.answer = conclude(look.seen);
+  }
   Outcome out;
   out.outputs = outputs_of(look, checked->first);
   out.judgement = judge(look.answer, look.seen, look.status);

@@ -33,9 +33,9 @@ HttpRequest mcp_probe_request(const std::string& mcp_server_url, McpEra era,
 /// Errors: `transient` when the server could not be reached, `invalid` from the egress policy.
 Task<Result<Outcome>> probe_token(Io& io, const OauthConfig& config, Inputs inputs, Random& random);
 
-/// The probe `token_is_dead`: the same look with a judgement (API sheet 7.3). A server that cannot
-/// be reached leaves the claim unproved; that two refusals in a row are wanted is the playbook's
-/// `consecutive: 2`.
+/// The probe `token_is_dead`: the same look with a judgement (API sheet 7.3); a refusal is held
+/// against the word of a pinned issuer. A server that cannot be reached leaves the claim unproved;
+/// that two refusals in a row are wanted is the playbook's `consecutive: 2`.
 Task<Result<Outcome>> token_is_dead(Io& io, const OauthConfig& config, Inputs inputs,
                                     Random& random);
 

@@ -78,6 +78,16 @@ Judgement judge_unknown(const TokenCircumstances& seen, std::optional<int> statu
   if (seen.without_token == Control::accepted) {
     out.proof = "200 without a token";
     residual.reason = "the MCP server answers without a token, so no probe there proves anything";
+  } else if (seen.issuer == IssuerWord::active) {
+    out.proof = with_status(status) + ", but the issuer calls the token active";
+    residual.reason =
+        "the issuer still calls the access token active; its server may be refusing "
+        "every token";
+  } else if (seen.issuer == IssuerWord::silent) {
+    out.proof = with_status(status) + " while the issuer does not answer";
+    residual.reason =
+        "the issuer does not answer, and a server that cannot ask it may refuse every "
+        "token";
   } else if (seen.sender_constrained) {
     residual.reason =
         "the access token is sender-constrained: a plain probe proves nothing, use the refresh "
@@ -153,6 +163,8 @@ TokenAnswer conclude(const TokenCircumstances& seen) {
       return TokenAnswer::alive;
     case TokenSignal::invalid_token:
       if (seen.sender_constrained && !seen.baseline) return TokenAnswer::unknown;
+      if (seen.issuer == IssuerWord::active || seen.issuer == IssuerWord::silent)
+        return TokenAnswer::unknown;
       if (expiry_explains(seen)) return TokenAnswer::expired;
       return seen.baseline ? TokenAnswer::dead : TokenAnswer::rejected;
     case TokenSignal::bare_401:
@@ -200,6 +212,15 @@ Judgement judge(TokenAnswer answer, const TokenCircumstances& seen, std::optiona
       return judge_unknown(seen, status);
   }
   return out;
+}
+
+IssuerWord read_introspection(const HttpResponse& response) {
+  const int status = response.status;
+  if (status == 429 || status >= 500 || (status >= 300 && status < 400)) return IssuerWord::silent;
+  if (status >= 400) return IssuerWord::not_told;
+  const Result<Value> body = parse_json(response.body, kBodyLimits);
+  if (!body || !(*body)["active"].is_bool()) return IssuerWord::silent;
+  return (*body)["active"].as_bool() ? IssuerWord::active : IssuerWord::inactive;
 }
 
 std::string_view to_string(RevocationAnswer answer) noexcept {

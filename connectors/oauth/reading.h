@@ -48,6 +48,17 @@ enum class Control : std::uint8_t {
 
 Control read_control(std::optional<int> status) noexcept;
 
+/// The issuer's word about one token (API sheet 2).
+enum class IssuerWord : std::uint8_t {
+  not_told,  // no introspection endpoint, or none for this client or this kind of token
+  inactive,  // revoked, or "you may not know": no evidence by itself
+  active,    // reliable: the token is not dead
+  silent,    // the issuer does not answer now, or not as an issuer
+};
+
+/// The answer of an introspection endpoint (RFC 7662 section 2.2).
+IssuerWord read_introspection(const HttpResponse& response);
+
 /// All that bears on the verdict about one access token.
 struct TokenCircumstances {
   TokenSignal signal = TokenSignal::no_evidence;
@@ -58,11 +69,15 @@ struct TokenCircumstances {
   std::optional<Timestamp> baseline_at{};
   std::optional<Timestamp> expires_at{};  // the token's own, unverified `exp`
   bool sender_constrained = false;        // a `cnf` claim
+  /// Of a pinned issuer, after a refusal: a server that asks its issuer about tokens may refuse all
+  /// of them while nobody answers it.
+  IssuerWord issuer = IssuerWord::not_told;
   Timestamp now{};
 };
 
 /// API sheet 7.3 with its guards. An `exp` that passed explains a 401 only if the token was not
-/// accepted after it: then the answer is `expired`, never `dead`.
+/// accepted after it: then the answer is `expired`, never `dead`. A refusal counts for nothing
+/// while the issuer is silent or calls the token active.
 TokenAnswer conclude(const TokenCircumstances& seen);
 
 /// The judgement of `token_is_dead`: dead is proved, strong with both controls refused; rejected

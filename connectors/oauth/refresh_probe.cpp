@@ -87,14 +87,22 @@ Judgement unproved(std::string proof, std::string reason) {
   return out;
 }
 
+/// `invalid_grant` is also the answer for a token of another client (RFC 6749 section 5.2).
+bool is_anothers(const Grant& grant, const std::string& record_client_id) {
+  return !record_client_id.empty() && record_client_id != grant.client.client_id;
+}
+
 /// Proved. Without the client's secret a thief cannot redeem a refresh token; of a public client he
 /// can, and then the token that is dead here may be the spent one while its descendant lives (API
 /// sheet 6.1).
-Judgement judge_dead(const Grant& grant) {
+Judgement judge_dead(const Grant& grant, const HttpResponse& response) {
+  // Some issuers give no reason (API sheet 6.3); so may whatever stands before one.
+  const bool reasoned = !oauth_error(response).empty();
   Judgement out;
   out.verdict = Verdict::proved;
-  out.grade = grant.client.has_secret() ? Grade::strong : Grade::weak;
-  out.proof = "400 invalid_grant at the token endpoint";
+  out.grade = grant.client.has_secret() && reasoned ? Grade::strong : Grade::weak;
+  out.proof = reasoned ? "400 invalid_grant at the token endpoint"
+                       : "400 without a reason at the token endpoint";
   if (grant.client.has_secret()) return out;
   out.residual = Residual{.until = std::nullopt,
                           .reason =
@@ -162,6 +170,7 @@ Task<Result<Outcome>> test_refresh(Io& io, const OauthConfig& config, Value para
   needs.token = true;
   needs.revocation = true;
   GrantInputs inputs = read_grant_inputs(params);
+  const std::string record_client_id = inputs.client_id;
   const Result<Grant> grant = co_await resolve_grant(io, config, std::move(inputs), needs);
   if (!grant) co_return grant.error();
   if (Status allowed = may_send(*grant, grant->server.token_endpoint, "token"); !allowed)
@@ -194,7 +203,14 @@ Task<Result<Outcome>> test_refresh(Io& io, const OauthConfig& config, Value para
   }
   switch (read_refresh(*answer)) {
     case RefreshAnswer::dead:
-      co_return outcome_of(*grant, RefreshAnswer::dead, answer->status, judge_dead(*grant));
+      if (is_anothers(*grant, record_client_id)) {
+        co_return outcome_of(*grant, RefreshAnswer::unknown, answer->status,
+                             unproved("400 invalid_grant to another client",
+                                      "the record names another client than the configuration, and "
+                                      "a token of another client is refused alike"));
+      }
+      co_return outcome_of(*grant, RefreshAnswer::dead, answer->status,
+                           judge_dead(*grant, *answer));
     case RefreshAnswer::alive: {
       std::vector<Minted> minted = minted_tokens(*answer);
       co_return co_await clean_up(io, *grant, std::move(minted), form, random);

@@ -7,14 +7,17 @@
 
 #include <fmt/format.h>
 
+#include "connectors/oauth/introspection.h"
 #include "connectors/url.h"
-#include "state/base/json.h"
 
 namespace quell {
 namespace {
 
-constexpr JsonLimits kIntrospectionLimits{
-    .bytes_max = 256U << 10, .depth_max = 32, .nodes_max = 20'000};
+constexpr int kLooksAfterMax = 3;
+constexpr Duration kLookAfterPause{1'000};
+constexpr int kAttemptsMax = 4;
+constexpr Duration kBusyPause{2'000};
+constexpr Duration kBusyWaitMax{30'000};
 
 std::string_view words(TokenKind kind) {
   return kind == TokenKind::refresh_token ? "refresh token" : "access token";
@@ -66,43 +69,58 @@ Result<Outcome> summarize(const Grant& grant, const std::vector<TokenRevocation>
   return out;
 }
 
-/// What introspection said of the refresh token before it was revoked (RFC 7662 section 2.2).
-enum class RefreshState : std::uint8_t { live, spent, unknown };
-
-/// A token that is live now is the head of its grant: nobody has rotated it away. One that is not
-/// was spent, and whoever spent it holds a newer one that its revocation need not reach (API
+/// The issuer's word about the refresh token before it is revoked: afterwards every answer is the
+/// same. A token that is active is the head of its grant: nobody has rotated it away. One that is
+/// not was spent, and whoever spent it holds a newer one that its revocation need not reach (API
 /// sheet 6.1).
-Task<RefreshState> look_at_refresh_token(Io& io, const Grant& grant, SecretPtr token,
-                                         AuthForm& form, Random& random) {
-  const std::string& endpoint = grant.server.introspection_endpoint;
-  if (!token || endpoint.empty() || !may_send(grant, endpoint, "introspection"))
-    co_return RefreshState::unknown;
-  HttpRequest request = issuer_post(endpoint, Effect::probe);
-  request.body.append("token=").append(bind_token(grant, token), SecretEncoding::form);
-  request.body.append("&token_type_hint=refresh_token");
-  const Result<HttpResponse> answer =
-      co_await send_authenticated(io, grant, std::move(request), form, random);
-  if (!answer || answer->status != 200) co_return RefreshState::unknown;
-  const Result<Value> body = parse_json(answer->body, kIntrospectionLimits);
-  if (!body || !(*body)["active"].is_bool()) co_return RefreshState::unknown;
-  co_return (*body)["active"].as_bool() ? RefreshState::live : RefreshState::spent;
-}
-
-void doubt_refresh_token(Outcome& outcome, RefreshState before) {
+void doubt_what_came_before(Outcome& outcome, IssuerWord before) {
   switch (before) {
-    case RefreshState::live:
+    case IssuerWord::active:
       return;
-    case RefreshState::spent:
+    case IssuerWord::inactive:
       outcome.doubts.push_back(
           {.kill = Kill::refresh_token,
            .at_best = Grade::none,
            .reason = "it was already spent: whoever spent it may hold a newer one that lives on"});
       return;
-    case RefreshState::unknown:
+    case IssuerWord::not_told:
+    case IssuerWord::silent:
       outcome.doubts.push_back({.kill = Kill::refresh_token,
                                 .at_best = Grade::weak,
                                 .reason = "nobody could tell whether it had been rotated before"});
       return;
+  }
+}
+
+/// Is the refresh token that was active still so after its revocation? The vault's own refresh need
+/// not tell: the vault may hold another one. Some issuers take a moment (RFC 7009 section 2).
+Task<bool> outlives_revocation(Io& io, const Grant& grant, SecretPtr token, AuthForm& form,
+                               Random& random) {
+  for (int look = 1;; ++look) {
+    SecretPtr shown = token;
+    const IssuerWord word =
+        co_await ask_issuer(io, grant, std::move(shown), TokenKind::refresh_token, form, random);
+    if (word != IssuerWord::active) co_return false;
+    if (look == kLooksAfterMax) co_return true;
+    co_await io.wait(kLookAfterPause);
+  }
+}
+
+/// One revocation; where another went before it (`begun`), repeated while the issuer is busy. The
+/// action as a whole cannot be repeated then: it would find the refresh token dead by our own hand
+/// and take it for one that a thief had spent.
+Task<Result<TokenRevocation>> revoke_patiently(Io& io, const Grant& grant, SecretPtr token,
+                                               TokenKind kind, bool begun, AuthForm& form,
+                                               Random& random) {
+  const int attempts = begun ? kAttemptsMax : 1;
+  for (int attempt = 1;; ++attempt) {
+    SecretPtr shown = token;
+    Result<TokenRevocation> done =
+        co_await revoke_token(io, grant, std::move(shown), kind, form, random);
+    if (done || attempt == attempts || done.error().code != ErrorCode::throttled) co_return done;
+    const Duration pause = done.error().retry_after.value_or(kBusyPause);
+    if (pause > kBusyWaitMax) co_return done;
+    co_await io.wait(pause);
   }
 }
 
@@ -149,21 +167,36 @@ Task<Result<Outcome>> revoke_grant(Io& io, const OauthConfig& config, Value para
   if (Status allowed = may_send(*grant, grant->server.revocation_endpoint, "revocation"); !allowed)
     co_return allowed.error();
   AuthForm form = AuthForm::as_configured;
-  // Before the first revocation, since afterwards every answer is the same.
-  const RefreshState before = co_await look_at_refresh_token(io, *grant, refresh, form, random);
+  IssuerWord before = IssuerWord::not_told;
+  if (refresh) {
+    SecretPtr shown = refresh;
+    before =
+        co_await ask_issuer(io, *grant, std::move(shown), TokenKind::refresh_token, form, random);
+  }
   std::vector<TokenRevocation> done;
   const std::pair<SecretPtr, TokenKind> order[] = {{refresh, TokenKind::refresh_token},
                                                    {access, TokenKind::access_token}};
   for (const auto& [token, kind] : order) {
     if (!token) continue;
     SecretPtr shown = token;
+    const bool begun = !done.empty();
     const Result<TokenRevocation> one =
-        co_await revoke_token(io, *grant, std::move(shown), kind, form, random);
+        co_await revoke_patiently(io, *grant, std::move(shown), kind, begun, form, random);
     if (!one) co_return one.error();
     done.push_back(*one);
   }
   Result<Outcome> outcome = summarize(*grant, done, client_note(*grant, inputs));
-  if (outcome) doubt_refresh_token(*outcome, before);
+  if (!outcome) co_return outcome;
+  doubt_what_came_before(*outcome, before);
+  if (before == IssuerWord::active) {
+    SecretPtr shown = refresh;
+    const bool alive = co_await outlives_revocation(io, *grant, std::move(shown), form, random);
+    if (alive) {
+      outcome->doubts.push_back({.kill = Kill::refresh_token,
+                                 .at_best = Grade::none,
+                                 .reason = "the issuer called it active after its revocation"});
+    }
+  }
   co_return outcome;
 }
 

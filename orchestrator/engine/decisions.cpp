@@ -523,20 +523,25 @@ class Decider {
       refuted |= probe.last.verdict == Verdict::refuted && probe.looks > 0;
       settled &= probe.finished() || probe.looks >= kLooksOnUnknownMax;
     }
+    if (!proved && !settled) return;
     const ActionSpec& spec = spec_of(step);
+    const RetrySpec retry = retry_of(step, spec);
+    const bool was_not = refuted && spec.repeat != Repeat::never;
+    ValueMap body{{"step", step.id}, {"item", item.key}};
     if (proved) {
-      emit(EntryKind::attempt_finished, {{"step", step.id},
-                                         {"item", item.key},
-                                         {"outcome", "done"},
-                                         {"outputs", item.outputs},
-                                         {"found", "it had been applied"}});
-    } else if (!settled) {
-      return;
-    } else if ((refuted && spec.repeat != Repeat::never) || spec.repeat == Repeat::safe) {
-      emit(EntryKind::retry_scheduled, {{"step", step.id},
-                                        {"item", item.key},
-                                        {"due", Value(now_)},
-                                        {"why", "looked: it was not applied"}});
+      body["outcome"] = "done";
+      body["outputs"] = item.outputs;
+      body["found"] = "it had been applied";
+      emit(EntryKind::attempt_finished, std::move(body));
+    } else if ((was_not || spec.repeat == Repeat::safe) && item.retries <= retry.max) {
+      body["due"] = Value(now_ + backoff_after(retry, item.retries));
+      body["why"] = "looked: it was not applied";
+      emit(EntryKind::retry_scheduled, std::move(body));
+    } else if (was_not) {
+      body["outcome"] = "failed";
+      body["error"] = error_value(*item.error);
+      emit(EntryKind::attempt_finished, std::move(body));
+      finish_item(step, item);
     } else {
       hold(step, item);
     }

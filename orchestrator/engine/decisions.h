@@ -42,6 +42,12 @@ std::vector<Entry> after_attempt(const RunState& run, const ConnectorSet& connec
                                  const WorkId& id, const Result<Outcome>& outcome,
                                  const Traffic& traffic, Timestamp now);
 
+/// How often and how soon `step` repeats an action: what it says itself, else the action's table.
+RetrySpec retry_of(const Step& step, const ActionSpec& spec);
+
+/// The wait after that many failures in a row.
+Duration backoff_after(const RetrySpec& retry, int failures);
+
 /// What a finished look leads to. `params` are the look's own, without secrets.
 std::vector<Entry> after_probe(const RunState& run, const ConnectorSet& connectors,
                                const WorkId& id, const Result<Outcome>& outcome,

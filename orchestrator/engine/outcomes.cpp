@@ -14,25 +14,11 @@ namespace {
 
 constexpr Duration kLookBackoff{1'000};
 
-RetrySpec retry_of(const Step& step, const ActionSpec& spec) {
-  RetrySpec retry = spec.retry;
-  if (step.retry.max) retry.max = *step.retry.max;
-  if (step.retry.backoff) retry.backoff = *step.retry.backoff;
-  if (step.retry.cap) retry.cap = *step.retry.cap;
-  return retry;
-}
-
 bool is_retried(const Step& step, ErrorCode code) {
   if (!step.retry.on.empty()) {
     return std::find(step.retry.on.begin(), step.retry.on.end(), code) != step.retry.on.end();
   }
   return code == ErrorCode::throttled || code == ErrorCode::transient;
-}
-
-Duration backoff_after(const RetrySpec& retry, int failures) {
-  Duration wait = retry.backoff;
-  for (int i = 1; i < failures && wait < retry.cap; ++i) wait *= 2;
-  return std::min(wait, retry.cap);
 }
 
 /// True for an item whose action was on the wire.
@@ -54,6 +40,20 @@ bool may_still_settle(const ItemState& item) {
 }
 
 }  // namespace
+
+RetrySpec retry_of(const Step& step, const ActionSpec& spec) {
+  RetrySpec retry = spec.retry;
+  if (step.retry.max) retry.max = *step.retry.max;
+  if (step.retry.backoff) retry.backoff = *step.retry.backoff;
+  if (step.retry.cap) retry.cap = *step.retry.cap;
+  return retry;
+}
+
+Duration backoff_after(const RetrySpec& retry, int failures) {
+  Duration wait = retry.backoff;
+  for (int i = 1; i < failures && wait < retry.cap; ++i) wait *= 2;
+  return std::min(wait, retry.cap);
+}
 
 std::vector<Entry> after_attempt(const RunState& run, const ConnectorSet& connectors,
                                  const WorkId& id, const Result<Outcome>& outcome,

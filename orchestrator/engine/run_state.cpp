@@ -349,7 +349,11 @@ void apply(RunState& run, const Entry& entry, const ConnectorSet& connectors) {
       const bool look = body["intent"].string_or("") == "look";
       if (item->attempt == 0) item->started = entry.at;
       item->attempt = static_cast<int>(body["attempt"].int_or(item->attempt + 1));
-      if (!look) ++item->retries;
+      if (!look) {
+        ++item->retries;
+        // What looks saw before a new attempt says nothing about it.
+        item->probes.assign(item->probes.size(), ProbeState{});
+      }
       item->phase = look ? ItemState::Phase::looking : ItemState::Phase::attempting;
       item->request_left = false;
       item->params = body["params"];

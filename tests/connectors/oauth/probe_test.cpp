@@ -148,6 +148,68 @@ TEST_CASE("a dead token: rejected without baseline, dead with one") {
   CHECK(weak.judgement->verdict == Verdict::proved);
 }
 
+// Goal: a server that asks its issuer about tokens may refuse all of them while nobody answers it;
+// such a 401 is no proof. Method: a pinned issuer that says no, says yes, breaks, may not be asked,
+// or is gone altogether.
+TEST_CASE("a refusal is held against the word of a pinned issuer") {
+  const std::string metadata = kIssuer + "/.well-known/oauth-authorization-server";
+  const std::string introspect = kIssuer + "/introspect";
+  struct Row {
+    std::string name;
+    HttpResponse document;
+    HttpResponse word;
+    Verdict verdict;
+    std::size_t asked;
+  };
+  const HttpResponse document = json_reply(200, issuer_document(kIssuer, kIssuer));
+  const std::vector<Row> rows{
+      {"inactive", document, json_reply(200, R"({"active":false})"), Verdict::proved, 1},
+      {"active", document, json_reply(200, R"({"active":true})"), Verdict::unproved, 1},
+      {"broken", document, reply(503), Verdict::unproved, 1},
+      {"not for this kind of token", document,
+       json_reply(400, R"({"error":"unsupported_token_type"})"), Verdict::proved, 1},
+      {"metadata gone", reply(302), reply(200), Verdict::unproved, 0},
+      {"no introspection", json_reply(200, R"({"issuer":")" + kIssuer + R"("})"), reply(200),
+       Verdict::proved, 0},
+      {"introspection at a host that nobody named",
+       json_reply(200, issuer_document(kIssuer, kEvil)), reply(200), Verdict::proved, 0},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    Web web;
+    web.on("POST", kMcp, Web::Reply(McpServer{}));
+    web.on("GET", metadata, row.document).on("POST", introspect, row.word);
+    Run what;
+    what.params = Value::map({{"mcp_server_url", kMcp}, {"token", secret("leaked")}});
+    what.baseline = baseline_of();
+    const Result<Outcome> out = run(pinned_config(), "token_is_dead", std::move(what), web);
+    REQUIRE(out);
+    CHECK(out->judgement->verdict == row.verdict);
+    CHECK(out->outputs["answer"] == Value(row.verdict == Verdict::proved ? "dead" : "unknown"));
+    CHECK(web.to(introspect).size() == row.asked);
+    for (const Seen& seen : web.to(introspect)) {
+      CHECK(seen.effect == Effect::probe);
+      CHECK(seen.form("token") == "leaked");
+      CHECK(seen.form("token_type_hint") == "access_token");
+    }
+    CHECK(web.mentions(kEvil, "leaked") == 0);
+    CHECK(web.misdirected() == 0);
+  }
+}
+
+TEST_CASE("a token that still works is not shown to the issuer") {
+  Web web;
+  McpServer server;
+  server.live = "leaked";
+  web.on("POST", kMcp, Web::Reply(server));
+  Run what;
+  what.params = Value::map({{"mcp_server_url", kMcp}, {"token", secret("leaked")}});
+  const Result<Outcome> out = run(pinned_config(), "token_is_dead", std::move(what), web);
+  REQUIRE(out);
+  CHECK(out->judgement->verdict == Verdict::refuted);
+  CHECK(web.mentions(kIssuer, "") == 0);
+}
+
 TEST_CASE("a baseline is only a 200 that was read as alive") {
   const std::vector<Value> others{
       Value{},

@@ -83,6 +83,22 @@ TEST_CASE("the other era is recognised by its code") {
   CHECK_FALSE(speaks_other_era(reply(401, R"({"error":{"code":-32000}})")));
 }
 
+// Goal: only an issuer's own yes or no counts as its word; whatever stands before it is silence.
+TEST_CASE("the word of an issuer") {
+  CHECK(read_introspection(json_reply(200, R"({"active":true})")) == IssuerWord::active);
+  CHECK(read_introspection(json_reply(200, R"({"active":false})")) == IssuerWord::inactive);
+  for (const int status : {400, 401, 403, 404, 405}) {
+    CAPTURE(status);
+    CHECK(read_introspection(reply(status)) == IssuerWord::not_told);
+  }
+  for (const int status : {301, 302, 307, 429, 500, 502, 503, 504}) {
+    CAPTURE(status);
+    CHECK(read_introspection(reply(status)) == IssuerWord::silent);
+  }
+  CHECK(read_introspection(reply(200, "<html>")) == IssuerWord::silent);
+  CHECK(read_introspection(json_reply(200, R"({"active":"true"})")) == IssuerWord::silent);
+}
+
 TokenCircumstances seen(TokenSignal signal) {
   TokenCircumstances out;
   out.signal = signal;
@@ -172,6 +188,26 @@ TEST_CASE("circumstances turn a signal into an answer, a verdict and a grade") {
       "sender-constrained, accepted before", invalid_token,
       [&](auto& c) { baseline(c), c.sender_constrained = true; }, TokenAnswer::dead,
       Verdict::proved, Grade::strong);
+  add(
+      "refused, but the issuer calls it active", invalid_token,
+      [&](auto& c) { baseline(c), c.issuer = IssuerWord::active; }, TokenAnswer::unknown,
+      Verdict::unproved, Grade::none);
+  add(
+      "refused while the issuer is silent", invalid_token,
+      [&](auto& c) { baseline(c), c.issuer = IssuerWord::silent; }, TokenAnswer::unknown,
+      Verdict::unproved, Grade::none);
+  add(
+      "refused, no 200 before, the issuer calls it active", invalid_token,
+      [](auto& c) { c.issuer = IssuerWord::active; }, TokenAnswer::unknown, Verdict::unproved,
+      Grade::none);
+  add(
+      "refused, and inactive at the issuer", invalid_token,
+      [&](auto& c) { baseline(c), c.issuer = IssuerWord::inactive; }, TokenAnswer::dead,
+      Verdict::proved, Grade::strong);
+  add(
+      "accepted, whatever the issuer says", accepted,
+      [](auto& c) { c.issuer = IssuerWord::inactive; }, TokenAnswer::alive, Verdict::refuted,
+      Grade::strong);
   for (const Row& row : rows) {
     CAPTURE(row.name);
     const TokenAnswer answer = conclude(row.seen);

@@ -32,10 +32,11 @@ Result<Outcome> test_refresh(const OauthConfig& config, Web& web) {
 }
 
 TEST_CASE(
-    "a spent refresh token is dead: strong for a confidential client, weak for a public one") {
+    "a spent refresh token is dead: strong for a confidential client with a reason, else weak") {
   for (const ClientAuth method : {ClientAuth::client_secret_basic, ClientAuth::none}) {
     for (const HttpResponse& answer :
          {json_reply(400, R"({"error":"invalid_grant"})"), reply(400)}) {
+      const bool strong = method != ClientAuth::none && !answer.body.empty();
       Web web;
       web.on("POST", kToken, answer);
       const Result<Outcome> out = test_refresh(direct_config(method), web);
@@ -43,7 +44,7 @@ TEST_CASE(
       REQUIRE(out->judgement);
       CHECK(out->outputs["answer"] == Value("dead"));
       CHECK(out->judgement->verdict == Verdict::proved);
-      CHECK(out->judgement->grade == (method == ClientAuth::none ? Grade::weak : Grade::strong));
+      CHECK(out->judgement->grade == (strong ? Grade::strong : Grade::weak));
       CHECK(out->judgement->residual.has_value() == (method == ClientAuth::none));
       REQUIRE(web.log().size() == 1);
       CHECK(web.log()[0].form("grant_type") == "refresh_token");
@@ -51,6 +52,23 @@ TEST_CASE(
       CHECK(web.log()[0].form("resource") == kMcp);
       CHECK(web.log()[0].effect == Effect::mutate);
     }
+  }
+}
+
+// Goal: a token of another client is refused with the same word (RFC 6749 section 5.2); that proves
+// nothing.
+TEST_CASE("invalid_grant to another client than the record's is no proof") {
+  for (const auto& [record, verdict] :
+       {std::pair("client-1", Verdict::proved), std::pair("client-2", Verdict::unproved)}) {
+    Web web;
+    web.on("POST", kToken, json_reply(400, R"({"error":"invalid_grant"})"));
+    Run what;
+    what.params = Value::map(
+        {{"mcp_server_url", kMcp}, {"refresh_token", secret("leaked")}, {"client_id", record}});
+    const Result<Outcome> out = run(direct_config(), "refresh_is_dead", std::move(what), web);
+    REQUIRE(out);
+    CHECK(out->judgement->verdict == verdict);
+    CHECK(out->judgement->residual.has_value() == (verdict != Verdict::proved));
   }
 }
 

@@ -1,4 +1,5 @@
 // revoke_grant: RFC 7009, API sheet section 1.
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -134,6 +135,69 @@ TEST_CASE("Retry-After is handed on, and the text says that the token must be as
   CHECK(out.error().retry_after == Duration{120'000});
   CHECK(out.error().message.find("assumed to exist") != std::string::npos);
   CHECK(web.log().size() == 1);
+}
+
+// Goal: a busy issuer does not make quell begin anew once the refresh token is dead: it would take
+// the dead token for one that a thief had spent.
+TEST_CASE("the second revocation waits for a busy issuer") {
+  Web web;
+  web.on("POST", kRevoke, reply(200))
+      .on("POST", kRevoke, reply(503, "", {{"retry-after", "7"}}))
+      .on("POST", kRevoke, reply(429))
+      .on("POST", kRevoke, reply(200));
+  const Result<Outcome> out = run(direct_config(), "revoke_grant", both(), web);
+  REQUIRE(out);
+  CHECK(answers(*out) == "refresh_token 200 accepted;access_token 200 accepted;");
+  CHECK(web.notes() == std::vector<std::string>{"wait 7 s", "wait 2 s"});
+  CHECK(web.log().size() == 4);
+
+  Web tired;
+  tired.on("POST", kRevoke, reply(200))
+      .on("POST", kRevoke, reply(503, "", {{"retry-after", "600"}}));
+  const Result<Outcome> later = run(direct_config(), "revoke_grant", both(), tired);
+  REQUIRE_FALSE(later);
+  CHECK(later.error().code == ErrorCode::throttled);
+  CHECK(later.error().retry_after == Duration{600'000});
+  CHECK(tired.notes().empty());
+}
+
+// Goal: what the issuer says before and after bounds what any probe may prove about the refresh
+// token.
+TEST_CASE("introspection before and after the revocation leaves doubts") {
+  const std::string introspect = "https://as.example/introspect";
+  const HttpResponse active = json_reply(200, R"({"active":true})");
+  const HttpResponse inactive = json_reply(200, R"({"active":false})");
+  struct Row {
+    std::string name;
+    std::vector<HttpResponse> words;
+    std::optional<Grade> at_best;
+    std::size_t waits;
+  };
+  const std::vector<Row> rows{
+      {"active, then dead", {active, inactive}, std::nullopt, 0},
+      {"active, dead a moment later", {active, active, inactive}, std::nullopt, 1},
+      {"active, and active for good", {active}, Grade::none, 2},
+      {"spent before", {inactive}, Grade::none, 0},
+      {"nobody can tell", {reply(401)}, Grade::weak, 0},
+      {"nobody answers", {reply(503)}, Grade::weak, 0},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    OauthConfig config = direct_config();
+    config.issuers[0].endpoints.introspection = introspect;
+    Web web;
+    web.on("POST", kRevoke, reply(200));
+    for (const HttpResponse& word : row.words) web.on("POST", introspect, word);
+    const Result<Outcome> out = run(config, "revoke_grant", both(), web);
+    REQUIRE(out);
+    REQUIRE(out->doubts.size() == (row.at_best ? 1U : 0U));
+    if (row.at_best) {
+      CHECK(out->doubts[0].kill == Kill::refresh_token);
+      CHECK(out->doubts[0].at_best == *row.at_best);
+    }
+    CHECK(web.notes().size() == row.waits);
+    for (const Seen& seen : web.to(introspect)) CHECK(seen.form("token") == "r+t/1=");
+  }
 }
 
 TEST_CASE("a broken line keeps its class: nothing left, or unknown") {

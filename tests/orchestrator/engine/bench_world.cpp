@@ -164,7 +164,7 @@ Result<HttpResponse> Vendor::handle(const HttpRequest& request) {
     return answer;
   }
   if (refuses) return HttpResponse(403, "");
-  if (lose_request_of_kill == kill_requests)
+  if (loses_requests || lose_request_of_kill == kill_requests)
     return make_error(ErrorCode::unknown, "the connection was cut");
   ++kills[id];
   if (!lies) alive.erase(id);

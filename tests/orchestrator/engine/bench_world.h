@@ -27,8 +27,9 @@ struct Vendor {
   std::optional<int>
       lose_answer_of_kill{};  // the n-th kill request takes effect and its answer is lost
   std::optional<int>
-      lose_request_of_kill{};  // the n-th kill request never takes effect and its answer is lost
-  int throttled_kills = 0;     // so many kill requests are answered 429 first
+      lose_request_of_kill{};   // the n-th kill request never takes effect and its answer is lost
+  bool loses_requests = false;  // so does every one
+  int throttled_kills = 0;      // so many kill requests are answered 429 first
   int kill_requests = 0;
 
   Result<HttpResponse> handle(const HttpRequest& request);

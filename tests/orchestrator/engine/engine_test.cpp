@@ -177,6 +177,22 @@ TEST_CASE("an action that cannot look is settled by the step's own probes") {
   for (const auto& [id, kills] : bench.vendor.kills) CHECK(kills == 1);
 }
 
+// Goal: probes that refute again and again end in a failure, after as many attempts as any other
+// error, with the waits between them; each attempt is looked at anew.
+TEST_CASE("what never arrives is sent a bounded number of times") {
+  Bench bench;
+  bench.vendor.alive = {"a"};
+  bench.vendor.loses_requests = true;
+  const RunState run =
+      bench.run(std::string(kKillAll), RunMode::live, vendor_connectors(Repeat::look_first, false));
+  CHECK(run.result == RunResult::exposed);
+  CHECK(bench.vendor.kill_requests == 1 + RetrySpec{}.max);
+  CHECK(run.steps.at("kill").items.front().outcome == OutcomeKind::failed);
+  const std::vector<std::string> seen = kinds(bench.journal);
+  CHECK(std::count(seen.begin(), seen.end(), "attempt_unknown") == 1 + RetrySpec{}.max);
+  CHECK(run.finished_at - run.started >= Duration{500 + 1'000 + 2'000});
+}
+
 // Goal: no connector bug mutates in a rehearsal.
 TEST_CASE("a dry run sends reads alone") {
   Bench bench;
