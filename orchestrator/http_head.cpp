@@ -151,6 +151,8 @@ std::variant<HttpHead, HttpRefusal> parse_http_head(std::string_view head,
 
 std::string_view http_reason_phrase(int status) noexcept {
   switch (status) {
+    case 200:
+      return "OK";
     case 400:
       return "Bad Request";
     case 408:

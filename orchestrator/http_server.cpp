@@ -90,6 +90,7 @@ class Line {
 
   /// Until the caller hangs up or `due`.
   void wait_for_hangup(Deadline due) const { wait(POLLRDHUP, due); }
+  bool is_hung_up() const { return wait(POLLRDHUP, Steady::now()); }
 
   /// The next close() sends a reset.
   void cut() const {
@@ -240,15 +241,23 @@ bool is_framing(std::string_view name) {
          lower == "transfer-encoding";
 }
 
-void copy_answer(const HttpReply& reply, const HttpServerOptions& options,
-                 httplib::Response& response) {
-  response.status = reply.status;
+/// Calls `take(name, value)` for each header that an answer may carry.
+template <typename Take>
+void each_header(const HttpReply& reply, const HttpServerOptions& options, const Take& take) {
   for (const auto* list : {&options.fixed_headers, &reply.headers}) {
     for (const auto& [name, value] : *list) {
       if (!is_http_token(name) || !is_http_field_value(value) || is_framing(name)) continue;
-      response.set_header(name, value);
+      take(name, value);
     }
   }
+}
+
+void copy_answer(const HttpReply& reply, const HttpServerOptions& options,
+                 httplib::Response& response) {
+  response.status = reply.status;
+  each_header(reply, options, [&](const std::string& name, const std::string& value) {
+    response.set_header(name, value);
+  });
   response.body = reply.body;
 }
 
@@ -550,6 +559,10 @@ class HttpServer::Impl final : public httplib::Server {
       std::unique_lock lock(mutex_);
       if (stopped_.wait_for(lock, reply.delay, [&] { return stopping_; })) return Next::close;
     }
+    if (reply.more) {
+      send_pieces(line, reply);
+      return Next::close;
+    }
     AnswerStream stream(line, fmt::format("{} / HTTP/1.1\r\nHost: quell\r\n\r\n", call.method),
                         Steady::now() + options_.answer_deadline);
     bool is_closed = false;
@@ -558,6 +571,33 @@ class HttpServer::Impl final : public httplib::Server {
     answer_of_thread = nullptr;
     if (!stream.flush() || !is_written) return Next::close;
     return closes ? Next::close : Next::again;
+  }
+
+  /// In chunks (RFC 9112 section 7.1), so that the caller can tell an end from a cut.
+  void send_pieces(const Line& line, const HttpReply& reply) const {
+    std::string out =
+        fmt::format("HTTP/1.1 {} {}\r\n", reply.status, http_reason_phrase(reply.status));
+    each_header(reply, options_, [&](const std::string& name, const std::string& value) {
+      out += fmt::format("{}: {}\r\n", name, value);
+    });
+    out += "Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n";
+    while (line.write_all(out, Steady::now() + options_.answer_deadline)) {
+      if (is_stopping() || line.is_hung_up()) return;
+      const std::optional<std::string> piece = ask_for_more(reply);
+      if (!piece) {
+        line.write_all("0\r\n\r\n", Steady::now() + kDrainTime);
+        return;
+      }
+      out = piece->empty() ? "" : fmt::format("{:x}\r\n{}\r\n", piece->size(), *piece);
+    }
+  }
+
+  static std::optional<std::string> ask_for_more(const HttpReply& reply) {
+    try {
+      return reply.more();
+    } catch (...) {  // as in ask_handler()
+      return std::nullopt;
+    }
   }
 
   bool is_stopping() const {

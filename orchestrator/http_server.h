@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -33,6 +34,11 @@ struct HttpReply {
   std::vector<std::pair<std::string, std::string>> headers{};
   std::string body{};
   Duration delay{0};  // real time between handling and answering; stop() ends it
+  /// For an answer without an end of its own: called again and again for the next piece, which is
+  /// sent at once; an empty piece sends nothing, none ends the answer. It should return within a
+  /// second or so, for only between two calls the server sees that the caller left or that it is
+  /// stopped itself. `body` does not count then.
+  std::function<std::optional<std::string>()> more{};
   enum class Line : std::uint8_t {
     answers,
     hangs,   // no answer until the caller leaves or `answer_deadline` passes

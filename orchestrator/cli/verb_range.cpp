@@ -19,6 +19,7 @@ usage: quell range [--port N] [--profile NAME[,NAME...]] [--seed N]
 --profile    how the hosts deviate from what is documented; `quell range --profile list` names them
 --seed N     the same seed makes the same ids and secrets (7)
 Prints one JSON line with URLs and keys when it is ready, then serves until a signal. Everything listens on 127.0.0.1.
+A credential may also live at an http issuer and MCP server of yours on this machine; the platform then calls those.
 Examples    quell range
             quell range --profile jwt_offline --seed 11
 )";

@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 
 #include "orchestrator/http_server.h"
+#include "orchestrator/range/outside.h"
 #include "state/base/json.h"
 
 namespace quell::range {
@@ -24,6 +25,12 @@ constexpr Duration kRealDelayMax{60'000};
 /// The longest the timer thread sleeps, should the clock be set meanwhile.
 constexpr std::chrono::seconds kSleepMax{1};
 constexpr std::string_view kMarker = "x-quell-range";
+constexpr std::size_t kStreamsMax = 64;
+/// How long an event stream waits before it looks whether its reader is still there.
+constexpr std::chrono::seconds kStreamLook{1};
+/// Silence after which a stream says `ping`, which clients ignore.
+constexpr std::chrono::seconds kPingEvery{15};
+constexpr std::string_view kPing = "event: ping\ndata: {\"type\":\"ping\"}\n\n";
 
 HttpServerOptions server_options(std::uint16_t port) {
   HttpServerOptions options;
@@ -86,10 +93,14 @@ class SocketFront::Impl {
     }
     if (options_.start == Timestamp{}) options_.start = clock_.now();
     newest_ = options_.start;
+    options_.outside = [this](std::string_view url, const Request& request) {
+      return outside_.fetch(url, request);
+    };
     Result<std::unique_ptr<World>> world = make(options_);
     if (!world) return world.error();
     world_ = *std::move(world);
     timers_ = std::thread([this] { run_timers(); });
+    courier_ = std::thread([this] { run_courier(); });
     for (std::size_t i = 0; i < kHosts.size(); ++i) {
       const Host host = kHosts[i];
       Status served =
@@ -106,18 +117,24 @@ class SocketFront::Impl {
     const Timestamp now = advance();
     what(*world_, now);
     changed_.notify_one();
+    tell_waiting();
   }
 
   void finish() {
+    outside_.stop();  // first: a call that waits holds the lock
     {
       const std::lock_guard lock(mutex_);
       stopping_ = true;
     }
+    mail_.stop();
     changed_.notify_all();
+    posted_.notify_all();
+    happened_.notify_all();
     for (const std::unique_ptr<HttpServer>& server : servers_) {
       if (server) server->stop();
     }
     if (timers_.joinable()) timers_.join();
+    if (courier_.joinable()) courier_.join();
   }
 
  private:
@@ -141,6 +158,9 @@ class SocketFront::Impl {
       now = advance();
       response = world_->handle(request, now);
       if (world_->next_timer() != sleeping_until_) changed_.notify_one();
+      tell_waiting();
+      if (response.stream && streams_ >= kStreamsMax) response = too_many_streams();
+      if (response.stream) ++streams_;
     }
     HttpReply reply{.status = response.status,
                     .body = std::move(response.body),
@@ -148,6 +168,7 @@ class SocketFront::Impl {
     for (auto& header : response.headers) {
       if (header.first != kMarker) reply.headers.push_back(std::move(header));
     }
+    if (response.stream) reply.more = source(*std::move(response.stream));
     if (response.delay > Duration{0}) {
       const auto real = clock_.real_time_until(now + response.delay);
       reply.delay = std::min(std::chrono::ceil<Duration>(real), kRealDelayMax);
@@ -155,11 +176,88 @@ class SocketFront::Impl {
     return reply;
   }
 
+  static Response too_many_streams() {
+    return {.status = 529,
+            .headers = {{"content-type", "application/json"}},
+            .body = R"({"type":"error","error":{"type":"overloaded_error",)"
+                    R"("message":"Too many event streams."},"request_id":null})"};
+  }
+
+  /// Under the lock, after the world has moved.
+  void tell_waiting() {
+    if (streams_ > 0) happened_.notify_all();
+    if (world_->next_delivery()) posted_.notify_one();
+  }
+
+  /// One event stream, counted for as long as the server holds it.
+  class Reader {
+   public:
+    Reader(Impl& front, EventStream stream) : front_(front), stream_(std::move(stream)) {}
+    ~Reader() {
+      const std::lock_guard lock(front_.mutex_);
+      --front_.streams_;
+    }
+    Reader(const Reader&) = delete;
+    Reader& operator=(const Reader&) = delete;
+
+    std::optional<std::string> next() {
+      std::unique_lock lock(front_.mutex_);
+      std::optional<std::string> text = read();
+      if (!text || !text->empty()) return text;
+      front_.happened_.wait_for(lock, kStreamLook);
+      text = read();
+      const auto now = std::chrono::steady_clock::now();
+      if (!text || !text->empty() || now < ping_at_) return text;
+      ping_at_ = now + kPingEvery;
+      return std::string(kPing);
+    }
+
+   private:
+    std::optional<std::string> read() {
+      if (front_.stopping_) return std::nullopt;
+      StreamPart part = front_.world_->follow(stream_, front_.advance());
+      if (part.text.empty() && part.ended) return std::nullopt;
+      if (!part.text.empty()) ping_at_ = std::chrono::steady_clock::now() + kPingEvery;
+      return std::move(part.text);
+    }
+
+    Impl& front_;
+    EventStream stream_;
+    std::chrono::steady_clock::time_point ping_at_ = std::chrono::steady_clock::now() + kPingEvery;
+  };
+
+  std::function<std::optional<std::string>()> source(EventStream stream) {
+    auto reader = std::make_shared<Reader>(*this, std::move(stream));
+    return [reader = std::move(reader)] { return reader->next(); };
+  }
+
+  /// Carries webhooks to their receivers. Not under the lock: a receiver may well ask the range.
+  void run_courier() {
+    std::unique_lock lock(mutex_);
+    while (!stopping_) {
+      const std::vector<Delivery> due = world_->take_deliveries(advance());
+      for (const Delivery& one : due) {
+        lock.unlock();
+        const auto answer = mail_.fetch(one.url, one.request);
+        lock.lock();
+        world_->delivered(one.number, answer ? answer->status : 0, advance());
+      }
+      if (!due.empty() || stopping_) continue;
+      std::chrono::nanoseconds sleep = kSleepMax;
+      if (const auto next = world_->next_delivery()) {
+        sleep = std::clamp<std::chrono::nanoseconds>(clock_.real_time_until(*next),
+                                                     std::chrono::milliseconds(1), kSleepMax);
+      }
+      posted_.wait_for(lock, sleep);
+    }
+  }
+
   void run_timers() {
     std::unique_lock lock(mutex_);
     while (!stopping_) {
       const Timestamp now = advance();
       sleeping_until_ = world_->next_timer();
+      tell_waiting();
       std::chrono::nanoseconds sleep = kSleepMax;
       if (sleeping_until_) {
         // At least a millisecond: a clock that stands still must not make this thread spin.
@@ -172,15 +270,21 @@ class SocketFront::Impl {
   }
 
   const Clock& clock_;
+  OutsideCaller outside_{};  // for the world, under the lock
+  OutsideCaller mail_{};     // for the courier
   WorldOptions options_{};
   std::mutex mutex_{};
-  std::condition_variable changed_{};
+  std::condition_variable changed_{};   // the timers' thread
+  std::condition_variable posted_{};    // the courier
+  std::condition_variable happened_{};  // event streams
+  std::size_t streams_ = 0;
   std::unique_ptr<World> world_{};
   Timestamp newest_{};
   std::optional<Timestamp> sleeping_until_{};
   bool stopping_ = false;
   std::array<std::unique_ptr<HttpServer>, kHosts.size()> servers_{};
   std::thread timers_{};
+  std::thread courier_{};
 };
 
 SocketFront::SocketFront(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

@@ -14,7 +14,9 @@ namespace quell::range {
 using MakeWorld = std::function<Result<std::unique_ptr<World>>(WorldOptions)>;
 
 /// Serves a World on four loopback ports: platform, issuer, MCP server and control. One lock stands
-/// around the world, one thread lets its timers happen by `clock`, which must outlive the front.
+/// around the world, one thread lets its timers happen by `clock`, which must outlive the front,
+/// and one carries webhooks. Requests of the platform to loopback servers outside the range are
+/// really made, and hold the lock for 5 s at most. At most 64 event streams are open at a time.
 class SocketFront {
  public:
   /// Listens on `first_port` and the three after it, or on any four if it is 0; writes the URLs

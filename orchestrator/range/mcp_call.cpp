@@ -45,7 +45,8 @@ void add(std::string& form, std::string_view name, std::string_view value) {
 
 }  // namespace
 
-Request mcp_request(std::string_view method, std::string_view token, bool modern) {
+Request mcp_request(std::string_view method, std::string_view token, bool modern,
+                    std::string_view session_id) {
   if (modern && method == "initialize") method = "server/discover";
   Request request{.host = Host::mcp_server,
                   .method = "POST",
@@ -59,17 +60,45 @@ Request mcp_request(std::string_view method, std::string_view token, bool modern
   } else if (method != "initialize") {
     request.headers.emplace_back("mcp-protocol-version", kLegacy);
   }
-  request.body = to_json(Value::map(
-      {{"jsonrpc", "2.0"}, {"id", 1}, {"method", method}, {"params", parameters(method, modern)}}));
+  if (!session_id.empty()) request.headers.emplace_back("mcp-session-id", session_id);
+  ValueMap message{{"jsonrpc", "2.0"}, {"method", method}};
+  if (!method.starts_with("notifications/")) {
+    message["id"] = 1;
+    message["params"] = parameters(method, modern);
+  }
+  request.body = to_json(Value(std::move(message)));
   return request;
 }
 
 std::optional<Response> call_mcp(const Fetch& fetch, std::string_view url, std::string_view method,
-                                 std::string_view token, bool& modern, Timestamp now) {
-  auto response = fetch(url, mcp_request(method, token, modern), now);
+                                 std::string_view token, bool& modern, Timestamp now,
+                                 std::string_view session_id) {
+  auto response = fetch(url, mcp_request(method, token, modern, session_id), now);
   if (modern || !response || !wants_modern(*response)) return response;
   modern = true;
   return fetch(url, mcp_request(method, token, modern), now);
+}
+
+std::optional<Response> open_mcp(const Fetch& fetch, std::string_view url, std::string_view token,
+                                 bool& modern, std::string& session_id, Timestamp now) {
+  session_id.clear();
+  auto response = call_mcp(fetch, url, "initialize", token, modern, now);
+  if (!response || response->status != 200 || modern) return response;
+  for (const auto& [name, value] : response->headers) {
+    if (name == "mcp-session-id") session_id = value;
+  }
+  if (session_id.empty()) return response;
+  fetch(url, mcp_request("notifications/initialized", token, modern, session_id), now);
+  return response;
+}
+
+void close_mcp(const Fetch& fetch, std::string_view url, std::string_view token,
+               std::string_view session_id, Timestamp now) {
+  if (session_id.empty()) return;
+  Request request = mcp_request("", token, false, session_id);
+  request.method = "DELETE";
+  request.body.clear();
+  fetch(url, std::move(request), now);
 }
 
 Request refresh_request(const RefreshRequest& grant) {

@@ -16,6 +16,8 @@ namespace quell::range {
 namespace {
 
 constexpr std::string_view kBeta = "managed-agents-2026-04-01";
+constexpr std::string_view kMemoryBeta = "agent-memory-2026-07-22";
+constexpr std::string_view kMemoryStores = "/v1/memory_stores";
 constexpr std::array<std::string_view, 2> kVersions = {"2023-06-01", "2026-10-21"};
 constexpr std::size_t kIdCharacters = 22;
 constexpr std::uint64_t kObjectsMax = 2'000'000;
@@ -59,11 +61,25 @@ bool contains_word(std::string_view list, std::string_view word) {
   return false;
 }
 
-bool has_beta(const Request& request) {
+bool has_beta(const Request& request, std::string_view beta) {
   for (const auto& [name, value] : request.headers) {
-    if (name == "anthropic-beta" && contains_word(value, kBeta)) return true;
+    if (name == "anthropic-beta" && contains_word(value, beta)) return true;
   }
   return false;
+}
+
+/// Memory stores have a beta value of their own, and having both is refused (API sheet section
+/// 0.1).
+std::optional<Answer> check_beta(const Request& request) {
+  const bool memory = request.target.starts_with(kMemoryStores);
+  const std::string_view wanted = memory ? kMemoryBeta : kBeta;
+  if (!has_beta(request, wanted)) {
+    return bad_request(fmt::format("anthropic-beta: this endpoint needs {}.", wanted));
+  }
+  if (memory && has_beta(request, kBeta)) {
+    return bad_request(fmt::format("anthropic-beta: {} and {} exclude each other.", kBeta, wanted));
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -96,9 +112,7 @@ std::optional<Answer> Platform::admit(const Request& request) {
   if (!version || std::ranges::find(kVersions, *version) == kVersions.end()) {
     return bad_request("anthropic-version: missing or not a version of this API.");
   }
-  if (!has_beta(request)) {
-    return bad_request(fmt::format("anthropic-beta: this endpoint needs {}.", kBeta));
-  }
+  if (auto refused = check_beta(request)) return refused;
   if (open_ && profiles_.has("throttles")) {
     // Never twice running, so that a client that waits as told always gets on.
     throttled_last_ = !throttled_last_ && throttle_random_.below(kThrottleOneIn) == 0;
@@ -145,6 +159,9 @@ Answer Platform::answer(const Request& request, Timestamp now) {
             "/v1/sessions/*/events",
             &P::list_events,
             {"types", "created_at", "order", "limit", "page"}},
+      Route{"GET", "/v1/sessions/*/events/stream", &P::stream_events, {"event_deltas"}},
+      Route{"GET", "/v1/sessions/*/threads/*/events", &P::list_thread_events, {"limit", "page"}},
+      Route{"GET", "/v1/sessions/*/threads/*/stream", &P::stream_thread, {"event_deltas"}},
       Route{"GET", "/v1/sessions/*/threads", &P::list_threads, {"statuses", "limit", "page"}},
       Route{"GET", "/v1/sessions/*/threads/*", &P::get_thread, {}},
       Route{"POST", "/v1/sessions/*/threads/*/archive", &P::archive_thread, {}},
@@ -176,6 +193,33 @@ Answer Platform::answer(const Request& request, Timestamp now) {
             &P::list_runs,
             {"deployment_id", "has_error", "trigger_type", "created_at", "limit", "page"}},
       Route{"GET", "/v1/deployment_runs/*", &P::get_run, {}},
+      Route{"POST", "/v1/memory_stores", &P::create_store, {}},
+      Route{"GET",
+            "/v1/memory_stores",
+            &P::list_stores,
+            {"created_at", "include_archived", "limit", "page"}},
+      Route{"GET", "/v1/memory_stores/*", &P::get_store, {}},
+      Route{"POST", "/v1/memory_stores/*", &P::update_store, {}},
+      Route{"DELETE", "/v1/memory_stores/*", &P::delete_store, {}},
+      Route{"POST", "/v1/memory_stores/*/archive", &P::archive_store, {}},
+      Route{"POST", "/v1/memory_stores/*/memories", &P::create_memory, {"view"}},
+      Route{"GET",
+            "/v1/memory_stores/*/memories",
+            &P::list_memories,
+            {"path_prefix", "depth", "view", "limit", "page"}},
+      Route{"GET", "/v1/memory_stores/*/memories/*", &P::get_memory, {"view"}},
+      Route{"POST", "/v1/memory_stores/*/memories/*", &P::update_memory, {"view"}},
+      Route{"DELETE",
+            "/v1/memory_stores/*/memories/*",
+            &P::delete_memory,
+            {"expected_content_sha256"}},
+      Route{"GET",
+            "/v1/memory_stores/*/memory_versions",
+            &P::list_versions,
+            {"memory_id", "operation", "session_id", "api_key_id", "service_account_id",
+             "created_at", "view", "limit", "page"}},
+      Route{"GET", "/v1/memory_stores/*/memory_versions/*", &P::get_version, {"view"}},
+      Route{"POST", "/v1/memory_stores/*/memory_versions/*/redact", &P::redact_version, {}},
   };
 
   if (auto refused = admit(request)) return *std::move(refused);
@@ -220,7 +264,8 @@ std::optional<Answer> Platform::archive_again(std::string_view what) const {
 void Platform::tell(Timestamp at, std::string_view type, std::string_view id,
                     std::string_view vault_id) {
   if (events_.size() >= kPlatformEventsMax) events_.pop_front();
-  events_.push_back({at, std::string(type), std::string(id), std::string(vault_id)});
+  events_.push_back(
+      {++events_told_, at, std::string(type), std::string(id), std::string(vault_id)});
 }
 
 void Platform::set_timer(Timestamp due, Timer timer) {

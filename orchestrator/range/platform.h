@@ -18,9 +18,9 @@
 
 namespace quell::range {
 
-/// A change of which the real platform would send a webhook (API sheet section 4.2); kept for tests
-/// and the control host, never delivered.
+/// A change of which the real platform would send a webhook (API sheet section 4.2).
 struct PlatformEvent {
+  std::uint64_t seq = 0;  // 1, 2, 3, ...
   Timestamp at{};
   std::string type{};
   std::string id{};
@@ -41,6 +41,9 @@ class Platform {
   /// From now on profiles about the caller hold (other_workspace, throttles); the incident is
   /// seeded before.
   void open() { open_ = true; }
+
+  /// What happened in the session, or none when it can have no more events.
+  StreamPart follow(EventStream& stream) const;
 
   std::optional<Timestamp> next_timer() const;
   /// Lets the earliest timer happen at its own time.
@@ -112,9 +115,15 @@ class Platform {
   void plan_refresh(CredentialRecord& credential, Timestamp due);
   void plan_refresh_by_age(CredentialRecord& credential, Timestamp now);
   void refresh_in_background(std::string_view id, Timestamp now);
-  std::optional<Response> ask_mcp(const std::string& url, std::string_view method,
-                                  std::string_view token, Timestamp now);
-  ResolvedCredential resolve(const SessionRecord& session, std::string_view url, Timestamp now);
+  struct McpProbe {
+    std::string_view method{};           // the step that was answered last
+    std::optional<Response> response{};  // its answer
+  };
+  McpProbe probe_mcp(const std::string& url, std::string_view token, Timestamp now);
+  bool& speaks_modern(const std::string& url);
+  void resolve(ResolvedCredential& own, const SessionRecord& session, std::string_view url,
+               Timestamp now) const;
+  std::optional<Response> use_tool(ResolvedCredential& own, const std::string& url, Timestamp now);
   void use_mcp(SessionRecord& session, Timestamp now);
   void use_server(SessionRecord& session, std::string_view name, const std::string& url,
                   Timestamp now);
@@ -137,6 +146,9 @@ class Platform {
   // platform_events.cpp
   Answer send_events(const Call& call);
   Answer list_events(const Call& call);
+  Answer stream_events(const Call& call);
+  Answer list_thread_events(const Call& call);
+  Answer stream_thread(const Call& call);
   Answer list_threads(const Call& call);
   Answer get_thread(const Call& call);
   Answer archive_thread(const Call& call);
@@ -181,6 +193,30 @@ class Platform {
                                  Timestamp now);
   void run_scheduled(std::string_view id, Timestamp due);
 
+  // platform_memory.cpp
+  Answer create_store(const Call& call);
+  Answer get_store(const Call& call);
+  Answer update_store(const Call& call);
+  Answer list_stores(const Call& call);
+  Answer archive_store(const Call& call);
+  Answer delete_store(const Call& call);
+  Answer create_memory(const Call& call);
+  Answer get_memory(const Call& call);
+  Answer update_memory(const Call& call);
+  Answer delete_memory(const Call& call);
+  Answer list_memories(const Call& call);
+  Answer get_version(const Call& call);
+  Answer list_versions(const Call& call);
+  Answer redact_version(const Call& call);
+  MemoryStoreRecord* store_of(const Call& call);
+  static MemoryRecord* memory_of(MemoryStoreRecord& store, std::string_view id);
+  static MemoryVersionRecord* version_of(MemoryStoreRecord& store, std::string_view id);
+  static std::optional<Answer> fill_store(const Value& body, MemoryStoreRecord& store);
+  static std::optional<Answer> path_is_taken(const MemoryStoreRecord& store, std::string_view path,
+                                             std::string_view own_id);
+  void add_version(MemoryStoreRecord& store, MemoryRecord& memory, std::string_view operation,
+                   Timestamp now);
+
   struct Timer {
     enum class Kind : std::uint8_t {
       refresh,
@@ -213,9 +249,11 @@ class Platform {
   Table<EnvironmentRecord> environments_{};
   Table<DeploymentRecord> deployments_{};
   Table<DeploymentRunRecord> runs_{};
+  Table<MemoryStoreRecord> stores_{};
   std::vector<std::string> vault_order_{}, session_order_{}, agent_order_{}, environment_order_{},
-      deployment_order_{}, run_order_{};
+      deployment_order_{}, run_order_{}, store_order_{};
   std::deque<PlatformEvent> events_{};
+  std::uint64_t events_told_ = 0;
   std::map<std::string, bool, std::less<>> modern_{};  // MCP server URL: speaks only the new era
   std::map<std::pair<Timestamp, std::uint64_t>, Timer> timers_{};
   std::uint64_t timer_seq_ = 0;

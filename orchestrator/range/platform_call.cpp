@@ -25,7 +25,9 @@ std::optional<std::int64_t> parse_integer(std::string_view text) {
   return number;
 }
 
-bool is_repeatable(std::string_view name) { return name == "statuses" || name == "types"; }
+bool is_repeatable(std::string_view name) {
+  return name == "statuses" || name == "types" || name == "event_deltas";
+}
 
 struct Cursor {
   bool forward = true;
@@ -108,8 +110,14 @@ Response to_response(Answer answer, std::string_view request_id) {
     answer.body = Value(std::move(envelope));
   }
   Response response{.status = answer.status, .headers = std::move(answer.headers)};
-  response.headers.emplace_back("content-type", "application/json");
   response.headers.emplace_back("request-id", request_id);
+  response.stream = std::move(answer.stream);
+  if (response.stream) {
+    response.headers.emplace_back("content-type", "text/event-stream");
+    response.headers.emplace_back("cache-control", "no-cache");
+    return response;
+  }
+  response.headers.emplace_back("content-type", "application/json");
   response.body = to_json(answer.body);
   return response;
 }

@@ -34,6 +34,7 @@ struct Answer {
   int status = 200;
   Value body{};
   std::vector<std::pair<std::string, std::string>> headers{};
+  std::optional<EventStream> stream{};  // then there is no body
 };
 
 /// The error envelope of API sheet section 3; the request id is added when it is written out.

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "orchestrator/range/platform.h"
+#include "state/base/json.h"
 
 namespace quell::range {
 namespace {
@@ -157,6 +158,48 @@ Answer Platform::list_events(const Call& call) {
   }
   return page_of(call, kEventPages, all, range, list_is_cut(),
                  [](const EventRecord& event) { return to_value(event); });
+}
+
+/// A session here has one thread that does anything, so the events of a thread are those of its
+/// session.
+Answer Platform::list_thread_events(const Call& call) {
+  const Answer thread = get_thread(call);
+  if (thread.status != 200) return thread;
+  std::vector<const EventRecord*> all;
+  for (const EventRecord& event : sessions_.find(call.id(0))->second.events) all.push_back(&event);
+  PageRule rule = kEventPages;
+  rule.ordered = false;
+  return page_of(call, rule, all, {}, list_is_cut(),
+                 [](const EventRecord& event) { return to_value(event); });
+}
+
+/// Only events from now on: there is no replay (API sheet section 0.4).
+Answer Platform::stream_events(const Call& call) {
+  const SessionRecord* session = find(sessions_, call.id(0));
+  if (session == nullptr) return not_found("session", call.id(0));
+  return {.stream = EventStream{.session_id = session->id, .seq = seq_}};
+}
+
+Answer Platform::stream_thread(const Call& call) {
+  const Answer thread = get_thread(call);
+  if (thread.status != 200) return thread;
+  return {.stream = EventStream{.session_id = call.id(0), .thread_id = call.id(1), .seq = seq_}};
+}
+
+StreamPart Platform::follow(EventStream& stream) const {
+  const auto found = sessions_.find(stream.session_id);
+  if (found == sessions_.end()) return {.ended = true};
+  const SessionRecord& session = found->second;
+  StreamPart part;
+  const auto first = std::ranges::upper_bound(session.events, stream.seq, {}, &EventRecord::seq);
+  for (auto event = first; event != session.events.end(); ++event) {
+    part.text += fmt::format("event: {}\ndata: {}\n\n", event->type, to_json(to_value(*event)));
+    stream.seq = event->seq;
+  }
+  const auto thread = std::ranges::find(session.threads, stream.thread_id, &ThreadRecord::id);
+  part.ended = session.archived_at.has_value() ||
+               (thread != session.threads.end() && thread->archived_at.has_value());
+  return part;
 }
 
 Answer Platform::list_threads(const Call& call) {

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "orchestrator/range/platform_call.h"
+#include "state/base/sha256.h"
 
 namespace quell::range {
 namespace {
@@ -220,6 +221,47 @@ Value to_value(const DeploymentRunRecord& run) {
                      {"session_id", string_or_null(run.session_id)},
                      {"error", run.error},
                      {"created_at", run.created_at}});
+}
+
+Value to_value(const MemoryStoreRecord& store) {
+  ValueMap map = base(store, "memory_store");
+  map["name"] = store.name;
+  map["description"] = store.description;
+  return Value(std::move(map));
+}
+
+Value to_value(const MemoryRecord& memory, bool full) {
+  return Value::map({{"id", memory.id},
+                     {"type", "memory"},
+                     {"memory_store_id", memory.store_id},
+                     {"memory_version_id", memory.version_id},
+                     {"path", memory.path},
+                     {"content", full ? Value(memory.content) : Value()},
+                     {"content_sha256", sha256_hex(memory.content)},
+                     {"content_size_bytes", static_cast<std::int64_t>(memory.content.size())},
+                     {"created_at", memory.created_at},
+                     {"updated_at", memory.updated_at}});
+}
+
+Value to_value(const MemoryVersionRecord& version, bool full) {
+  ValueMap map{{"id", version.id},
+               {"type", "memory_version"},
+               {"memory_id", version.memory_id},
+               {"memory_store_id", version.store_id},
+               {"operation", version.operation},
+               {"path", string_or_null(version.path)},
+               {"content", full ? string_or_null(version.content) : Value()},
+               {"content_sha256", Value()},
+               {"content_size_bytes", Value()},
+               {"created_by", version.created_by},
+               {"created_at", version.created_at},
+               {"redacted_at", time_or_null(version.redacted_at)},
+               {"redacted_by", version.redacted_by}};
+  if (version.content) {
+    map["content_sha256"] = sha256_hex(*version.content);
+    map["content_size_bytes"] = static_cast<std::int64_t>(version.content->size());
+  }
+  return Value(std::move(map));
 }
 
 }  // namespace quell::range

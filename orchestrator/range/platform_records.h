@@ -87,6 +87,8 @@ struct ResolvedCredential {
   Timestamp at{};
   std::string credential_id{};  // empty: no match, the connection goes out without a token
   std::string token{};
+  bool opened = false;        // `initialize` was answered
+  std::string mcp_session{};  // what the server calls the conversation, if it keeps sessions
 };
 
 struct SessionRecord {
@@ -178,6 +180,42 @@ struct DeploymentRunRecord {
   Timestamp created_at{};
 };
 
+struct MemoryRecord {
+  std::string id{};
+  std::uint64_t seq = 0;
+  std::string store_id{};
+  std::string version_id{};  // the newest
+  std::string path{};
+  std::string content{};
+  Timestamp created_at{}, updated_at{};
+};
+
+struct MemoryVersionRecord {
+  std::string id{};
+  std::uint64_t seq = 0;
+  std::string memory_id{};
+  std::string store_id{};
+  std::string operation{};               // created | modified | deleted
+  std::optional<std::string> path{};     // none once redacted
+  std::optional<std::string> content{};  // none once redacted, and of a deletion
+  Value created_by{};
+  Timestamp created_at{};
+  std::optional<Timestamp> redacted_at{};
+  Value redacted_by{};
+};
+
+struct MemoryStoreRecord {
+  std::string id{};
+  std::uint64_t seq = 0;
+  std::string name{};
+  std::string description{};
+  ValueMap metadata{};
+  Timestamp created_at{}, updated_at{};
+  std::optional<Timestamp> archived_at{};
+  std::map<std::string, MemoryRecord, std::less<>> memories{};
+  std::vector<MemoryVersionRecord> versions{};  // rising
+};
+
 std::string_view to_string(RunStatus status) noexcept;
 std::optional<RunStatus> run_status_from_string(std::string_view text) noexcept;
 
@@ -194,5 +232,9 @@ Value to_value(const AgentRecord& agent);
 Value to_value(const EnvironmentRecord& environment);
 Value to_value(const DeploymentRecord& deployment);
 Value to_value(const DeploymentRunRecord& run);
+Value to_value(const MemoryStoreRecord& store);
+/// Without `full` the content stays out.
+Value to_value(const MemoryRecord& memory, bool full);
+Value to_value(const MemoryVersionRecord& version, bool full);
 
 }  // namespace quell::range

@@ -59,10 +59,24 @@ bool has_refresh_token(const CredentialRecord& credential) {
 
 }  // namespace
 
-std::optional<Response> Platform::ask_mcp(const std::string& url, std::string_view method,
-                                          std::string_view token, Timestamp now) {
+bool& Platform::speaks_modern(const std::string& url) {
   if (modern_.size() >= kServersRememberedMax) modern_.clear();
-  return call_mcp(fetch_, url, method, token, modern_[url], now);
+  return modern_[url];
+}
+
+/// The live probe of API sheet section 1.2: `initialize`, then `tools/list`, until one fails.
+Platform::McpProbe Platform::probe_mcp(const std::string& url, std::string_view token,
+                                       Timestamp now) {
+  bool& modern = speaks_modern(url);
+  std::string session;
+  McpProbe probe{.method = "initialize",
+                 .response = open_mcp(fetch_, url, token, modern, session, now)};
+  if (probe.response && probe.response->status == 200) {
+    probe.method = "tools/list";
+    probe.response = call_mcp(fetch_, url, "tools/list", token, modern, now, session);
+  }
+  close_mcp(fetch_, url, token, session, now);
+  return probe;
 }
 
 Platform::Refreshed Platform::refresh(CredentialRecord& credential, Timestamp now) {
@@ -159,10 +173,10 @@ Answer Platform::validate_credential(const Call& call) {
     body["refresh"] = Value::map({{"status", "connect_error"}, {"http_response", Value()}});
     return {.body = Value(std::move(body))};
   }
-  const auto probe = ask_mcp(credential->key, "initialize", credential->secret, call.now);
+  const auto [method, probe] = probe_mcp(credential->key, credential->secret, call.now);
   if (probe && probe->status == 200) return {.body = Value(std::move(body))};
   body["mcp_probe"] =
-      Value::map({{"method", "initialize"}, {"http_response", http_response(probe, *credential)}});
+      Value::map({{"method", method}, {"http_response", http_response(probe, *credential)}});
   if (!probe || probe->status != 401) {
     const bool rejected = probe && probe->status >= 400 && probe->status < 500;
     body["status"] = rejected ? "invalid" : "unknown";
@@ -181,8 +195,11 @@ Answer Platform::validate_credential(const Call& call) {
 
 /// The first vault with an active credential for `url` wins; without one the connection goes out
 /// unauthenticated (API sheet section 2.2).
-ResolvedCredential Platform::resolve(const SessionRecord& session, std::string_view url,
-                                     Timestamp now) {
+void Platform::resolve(ResolvedCredential& own, const SessionRecord& session, std::string_view url,
+                       Timestamp now) const {
+  own.at = now;
+  own.credential_id.clear();
+  own.token.clear();
   for (const std::string& vault_id : session.vault_ids) {
     const auto vault = vaults_.find(vault_id);
     if (vault == vaults_.end()) continue;
@@ -190,10 +207,27 @@ ResolvedCredential Platform::resolve(const SessionRecord& session, std::string_v
       const CredentialRecord& credential = credentials_.find(id)->second;
       const bool matches = credential.type != CredentialType::environment_variable &&
                            !credential.archived_at && same_mcp_url(credential.key, url);
-      if (matches) return {.at = now, .credential_id = id, .token = credential.secret};
+      if (!matches) continue;
+      own.credential_id = id;
+      own.token = credential.secret;
+      return;
     }
   }
-  return {.at = now};
+}
+
+/// A tool is used over a conversation that the session keeps open.
+std::optional<Response> Platform::use_tool(ResolvedCredential& own, const std::string& url,
+                                           Timestamp now) {
+  bool& modern = speaks_modern(url);
+  if (!own.opened) {
+    auto opened = open_mcp(fetch_, url, own.token, modern, own.mcp_session, now);
+    if (!opened || opened->status != 200) return opened;
+    own.opened = true;
+  }
+  auto response = call_mcp(fetch_, url, "tools/list", own.token, modern, now, own.mcp_session);
+  // The server has forgotten the conversation: the next use begins another.
+  if (response && response->status == 404) own.opened = false;
+  return response;
 }
 
 void Platform::use_mcp(SessionRecord& session, Timestamp now) {
@@ -212,12 +246,13 @@ void Platform::use_server(SessionRecord& session, std::string_view name, const s
   const Duration every = profiles_.has("slow_propagation") ? kResolveEverySlow : kResolveEvery;
   auto held = session.resolved.find(url);
   if (held == session.resolved.end()) {
-    held = session.resolved.emplace(url, resolve(session, url, now)).first;
+    held = session.resolved.emplace(url, ResolvedCredential{}).first;
+    resolve(held->second, session, url, now);
   } else if (now - held->second.at >= every) {
-    held->second = resolve(session, url, now);
+    resolve(held->second, session, url, now);
   }
   ResolvedCredential& own = held->second;
-  auto response = ask_mcp(url, "tools/list", own.token, now);
+  auto response = use_tool(own, url, now);
   const auto found = credentials_.find(own.credential_id);
   if (response && response->status == 401 && found != credentials_.end()) {
     // The stored token may be newer than the session's, or may become so.
@@ -226,8 +261,9 @@ void Platform::use_server(SessionRecord& session, std::string_view name, const s
         !credential.archived_at &&
         (!credential.refresh_tried || now - *credential.refresh_tried >= kReactiveRefreshEvery);
     if (may_try && refresh(credential, now).kind == Refreshed::Kind::succeeded) {
-      own = {.at = now, .credential_id = credential.id, .token = credential.secret};
-      response = ask_mcp(url, "tools/list", own.token, now);
+      own.at = now;
+      own.token = credential.secret;
+      response = use_tool(own, url, now);
     }
   }
   if (response && response->status == 200) {

@@ -13,6 +13,7 @@
 #include "orchestrator/range/mcp_server.h"
 #include "orchestrator/range/platform.h"
 #include "orchestrator/range/profile.h"
+#include "orchestrator/range/webhooks.h"
 #include "state/base/bytes.h"
 #include "state/base/json.h"
 #include "state/base/random.h"
@@ -23,6 +24,7 @@ namespace {
 constexpr std::size_t kLogLinesMax = 1'000'000;
 constexpr std::size_t kStepsPerAdvanceMax = 5'000'000;
 constexpr std::string_view kMarker = "x-quell-range";
+constexpr std::uint64_t kWebhookSeed = 0x77656268'6f6f6b73;
 
 /// What a request may do, as an outsider sees it: the log is kept apart from quell's own notion of
 /// its requests.
@@ -64,6 +66,30 @@ Value to_value(const std::vector<LogLine>& log) {
   return Value(std::move(lines));
 }
 
+/// The type that goes with a status (API sheet section 3).
+std::string_view error_type(int status) {
+  switch (status) {
+    case 401:
+      return "authentication_error";
+    case 402:
+      return "billing_error";
+    case 403:
+      return "permission_error";
+    case 404:
+      return "not_found_error";
+    case 413:
+      return "request_too_large";
+    case 429:
+      return "rate_limit_error";
+    case 504:
+      return "timeout_error";
+    case 529:
+      return "overloaded_error";
+    default:
+      return status < 500 ? "invalid_request_error" : "api_error";
+  }
+}
+
 Keys make_keys(SeededRandom& random, const Issuer& issuer) {
   std::string webhook(32, '\0');
   random.fill(std::as_writable_bytes(std::span(webhook)));
@@ -92,8 +118,10 @@ class RangeWorld final : public World {
                    .client_secret = keys_.client_secret,
                    .mcp_endpoint = mcp_.endpoint(),
                    .token_endpoint = issuer_.token_endpoint()},
-                  now_, fetch_as("intruder", false)) {
+                  now_, fetch_as("intruder", false)),
+        webhooks_(options_.seed ^ kWebhookSeed, keys_.webhook_secret) {
     platform_.open();
+    webhooks_.collect(platform_.events());
     if (options_.intruder && profiles_.has("spent_refresh_200")) intruder_.refresh(now_);
   }
 
@@ -107,6 +135,20 @@ class RangeWorld final : public World {
     return {.access_token = grant.access_token, .refresh_token = grant.refresh_token};
   }
 
+  StreamPart follow(EventStream& stream, Timestamp now) override {
+    advance(now);
+    return platform_.follow(stream);
+  }
+  std::optional<Timestamp> next_delivery() const override { return webhooks_.next(); }
+  std::vector<Delivery> take_deliveries(Timestamp now) override {
+    advance(now);
+    return webhooks_.take(now_);
+  }
+  void delivered(std::uint64_t number, int status, Timestamp now) override {
+    advance(now);
+    webhooks_.delivered(number, status, now_);
+  }
+
   const Leaked& leaked() const override { return incident_.leaked; }
   const Keys& keys() const override { return keys_; }
   const std::vector<LogLine>& request_log() const override { return log_; }
@@ -116,14 +158,20 @@ class RangeWorld final : public World {
  private:
   /// `logged`: into the request log; the intruder keeps its own.
   Fetch fetch_as(std::string who, bool logged);
+  std::optional<Response> fetch_outside(std::string_view url, Request request, std::string_view who,
+                                        Timestamp now);
   Response dispatch(const Request& request, Timestamp now);
   Response fail(const Fault& fault, const Request& request, Timestamp now);
   Response control(const Request& request, Timestamp now);
   Response set_faults(const Request& request);
   Response control_intruder() const;
   Response control_events() const;
-  void log(const Request& request, std::string_view who, const Response& response, Timestamp now);
+  Response control_grant(Timestamp now);
+  Response control_subscribe(const Request& request);
+  void log(const Request& request, std::string_view who, std::string_view host,
+           const Response& response, Timestamp now);
   bool bystanders_untouched() const;
+  std::string request_id() const { return fmt::format("req_range{:012d}", requests_); }
 
   WorldOptions options_;
   ProfileSet profiles_;
@@ -138,9 +186,11 @@ class RangeWorld final : public World {
   Platform platform_;
   Incident incident_;
   Intruder intruder_;
+  Webhooks webhooks_;
 };
 
-/// The network as hosts of the world see it: their own hosts, and nothing else.
+/// The network as hosts of the world see it: their own hosts and, for the platform alone, what
+/// `options_.outside` reaches.
 Fetch RangeWorld::fetch_as(std::string who, bool logged) {
   return [this, who = std::move(who), logged](std::string_view url, Request request,
                                               Timestamp now) -> std::optional<Response> {
@@ -155,17 +205,31 @@ Fetch RangeWorld::fetch_as(std::string who, bool logged) {
       response = issuer_.handle(request, now);
     } else if (reach(options_.mcp_url, Host::mcp_server)) {
       response = mcp_.handle(request, now);
+    } else if (logged && options_.outside && !reach(options_.platform_url, Host::platform) &&
+               !reach(options_.control_url, Host::control)) {
+      return fetch_outside(url, std::move(request), who, now);
     } else {
       return std::nullopt;
     }
-    if (logged) log(request, who, response, now);
+    if (logged) log(request, who, to_string(request.host), response, now);
     if (response.line != Response::Line::answers) return std::nullopt;
     return response;
   };
 }
 
-void RangeWorld::log(const Request& request, std::string_view who, const Response& response,
-                     Timestamp now) {
+std::optional<Response> RangeWorld::fetch_outside(std::string_view url, Request request,
+                                                  std::string_view who, Timestamp now) {
+  auto response = options_.outside(url, request);
+  request.target = std::string(url);
+  Response seen;
+  seen.status = response ? response->status : 0;
+  if (!response) seen.line = Response::Line::resets;
+  log(request, who, "outside", seen, now);
+  return response;
+}
+
+void RangeWorld::log(const Request& request, std::string_view who, std::string_view host,
+                     const Response& response, Timestamp now) {
   if (log_.size() >= kLogLinesMax) return;
   std::string_view note;
   if (response.line != Response::Line::answers) {
@@ -173,7 +237,7 @@ void RangeWorld::log(const Request& request, std::string_view who, const Respons
   }
   log_.push_back({.at = now,
                   .who = std::string(who),
-                  .host = std::string(to_string(request.host)),
+                  .host = std::string(host),
                   .method = request.method,
                   .path = path_of(request.target),
                   .effect = effect_of(request),
@@ -197,12 +261,12 @@ Response RangeWorld::dispatch(const Request& request, Timestamp now) {
 
 Response RangeWorld::fail(const Fault& fault, const Request& request, Timestamp now) {
   if (fault.kind == Fault::Kind::status) {
-    Response response = json(
-        fault.status,
-        Value::map(
-            {{"type", "error"},
-             {"error", Value::map({{"type", "api_error"}, {"message", "A fault of the range."}})},
-             {"request_id", Value()}}));
+    const std::string id = request_id();
+    const Value error =
+        Value::map({{"type", error_type(fault.status)}, {"message", "A fault of the range."}});
+    Response response =
+        json(fault.status, Value::map({{"type", "error"}, {"error", error}, {"request_id", id}}));
+    response.headers.emplace_back("request-id", id);
     if (fault.retry_after_s > 0) {
       response.headers.emplace_back("retry-after", fmt::format("{}", fault.retry_after_s));
     }
@@ -220,13 +284,14 @@ Response RangeWorld::handle(const Request& request, Timestamp now) {
   const bool controls = request.host == Host::control;
   const auto fault = controls ? std::nullopt : faults_.take(request, effect_of(request));
   Response response = fault ? fail(*fault, request, now) : dispatch(request, now);
+  webhooks_.collect(platform_.events());
   response.headers.emplace_back(kMarker, "1");
   if (!has_header(response, "request-id")) {
-    response.headers.emplace_back("request-id", fmt::format("req_range{:012d}", requests_));
+    response.headers.emplace_back("request-id", request_id());
   }
   if (controls) return response;
   response.delay += faults_.latency();
-  log(request, "client", response, now);
+  log(request, "client", to_string(request.host), response, now);
   return response;
 }
 
@@ -248,6 +313,7 @@ void RangeWorld::advance(Timestamp now) {
     }
   }
   now_ = std::max(now_, now);
+  webhooks_.collect(platform_.events());
 }
 
 bool RangeWorld::bystanders_untouched() const {
@@ -338,6 +404,21 @@ Response RangeWorld::control_events() const {
   return json(200, Value::map({{"events", Value(std::move(events))}}));
 }
 
+Response RangeWorld::control_grant(Timestamp now) {
+  const Issuer::Grant grant = issuer_.mint(keys_.client_id, mcp_.endpoint(), now);
+  return json(200, Value::map({{"access_token", grant.access_token},
+                               {"refresh_token", grant.refresh_token},
+                               {"expires_at", grant.expires_at},
+                               {"token_endpoint", issuer_.token_endpoint()}}));
+}
+
+Response RangeWorld::control_subscribe(const Request& request) {
+  const Result<Value> wish = parse_json(request.body);
+  const Status done = wish ? webhooks_.subscribe(*wish, platform_.events()) : wish.error();
+  if (done) return json(200, Value::map({{"ok", true}, {"secret", keys_.webhook_secret}}));
+  return json(400, Value::map({{"error", describe(done.error())}, {"hint", done.error().hint}}));
+}
+
 Response RangeWorld::set_faults(const Request& request) {
   const auto refuse = [](const Error& error) {
     return json(400, Value::map({{"error", describe(error)}, {"hint", error.hint}}));
@@ -355,12 +436,17 @@ Response RangeWorld::set_faults(const Request& request) {
 
 Response RangeWorld::control(const Request& request, Timestamp now) {
   const std::string path = path_of(request.target);
-  if (request.method == "POST" && path == "/faults") return set_faults(request);
+  if (request.method == "POST") {
+    if (path == "/faults") return set_faults(request);
+    if (path == "/grants") return control_grant(now);
+    if (path == "/webhooks") return control_subscribe(request);
+  }
   if (request.method == "GET") {
     if (path == "/truth") return json(200, truth(now));
     if (path == "/log") return json(200, Value::map({{"requests", to_value(log_)}}));
     if (path == "/intruder") return control_intruder();
     if (path == "/events") return control_events();
+    if (path == "/webhooks") return json(200, webhooks_.to_value());
   }
   return json(404, Value::map({{"error", "There is no such endpoint."}}));
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -27,6 +28,27 @@ struct Request {
   std::string body{};
 };
 
+/// Where an open event stream stands (API sheet section 0.4): what it follows, and the last event
+/// that was sent.
+struct EventStream {
+  std::string session_id{};
+  std::string thread_id{};  // empty: the whole session
+  std::uint64_t seq = 0;
+};
+
+/// What an open event stream sends next.
+struct StreamPart {
+  std::string text{};  // whole frames, or nothing
+  bool ended = false;  // nothing will ever follow
+};
+
+/// One webhook on its way to a receiver.
+struct Delivery {
+  std::uint64_t number = 0;
+  std::string url{};
+  Request request{};
+};
+
 struct Response {
   int status = 200;
   std::vector<std::pair<std::string, std::string>> headers{};
@@ -35,6 +57,8 @@ struct Response {
   /// after handling.
   Duration delay{0};
   enum class Line : std::uint8_t { answers, hangs, resets } line = Line::answers;
+  /// The body goes on with what World::follow() gives, on a front that can; else it ends here.
+  std::optional<EventStream> stream{};
 };
 
 struct WorldOptions {
@@ -50,6 +74,10 @@ struct WorldOptions {
   std::string mcp_url{};  // origin; the MCP endpoint is mcp_url + "/mcp"
   std::string control_url{};
   bool intruder = true;
+  /// Makes the platform's own requests (validate, refresh, running sessions) to servers that are no
+  /// host of this world; none is what a broken connection looks like. Without it nothing leaves the
+  /// world.
+  std::function<std::optional<Response>(std::string_view url, const Request& request)> outside{};
 };
 
 /// One line of a log that the world keeps for truth: what was asked of a host, or what the intruder
@@ -105,6 +133,16 @@ class World {
   /// A new grant for the platform at the world's MCP server, as if the user had consented again:
   /// what a team puts into the vault when it rotates.
   virtual FreshGrant mint_fresh(Timestamp now) = 0;
+
+  /// Events since `stream` was last asked. Only what happened after it was opened.
+  virtual StreamPart follow(EventStream& stream, Timestamp now) = 0;
+
+  /// When a webhook has to be sent next, if any is waiting.
+  virtual std::optional<Timestamp> next_delivery() const = 0;
+  /// Takes the webhooks that are due, signed for `now`; each is to be followed by delivered().
+  virtual std::vector<Delivery> take_deliveries(Timestamp now) = 0;
+  /// `status` of the answer, 0 without one.
+  virtual void delivered(std::uint64_t number, int status, Timestamp now) = 0;
 
   virtual const Leaked& leaked() const = 0;
   virtual const Keys& keys() const = 0;

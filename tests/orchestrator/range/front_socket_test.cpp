@@ -1,4 +1,5 @@
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <thread>
 
@@ -7,6 +8,7 @@
 #include "connectors/url.h"
 #include "front_raw_client.h"
 #include "front_world.h"
+#include "orchestrator/http_server.h"
 #include "orchestrator/range/front.h"
 #include "state/base/json.h"
 
@@ -184,6 +186,45 @@ TEST_CASE("the range as a whole answers over sockets") {
   const std::string log = get(urls.control_url, "/log");
   CHECK(status_of(log) == 200);
   CHECK(parse_json(body_of(log)));
+}
+
+// Goal: a webhook reaches its receiver, which may ask the range before it answers.
+// Method: a receiver that reads the truth in its handler; were the range locked meanwhile, neither
+// would get on.
+TEST_CASE("webhooks leave the range while it answers others") {
+  const SystemClock clock;
+  const auto front = start(clock, World::create);
+  const WorldOptions& urls = front->options();
+  std::atomic<int> good = 0;
+  Result<std::unique_ptr<HttpServer>> receiver = HttpServer::start({}, [&](const HttpCall& call) {
+    const bool is_signed = call.header("webhook-signature").starts_with("v1,");
+    if (is_signed && status_of(get(urls.control_url, "/truth")) == 200) ++good;
+    return HttpReply{.status = 204};
+  });
+  REQUIRE(receiver);
+  const auto post = [](const std::string& url, const std::string& head, const std::string& body) {
+    RawClient client(port_of(url));
+    client.send("POST " + head + "Host: a\r\nConnection: close\r\nContent-Length: " +
+                std::to_string(body.size()) + "\r\n\r\n" + body);
+    return status_of(client.receive_all());
+  };
+  const std::string wish = R"({"url":"http://127.0.0.1:)" + std::to_string((*receiver)->port()) +
+                           R"(/","events":["vault.created"]})";
+  REQUIRE(post(urls.control_url, "/webhooks HTTP/1.1\r\n", wish) == 200);
+  std::string key;
+  front->with_world([&](World& world, Timestamp) { key = world.keys().api_key; });
+  REQUIRE(post(urls.platform_url,
+               "/v1/vaults HTTP/1.1\r\nx-api-key: " + key +
+                   "\r\nanthropic-version: 2023-06-01\r\n"
+                   "anthropic-beta: managed-agents-2026-04-01\r\n",
+               R"({"display_name":"a"})") == 200);
+  bool is_over = false;
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds{10};
+  while (!is_over && std::chrono::steady_clock::now() < end) {
+    is_over = get(urls.control_url, "/webhooks").find(R"("status":204)") != std::string::npos;
+  }
+  CHECK(is_over);
+  CHECK(good == 1);
 }
 
 }  // namespace quell::range::test

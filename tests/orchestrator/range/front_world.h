@@ -9,7 +9,8 @@
 namespace quell::range::test {
 
 /// A world that echoes, ticks once a second, and does to a line what the path says: `/hang`,
-/// `/reset`, `/delay` (500 ms), `/large` (2,000 bytes), `/events` (a stream).
+/// `/reset`, `/delay` (500 ms), `/large` (2,000 bytes), `/events` (a stream),
+/// `/follow/ID` (one that goes on).
 class EchoWorld final : public World {
  public:
   explicit EchoWorld(WorldOptions options) : options_(std::move(options)) {
@@ -23,6 +24,11 @@ class EchoWorld final : public World {
     if (request.target == "/hang") response.line = Response::Line::hangs;
     if (request.target == "/reset") response.line = Response::Line::resets;
     if (request.target == "/delay") response.delay = Duration(500);
+    if (request.target.starts_with("/follow/")) {
+      response.headers[0].second = "text/event-stream";
+      response.body.clear();
+      response.stream = EventStream{.session_id = request.target.substr(8)};
+    }
     if (request.target == "/large") response.body.assign(2'000, 'x');
     if (request.target == "/events") {
       response.headers[0].second = "text/event-stream";
@@ -38,6 +44,16 @@ class EchoWorld final : public World {
     }
   }
   void silence() { tick_.reset(); }
+
+  /// Three events and an end; the fourth line of a session called "endless" never comes.
+  StreamPart follow(EventStream& stream, Timestamp) override {
+    if (stream.seq >= 3) return {.ended = stream.session_id != "endless"};
+    ++stream.seq;
+    return {.text = "event: tick\ndata: {}\n\n"};
+  }
+  std::optional<Timestamp> next_delivery() const override { return std::nullopt; }
+  std::vector<Delivery> take_deliveries(Timestamp) override { return {}; }
+  void delivered(std::uint64_t, int, Timestamp) override {}
 
   const Leaked& leaked() const override { return leaked_; }
   const Keys& keys() const override { return keys_; }
