@@ -9,7 +9,9 @@
 #include <string_view>
 #include <unistd.h>
 
+#include "connectors/managed_agents/presets.h"
 #include "connectors/url.h"
+#include "orchestrator/connections_platform.h"
 #include "orchestrator/playbook/diagnostics.h"
 #include "orchestrator/playbook/yaml_tree.h"
 
@@ -25,8 +27,15 @@ constexpr std::array<std::string_view, 11> kNotBuiltYet{
 constexpr std::array<std::string_view, 8> kTopKeys{"state",       "seal_key",   "mac_key",
                                                    "signing_key", "inputs_dir", "playbooks",
                                                    "connections", "egress"};
-constexpr std::array<std::string_view, 6> kPlatformKeys{
-    "kind", "base_url", "api_key", "api_version", "key_header", "workspace_id"};
+constexpr std::array<std::string_view, 22> kPlatformKeys{
+    "kind",        "preset",           "base_url",   "region",
+    "base_path",   "api_key",          "key_header", "version_header",
+    "api_version", "beta_header",      "beta",       "workspace_header",
+    "query",       "workspace_id",     "pagination", "page_limit",
+    "may_lack",    "absent_next_page", "vaults",     "sessions_page_limit",
+    "sessions",    "deployments"};
+/// Below a resource of a platform: what its calls say otherwise than the rest.
+constexpr std::array<std::string_view, 3> kResourceKeys{"api_version", "beta", "query"};
 constexpr std::array<std::string_view, 2> kOauthKeys{"kind", "issuers"};
 constexpr std::array<std::string_view, 8> kIssuerKeys{
     "match",       "issuer",        "endpoints",       "client_id",
@@ -34,6 +43,34 @@ constexpr std::array<std::string_view, 8> kIssuerKeys{
 
 std::vector<std::string> words(std::span<const std::string_view> list) {
   return {list.begin(), list.end()};
+}
+
+bool is_one_of(std::string_view text, std::span<const std::string_view> list) {
+  return std::find(list.begin(), list.end(), text) != list.end();
+}
+
+bool is_resource(std::string_view key) {
+  return key == "vaults" || key == "sessions" || key == "deployments";
+}
+
+/// A setting of a platform that is one text: `base_url`, `deployments.query`.
+bool is_platform_setting(const std::string& key) {
+  const std::size_t dot = key.find('.');
+  if (dot == std::string::npos)
+    return key != "kind" && !is_resource(key) && is_one_of(key, kPlatformKeys);
+  return is_resource(key.substr(0, dot)) && is_one_of(key.substr(dot + 1), kResourceKeys);
+}
+
+/// What to say to a preset that does not exist.
+std::string preset_remedy(const std::string& text) {
+  std::vector<std::string> names;
+  std::string all;
+  for (const ManagedAgentsPreset& preset : managed_agents_presets()) {
+    names.emplace_back(preset.name);
+    all += (all.empty() ? "" : ", ") + names.back();
+  }
+  const std::string near = nearest_word(text, names);
+  return near.empty() ? "known presets: " + all : "did you mean \"" + near + "\"?";
 }
 
 /// Walks the YAML tree of the configuration; every mistake becomes a finding with its place.
@@ -156,13 +193,30 @@ class ConfigReader {
         continue;
       if (key == "issuers") {
         read_issuers(connection, member.value);
+      } else if (is_resource(key)) {
+        read_resource(connection, key, member.value);
       } else {
         connection.values[key] = text(member.value, key);
       }
     }
+    if (const YamlNode* const preset = node.find("preset");
+        preset != nullptr && find_preset(preset->text) == nullptr) {
+      findings_.error(*preset, "unknown-preset", "unknown preset \"" + shown(preset->text) + "\"",
+                      preset_remedy(preset->text));
+    }
     if (platform && connection.values.contains("api_key"))
       must_be_reference(*node.find("api_key"), "api_key");
     config_.connections[name] = std::move(connection);
+  }
+
+  void read_resource(ConnectionSettings& connection, const std::string& resource,
+                     const YamlNode& node) {
+    if (!expect_map(node, resource)) return;
+    for (const YamlMember& member : node.members) {
+      if (!known(member.key, kResourceKeys)) continue;
+      const std::string key = resource + "." + member.key.text;
+      connection.values[key] = text(member.value, key);
+    }
   }
 
   /// A secret never stands in the configuration itself.
@@ -279,12 +333,16 @@ Status apply_connect(Config& config, const ConfigSources& sources) {
     const auto found = config.connections.find(connection);
     const bool platform =
         found != config.connections.end() && found->second.kind.value == "managed_agents";
-    if (!platform || key == "kind" ||
-        std::find(kPlatformKeys.begin(), kPlatformKeys.end(), key) == kPlatformKeys.end()) {
+    if (!platform || !is_platform_setting(key)) {
       return make_error(
           ErrorCode::invalid, "config",
           "--connect " + connection + "." + key + " names no setting that a flag may change.",
           "--connect platform.base_url=URL; issuers are set in quell.yaml");
+    }
+    if (key == "preset" && find_preset(value) == nullptr) {
+      return make_error(ErrorCode::invalid, "config",
+                        "--connect " + connection + ".preset: unknown preset.",
+                        preset_remedy(value));
     }
     if (key == "api_key" && !value.starts_with("secret://")) {
       return make_error(
@@ -296,24 +354,6 @@ Status apply_connect(Config& config, const ConfigSources& sources) {
         Setting{.value = value, .named_at = "--connect", .layer = Setting::Layer::flag};
   }
   return ok();
-}
-
-void apply_environment(ConnectionSettings& platform, const ConfigSources& sources) {
-  const auto fill = [&](const std::string& key, const char* variable, bool as_reference) {
-    if (platform.values.contains(key)) return;
-    const std::optional<std::string> value = sources.environment(variable);
-    if (!value || value->empty()) return;
-    platform.values[key] =
-        Setting{.value = as_reference ? "secret://env/" + std::string(variable) : *value,
-                .named_at = variable,
-                .layer = Setting::Layer::environment};
-  };
-  fill("base_url", "ANTHROPIC_BASE_URL", false);
-  fill("api_key", "ANTHROPIC_API_KEY", true);
-  if (!platform.values.contains("base_url")) {
-    platform.values["base_url"] =
-        Setting{.value = std::string(kDefaultBaseUrl), .named_at = "the default"};
-  }
 }
 
 /// Threat T2: a key goes only to the origin that the same layer, or the configuration file, put
@@ -340,7 +380,8 @@ Status check_binding(const ConnectionSettings& platform, const std::string& file
       base.layer == Setting::Layer::flag || base.layer == Setting::Layer::environment;
   const bool same_layer = base.layer == key->second.layer;
   const bool named = !file_base_url.empty() && origin_of(file_base_url) == url->origin();
-  const bool is_default = url->origin() == kDefaultBaseUrl;
+  // The one URL that a key needs no introduction to, unless it is the key of another vendor.
+  const bool is_default = platform.values.count("preset") == 0 && url->origin() == kDefaultBaseUrl;
   if (!overridden || same_layer || named || is_default) return ok();
   if (loopback) {
     if (sources.warn) {
@@ -354,6 +395,20 @@ Status check_binding(const ConnectionSettings& platform, const std::string& file
                         url->origin() + ", which the configuration does not name.",
                     "give it a key of its own in the same place: --connect " + platform.name +
                         ".api_key=secret://...");
+}
+
+/// The first mistake of the configuration, at its place; how many there are besides.
+Error first_of(std::vector<Diagnostic> mistakes, const std::string& file) {
+  std::erase_if(mistakes, [](const Diagnostic& found) {
+    return found.severity != Diagnostic::Severity::error;
+  });
+  QUELL_ASSERT(!mistakes.empty());
+  const Diagnostic& first = mistakes.front();
+  std::string sentence = file + ":" + std::to_string(first.at.line) + ":" +
+                         std::to_string(first.at.column) + ": " + first.message;
+  if (mistakes.size() > 1) sentence += ", and " + std::to_string(mistakes.size() - 1) + " more";
+  return make_error(ErrorCode::invalid, "config", sentence + ".",
+                    first.hint.empty() ? "correct " + file : first.hint);
 }
 
 }  // namespace
@@ -375,13 +430,7 @@ Result<Config> load_config(const ConfigSources& sources) {
     Findings findings(text);
     YamlNode root;
     if (parse_yaml(findings, root)) ConfigReader(config, findings).read(root);
-    if (findings.has_errors()) {
-      std::string all;
-      for (const Diagnostic& diagnostic : findings.take())
-        all += render(diagnostic, config.file, source, false);
-      while (!all.empty() && all.back() == '\n') all.pop_back();
-      return make_error(ErrorCode::invalid, "config", all, "correct " + config.file);
-    }
+    if (findings.has_errors()) return first_of(findings.take(), config.file);
   }
   if (config.connections.empty()) {
     config.connections["platform"] =
@@ -396,7 +445,8 @@ Result<Config> load_config(const ConfigSources& sources) {
   if (Status applied = apply_connect(config, sources); !applied) return applied.error();
   for (auto& [name, connection] : config.connections) {
     if (connection.kind.value != "managed_agents") continue;
-    apply_environment(connection, sources);
+    if (Status complete = complete_platform(connection, sources); !complete)
+      return complete.error();
     if (Status bound = check_binding(connection, file_base_urls[name], sources); !bound)
       return bound.error();
   }

@@ -6,6 +6,7 @@
 #include "connectors/oauth/oauth_connector.h"
 #include "connectors/url.h"
 #include "orchestrator/config.h"
+#include "orchestrator/connections_platform.h"
 #include "orchestrator/report/report_connector.h"
 
 namespace quell {
@@ -34,41 +35,25 @@ struct Resolver {
   }
 };
 
-const std::string& value_of(const ConnectionSettings& settings, std::string_view key) {
-  static const std::string kNone;
-  const auto found = settings.values.find(key);
-  return found == settings.values.end() ? kNone : found->second.value;
-}
-
 Result<std::shared_ptr<const Connector>> make_platform(
     const ConnectionSettings& settings, const Resolver& resolve,
     const std::function<std::string(const Secret&)>& fingerprint) {
-  const std::string& version = value_of(settings, "api_version");
-  ManagedAgentsConfig wire = version.empty() ? ManagedAgentsConfig{} : managed_agents_wire(version);
-  wire.base_url = value_of(settings, "base_url");
-  while (wire.base_url.ends_with('/')) wire.base_url.pop_back();
-  wire.workspace_id = value_of(settings, "workspace_id");
-  if (const std::string& header = value_of(settings, "key_header"); !header.empty()) {
-    if (header != "authorization_bearer" && header != "x_api_key") {
-      return make_error(
-          ErrorCode::invalid, "config",
-          settings.values.find("key_header")->second.named_at + ": unknown key_header.",
-          "authorization_bearer or x_api_key");
-    }
-    wire.key_header =
-        header == "x_api_key" ? KeyHeader::x_api_key : KeyHeader::authorization_bearer;
-  }
+  Result<ManagedAgentsConfig> read = platform_wire(settings);
+  if (!read) return read.error();
+  ManagedAgentsConfig wire = std::move(*read);
+  wire.key_named_at = place_of(settings, "api_key");
   const auto key = settings.values.find("api_key");
   if (key == settings.values.end()) {
     if (resolve.needed) {
-      return make_error(ErrorCode::invalid, "secret",
-                        "connection " + settings.name + " has no API key.",
-                        "set ANTHROPIC_API_KEY, or api_key: secret://... in quell.yaml");
+      const std::string& variable = wire.key_variable;
+      return make_error(
+          ErrorCode::invalid, "secret", "connection " + settings.name + " has no API key.",
+          variable.empty() ? "api_key: secret://... beside its preset in quell.yaml"
+                           : "set " + variable + ", or api_key: secret://... in quell.yaml");
     }
   } else {
     Result<SecretPtr> secret = resolve(key->second);
     if (!secret) return secret.error();
-    wire.key_named_at = settings.name + ".api_key at " + key->second.named_at;
     if (*secret) {
       wire.key_fingerprint = fingerprint(**secret);
       wire.api_key = BoundSecret{.secret = *secret, .origins = {origin_of(wire.base_url)}};

@@ -30,10 +30,14 @@ std::string beside(const std::string& database_path, std::string_view ending) {
 }
 
 Error lock_error(const std::string& path, int code) {
+  const std::string folder = folder_of(path);
+  if (is_out_of_room(code)) return out_of_room(code, folder);
+  const bool closed = code == EACCES || code == EPERM || code == EROFS || code == ENOTDIR;
   return make_error(ErrorCode::invalid, "state",
-                    fmt::format("cannot use {}: {}", path,
-                                std::error_code(code, std::generic_category()).message()),
-                    "run as its owner, or set state.sqlite in the configuration");
+                    closed ? fmt::format("the state directory {} is not writable", folder)
+                           : fmt::format("cannot use {}: {}", path,
+                                         std::error_code(code, std::generic_category()).message()),
+                    "run as the user who owns it, or set state.sqlite");
 }
 
 bool same_file(const FileDescriptor& file, const std::string& path) {
@@ -64,7 +68,12 @@ std::string owner_socket_path(const std::string& database_path) {
 
 Result<OwnerLock> OwnerLock::acquire(const std::string& database_path) {
   const std::string path = owner_lock_path(database_path);
-  if (Status made = make_private_folder(folder_of(path)); !made) return made.error();
+  if (Status made = make_private_folder(folder_of(path)); !made) {
+    Error error = wrap(fmt::format("the state directory {} cannot be used", folder_of(path)),
+                       std::move(made).error());
+    error.hint += ", or set state.sqlite";
+    return error;
+  }
   pid_t owner = 0;
   for (int attempt = 0; attempt < kTriesMax; ++attempt) {
     if (attempt > 0) std::this_thread::sleep_for(kBetweenTries);

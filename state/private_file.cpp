@@ -29,10 +29,8 @@ std::string system_words(int code) {
 }
 
 Error file_error(std::string_view what, const std::string& path, int code) {
-  if (code == ENOSPC || code == EDQUOT) {
-    return make_error(ErrorCode::transient, "state",
-                      fmt::format("cannot {} {}: the disk is full", what, path),
-                      fmt::format("free space on {}", folder_of(path)));
+  if (is_out_of_room(code)) {
+    return wrap(fmt::format("cannot {} {}", what, path), out_of_room(code, folder_of(path)));
   }
   return make_error(ErrorCode::invalid, "state",
                     fmt::format("cannot {} {}: {}", what, path, system_words(code)),
@@ -103,6 +101,19 @@ Result<Secret> read_all(const FileDescriptor& file, std::size_t bytes_max,
 }
 
 }  // namespace
+
+bool is_out_of_room(int system_code) noexcept {
+  return system_code == ENOSPC || system_code == EDQUOT || system_code == EFBIG;
+}
+
+Error out_of_room(int system_code, const std::string& folder) {
+  if (system_code == EFBIG) {
+    return make_error(ErrorCode::transient, "state", "the limit on file sizes is reached",
+                      fmt::format("raise it for files in {} (ulimit -f)", folder));
+  }
+  return make_error(ErrorCode::transient, "state", "the disk is full",
+                    fmt::format("free space on {}", folder));
+}
 
 FileDescriptor::~FileDescriptor() {
   if (fd_ >= 0) ::close(fd_);

@@ -29,6 +29,12 @@ class FileDescriptor {
   int fd_ = -1;
 };
 
+/// True for a system error that says that a write found no room: a full disk, a quota, a limit on
+/// the size of files.
+bool is_out_of_room(int system_code) noexcept;
+/// What to say of it, for files in `folder`; code `transient`, topic "state".
+Error out_of_room(int system_code, const std::string& folder);
+
 /// The folder that holds `path`; "." for a bare name.
 std::string folder_of(const std::string& path);
 

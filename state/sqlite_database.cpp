@@ -24,18 +24,12 @@ constexpr int kRowBytesMax = 8 << 20;
 constexpr int kSqlBytesMax = 64 << 10;
 constexpr mode_t kFileMode = 0600;
 
-bool disk_is_full(int code, int system_code) {
-  return (code & 0xff) == SQLITE_FULL ||
-         ((code & 0xff) == SQLITE_IOERR && (system_code == ENOSPC || system_code == EDQUOT));
-}
-
 /// Our words for a result of SQLite; its own text may quote content, so it stays here.
 Error database_error(int code, int system_code, const std::string& path) {
   const std::string folder = folder_of(path);
-  if (disk_is_full(code, system_code)) {
-    return make_error(ErrorCode::transient, "state", "the disk is full",
-                      fmt::format("free space on {}, then quell resume", folder));
-  }
+  if ((code & 0xff) == SQLITE_FULL) return out_of_room(ENOSPC, folder);
+  if ((code & 0xff) == SQLITE_IOERR && is_out_of_room(system_code))
+    return out_of_room(system_code, folder);
   switch (code & 0xff) {
     case SQLITE_READONLY:
     case SQLITE_PERM:
@@ -43,7 +37,7 @@ Error database_error(int code, int system_code, const std::string& path) {
     case SQLITE_AUTH:
       return make_error(ErrorCode::invalid, "state",
                         fmt::format("the state directory {} is not writable", folder),
-                        "run as its owner, or set state.sqlite in the configuration");
+                        "run as the user who owns it, or set state.sqlite");
     case SQLITE_NOTADB:
       return make_error(ErrorCode::corrupt, "corrupt",
                         fmt::format("{} is not a quell journal, or its start is damaged", path),
@@ -70,6 +64,19 @@ Error database_error(int code, int system_code, const std::string& path) {
           fmt::format("the journal file {} could not be used (SQLite result {})", path, code),
           fmt::format("look at the disk that holds {}, then quell resume", folder));
   }
+}
+
+/// The system error of the last write to the write-ahead log that failed, or 0. What
+/// sqlite3_system_errno() says after a COMMIT is of an earlier call.
+int log_errno(sqlite3* handle) {
+  sqlite3_file* log = nullptr;
+  if (sqlite3_file_control(handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) != SQLITE_OK ||
+      log == nullptr || log->pMethods == nullptr) {
+    return 0;
+  }
+  int code = 0;
+  const int asked = log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &code);
+  return asked == SQLITE_OK ? code : 0;
 }
 
 /// Makes the file with its mode before SQLite sees it, since SQLite would leave it to the umask.
@@ -290,12 +297,11 @@ Status SqliteDatabase::commit() {
   // A write that found no room left nothing behind. A sync that failed may have left all of it, and
   // a second sync would lie.
   const int code = sqlite3_extended_errcode(handle_);
-  if ((code & 0xff) == SQLITE_IOERR &&
-      (code != SQLITE_IOERR_WRITE || row.error().code != ErrorCode::transient)) {
-    in_doubt_ = true;
-    return writable();
-  }
-  return row.error();
+  if ((code & 0xff) != SQLITE_IOERR) return row.error();
+  const int refused = code == SQLITE_IOERR_WRITE ? log_errno(handle_) : 0;
+  if (is_out_of_room(refused)) return out_of_room(refused, folder_of(path_));
+  in_doubt_ = true;
+  return writable();
 }
 
 void SqliteDatabase::roll_back() noexcept {

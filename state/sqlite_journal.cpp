@@ -53,6 +53,12 @@ Result<std::unique_ptr<SqliteJournal>> SqliteJournal::open(const SqliteJournalOp
   const std::shared_ptr<SqliteDatabase> database = std::move(*opened);
   const Result<bool> empty = is_empty_database(*database);
   if (!empty) return empty.error();
+  if (!owner && *empty) {
+    // Made by an owner that found no room to go on.
+    return make_error(ErrorCode::gone, "state",
+                      fmt::format("{} holds no journal yet", options.path),
+                      "start a run to make one, or set state.sqlite");
+  }
   if (owner) {
     const Status ready = *empty ? create_journal(*database, options)
                                 : migrate(*database, known_migrations(), kJournalFormat);

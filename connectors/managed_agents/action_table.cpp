@@ -104,7 +104,7 @@ RequestTemplate post(std::string path) {
       .method = "POST", .url = "{base}" + std::move(path), .effect = Effect::mutate};
 }
 
-constexpr const char* kCredentialPath = "/v1/vaults/{vault_id}/credentials/{credential_id}";
+constexpr const char* kCredentialPath = "/vaults/{vault_id}/credentials/{credential_id}";
 
 /// Reads, acts once, reads back.
 ActionSpec change(std::string name, std::string summary, Plane plane) {
@@ -341,7 +341,7 @@ ActionSpec archive_vault() {
   spec.inputs = {vault_id()};
   spec.outputs = archived_object();
   spec.irreversible = true;
-  spec.requests = {post("/v1/vaults/{vault_id}/archive")};
+  spec.requests = {post("/vaults/{vault_id}/archive")};
   spec.proofs = {"no_active_credential", "credential_is_archived"};
   spec.note = "running sessions continue; future ones that name it fail";
   return spec;
@@ -353,7 +353,7 @@ ActionSpec pause_deployment() {
   spec.kills = {Kill::schedule};
   spec.inputs = {deployment_id()};
   spec.outputs = deployment_object();
-  spec.requests = {post("/v1/deployments/{deployment_id}/pause")};
+  spec.requests = {post("/deployments/{deployment_id}/pause")};
   spec.proofs = {"deployment_is_paused"};
   spec.note = "a person or client can still run it by hand";
   return spec;
@@ -364,7 +364,7 @@ ActionSpec unpause_deployment() {
   spec.inputs = {deployment_id()};
   spec.outputs = deployment_object();
   spec.repeat = Repeat::look_first;
-  spec.requests = {post("/v1/deployments/{deployment_id}/unpause")};
+  spec.requests = {post("/deployments/{deployment_id}/unpause")};
   return spec;
 }
 
@@ -375,7 +375,7 @@ ActionSpec archive_deployment() {
   spec.inputs = {deployment_id()};
   spec.outputs = deployment_object();
   spec.irreversible = true;
-  spec.requests = {post("/v1/deployments/{deployment_id}/archive")};
+  spec.requests = {post("/deployments/{deployment_id}/archive")};
   spec.proofs = {"deployment_is_paused"};
   spec.note = "sessions already started go on";
   return spec;
@@ -391,8 +391,7 @@ ActionSpec stop_session() {
       Type::object({field("id", Kind::string), field("status", Kind::string),
                     nullable("archived_at", Kind::timestamp), field("interrupts", Kind::integer)});
   spec.irreversible = true;
-  spec.requests = {post("/v1/sessions/{session_id}/events"),
-                   post("/v1/sessions/{session_id}/archive")};
+  spec.requests = {post("/sessions/{session_id}/events"), post("/sessions/{session_id}/archive")};
   spec.cost = {.read = 3, .mutate = 2};
   spec.proofs = {"session_is_stopped", "no_new_session"};
   spec.note = "history and files stay; at most 5 interrupts";

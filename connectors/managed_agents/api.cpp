@@ -1,5 +1,6 @@
 #include "connectors/managed_agents/api.h"
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -22,6 +23,33 @@ Error with_code(Error error, std::string message, std::string hint) {
   return error;
 }
 
+/// The first segment of a path behind the base path.
+std::string_view resource_of(std::string_view path) {
+  path.remove_prefix(std::min<std::size_t>(1, path.size()));
+  return path.substr(0, path.find('/'));
+}
+
+/// A call that the configuration says this server may lack.
+bool may_lack(const ManagedAgentsConfig& config, std::string_view path) {
+  const std::string_view last = path.substr(path.rfind('/') + 1);
+  return std::ranges::any_of(config.may_lack, [&](const std::string& call) {
+    return call == resource_of(path) || call == last;
+  });
+}
+
+/// "the runtime plane is not reached this way", of the call behind `path`.
+Error not_offered(const Api& api, std::string_view path, int status) {
+  const std::string what = path.ends_with("/mcp_oauth_validate") ? "to validate credentials"
+                           : resource_of(path).empty()           ? "this call"
+                                                                 : std::string(resource_of(path));
+  return make_error(
+      ErrorCode::unavailable_here, "unavailable_here",
+      fmt::format("{} does not offer {} ({}): nothing is done or proved there in the "
+                  "{} plane.",
+                  api.host(), what, status, plane_words(path)),
+      api.compare_base_url() + "; do by hand, or prove in another plane, what is left");
+}
+
 std::string_view parameter_of(std::string_view kind) {
   if (kind == "vault") return "vlt_";
   if (kind == "credential") return "vcrd_";
@@ -37,46 +65,52 @@ std::string Subject::words() const {
 }
 
 Subject vault_subject(std::string_view vault_id) {
-  return Subject{.kind = "vault",
-                 .id = std::string(vault_id),
-                 .path = "/v1/vaults/" + percent_encode(vault_id)};
+  return Subject{
+      .kind = "vault", .id = std::string(vault_id), .path = "/vaults/" + percent_encode(vault_id)};
 }
 
 Subject credential_subject(std::string_view vault_id, std::string_view credential_id) {
   return Subject{.kind = "credential",
                  .id = std::string(credential_id),
                  .holder = std::string(vault_id),
-                 .path = "/v1/vaults/" + percent_encode(vault_id) + "/credentials/" +
+                 .path = "/vaults/" + percent_encode(vault_id) + "/credentials/" +
                          percent_encode(credential_id)};
 }
 
 Subject session_subject(std::string_view session_id) {
   return Subject{.kind = "session",
                  .id = std::string(session_id),
-                 .path = "/v1/sessions/" + percent_encode(session_id)};
+                 .path = "/sessions/" + percent_encode(session_id)};
 }
 
 Subject deployment_subject(std::string_view deployment_id) {
   return Subject{.kind = "deployment",
                  .id = std::string(deployment_id),
-                 .path = "/v1/deployments/" + percent_encode(deployment_id)};
+                 .path = "/deployments/" + percent_encode(deployment_id)};
 }
 
 HttpRequest Api::make(std::string method, const std::string& path, const std::string& query) const {
+  static const ResourceForm kAsTheRest;
+  const auto own = config_->resources.find(resource_of(path));
+  const ResourceForm& form = own == config_->resources.end() ? kAsTheRest : own->second;
+  const std::string& version = form.api_version ? *form.api_version : config_->api_version;
+  const std::string& extra = form.extra_query ? *form.extra_query : config_->extra_query;
   HttpRequest request;
   request.method = std::move(method);
-  request.url = config_->base_url + path;
+  request.url = config_->base_url + config_->base_path + path;
   std::string all = query;
-  if (!config_->extra_query.empty()) all += (all.empty() ? "" : "&") + config_->extra_query;
+  if (!extra.empty()) all += (all.empty() ? "" : "&") + extra;
   if (!all.empty()) request.url += "?" + all;
   request.body_bytes_max = kObjectBytesMax;
   const auto header = [&request](std::string name, SecretText value) {
     request.headers.push_back(HttpHeader{.name = std::move(name), .value = std::move(value)});
   };
   header("accept", "application/json");
-  if (!config_->api_version.empty()) header(config_->version_header, config_->api_version);
+  if (!version.empty()) header(config_->version_header, version);
   std::string betas;
-  for (const std::string& beta : config_->betas) betas += (betas.empty() ? "" : ",") + beta;
+  for (const std::string& beta : form.betas ? *form.betas : config_->betas) {
+    betas += (betas.empty() ? "" : ",") + beta;
+  }
   if (!betas.empty()) header(config_->beta_header, betas);
   if (!config_->workspace_id.empty()) header(config_->workspace_header, config_->workspace_id);
   if (config_->api_key.secret) {
@@ -117,8 +151,34 @@ std::string Api::host() const {
   return url ? url->host : std::string("the platform");
 }
 
+std::string Api::compare_base_url() const {
+  const std::string& place = config_->base_url_named_at;
+  return "compare " + (place.empty() ? std::string("base_url in quell.yaml") : place);
+}
+
+Error Api::unanswered(Error error) const {
+  // The transport knows no settings: where it says to compare the URL, we say which line has it.
+  constexpr std::string_view kAnyUrl = "compare the URL";
+  constexpr std::string_view kAnyFile = "quell.yaml";
+  const std::size_t file = error.hint.find(kAnyFile);
+  if (error.hint.empty()) {
+    error.hint = compare_base_url();
+  } else if (error.hint.starts_with(kAnyUrl) && file != std::string::npos) {
+    error.hint.replace(0, file + kAnyFile.size(), compare_base_url());
+  }
+  return error;
+}
+
+std::string_view plane_words(std::string_view path) {
+  return resource_of(path) == "vaults" ? "holder" : "runtime";
+}
+
 Error refusal(const Api& api, const HttpResponse& response, Effect effect, const Subject& subject,
               NotFound where, Timestamp now) {
+  const bool absent = response.status == 403 || response.status == 404;
+  if (absent && may_lack(api.config(), subject.path)) {
+    return not_offered(api, subject.path, response.status);
+  }
   Error error =
       classify(response, effect, fmt::format("{} at {}", subject.words(), api.host()), where);
   switch (error.code) {
@@ -127,13 +187,15 @@ Error refusal(const Api& api, const HttpResponse& response, Effect effect, const
       const std::string key =
           print.empty() ? "the configured key" : "the key " + short_fingerprint(print);
       const std::string& place = api.config().key_named_at;
-      return with_code(std::move(error),
-                       response.status == 403
-                           ? fmt::format("{} may not do this to {} (403).", key, subject.words())
-                           : fmt::format("the platform refused {} ({}).", key, response.status),
-                       response.status == 403 ? "use a key of the right workspace and role"
-                       : place.empty()        ? "set ANTHROPIC_API_KEY, or the connection's api_key"
-                                              : "set ANTHROPIC_API_KEY, or " + place);
+      const std::string& variable = api.config().key_variable;
+      std::string remedy = "set " + (place.empty() ? "the connection's api_key" : place);
+      if (!variable.empty() && place != variable) remedy.insert(4, variable + ", or ");
+      return with_code(
+          std::move(error),
+          response.status == 403
+              ? fmt::format("{} may not do this to {} (403).", key, subject.words())
+              : fmt::format("the platform refused {} ({}).", key, response.status),
+          response.status == 403 ? "use a key of the right workspace and role" : remedy);
     }
     case ErrorCode::gone:
       if (!subject.holder.empty()) {
@@ -150,16 +212,20 @@ Error refusal(const Api& api, const HttpResponse& response, Effect effect, const
                       "workspace sees 404 too",
                       parameter_of(subject.kind)));
     case ErrorCode::unavailable_here:
-      return with_code(
-          std::move(error),
-          fmt::format("{} does not offer this call ({}).", api.host(), response.status),
-          "compare base_url in quell.yaml");
+      return not_offered(api, subject.path, response.status);
     case ErrorCode::throttled:
       error.retry_after = retry_after(response, now);
+      error.hint = "start again later, or ask the platform for more quota";
+      return error;
+    case ErrorCode::transient:
+      error.hint = "the platform's own fault: start again once it answers; nothing was changed";
+      return error;
+    case ErrorCode::unknown:
+      error.hint = "it is looked at before anything is sent again";
       return error;
     case ErrorCode::invalid:
-    case ErrorCode::transient:
-    case ErrorCode::unknown:
+      error.hint = api.compare_base_url() + ", api_version and headers with the server's";
+      return error;
     case ErrorCode::conflict:
     case ErrorCode::corrupt:
     case ErrorCode::internal:
@@ -170,7 +236,7 @@ Error refusal(const Api& api, const HttpResponse& response, Effect effect, const
 
 Result<Value> read_object(const Api& api, const Result<HttpResponse>& answer,
                           const Subject& subject, Timestamp now) {
-  if (!answer) return answer.error();
+  if (!answer) return api.unanswered(answer.error());
   if (answer->status < 200 || answer->status > 299) {
     return refusal(api, *answer, Effect::read, subject, NotFound::object, now);
   }
@@ -179,8 +245,7 @@ Result<Value> read_object(const Api& api, const Result<HttpResponse>& answer,
     return make_error(
         ErrorCode::invalid, "answer",
         fmt::format("{} answered no JSON object for {}.", api.host(), subject.words()),
-        "compare base_url in quell.yaml: a proxy or login page may stand "
-        "before the platform");
+        api.compare_base_url() + ": a proxy or login page may stand before the platform");
   }
   return object;
 }
@@ -199,7 +264,7 @@ Task<Result<Value>> fetch(Io& io, Api api, Subject subject) {
       co_return make_error(
           ErrorCode::invalid, "answer",
           fmt::format("{} answered another record than {}.", api.host(), subject.words()),
-          "compare base_url in quell.yaml");
+          api.compare_base_url());
     }
     co_return object;
   }

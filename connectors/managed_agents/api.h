@@ -21,7 +21,7 @@ struct Subject {
   std::string kind{};    // "credential"
   std::string id{};      // "vcrd_01QX"
   std::string holder{};  // "vlt_01HQ", or empty where the platform itself holds it
-  std::string path{};    // "/v1/vaults/vlt_01HQ/credentials/vcrd_01QX"
+  std::string path{};    // behind the base path: "/vaults/vlt_01HQ/credentials/vcrd_01QX"
 
   /// "vcrd_01QX in vlt_01HQ"
   std::string words() const;
@@ -47,6 +47,10 @@ class Api {
   const ManagedAgentsConfig& config() const { return *config_; }
   /// Host of the base URL, for messages.
   std::string host() const;
+  /// "compare platform.base_url at quell.yaml:5", for remedies.
+  std::string compare_base_url() const;
+  /// `error` of an exchange that brought no answer, with the setting that a person would look at.
+  Error unanswered(Error error) const;
 
  private:
   HttpRequest make(std::string method, const std::string& path, const std::string& query) const;
@@ -54,7 +58,10 @@ class Api {
   const ManagedAgentsConfig* config_;
 };
 
-/// What an answer other than 2xx comes to, said about `subject`.
+/// The plane that a path belongs to, in words: "holder" for vaults, "runtime" for all else.
+std::string_view plane_words(std::string_view path);
+
+/// What an answer other than 2xx to a call of `subject.path` comes to, said about `subject`.
 Error refusal(const Api& api, const HttpResponse& response, Effect effect, const Subject& subject,
               NotFound where, Timestamp now);
 
@@ -75,7 +82,7 @@ Result<std::string> id_param(const Value& params, std::string_view name);
 /// One list to read to its end.
 struct ListCall {
   std::string what{};   // "the credentials of vlt_01HQ", for messages
-  std::string path{};   // "/v1/vaults"
+  std::string path{};   // "/vaults"
   std::string query{};  // filters, encoded, without `limit` and `page`
   int limit = 100;
   Subject held_by{};  // what a 404 says is missing; without id: the list itself
@@ -88,10 +95,10 @@ inline constexpr std::size_t kListsAtOnce = 64;
 /// Pages of one list before it counts as endless.
 inline constexpr std::size_t kPagesMax = 2000;
 
-/// Follows every list to its documented end, `next_page: null` (API sheet 0.3). A repeated cursor,
-/// a page without `data`, an item that cannot be read, more than kPagesMax pages: an error, never
-/// an end (threat T9). Results in the order of `calls`; a list that fails otherwise than by 404
-/// stops the rest, which then fail alike.
+/// Follows every list to its documented end, `next_page: null` or `has_more: false` (API sheet
+/// 0.3). A repeated cursor, a page without `data`, an item that cannot be read, more than kPagesMax
+/// pages: an error, never an end (threat T9). Results in the order of `calls`; a list that fails
+/// otherwise than by 404 stops the rest, which then fail alike.
 Task<std::vector<Status>> read_lists(Io& io, Api api, std::vector<ListCall> calls);
 
 /// As above for one.

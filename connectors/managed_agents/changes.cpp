@@ -62,9 +62,11 @@ Error settle_refusal(const Api& api, const Error& refused, int status, const Cha
                      const Reading& now) {
   if (refused.code == ErrorCode::gone) {
     return make_error(ErrorCode::unavailable_here, "unavailable_here",
-                      fmt::format("{} is there, but {} does not offer to {} it ({}).",
-                                  change.subject.words(), api.host(), change.verb, status),
-                      "compare base_url in quell.yaml");
+                      fmt::format("{} is there, but {} does not offer to {} it ({}): the {} plane "
+                                  "stays as it is.",
+                                  change.subject.words(), api.host(), change.verb, status,
+                                  plane_words(change.subject.path)),
+                      api.compare_base_url() + "; do by hand what is left");
   }
   if (!now.obstacle.empty()) return conflict(now.obstacle, {});
   std::string message = fmt::format("{} refused to {} {} ({}).", api.host(), change.verb,
@@ -91,7 +93,7 @@ ActionTask apply_change(Io& io, Api api, Change change, Intent intent) {
 
   HttpRequest request = api.post(change.path);
   const Result<HttpResponse> answer = co_await io.send(std::move(request));
-  if (!answer) co_return answer.error();
+  if (!answer) co_return api.unanswered(answer.error());
   const bool accepted = answer->status >= 200 && answer->status <= 299;
   Error refused;
   if (!accepted) {

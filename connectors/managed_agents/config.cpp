@@ -21,6 +21,10 @@ bool is_plain(std::string_view text) {
   return std::ranges::all_of(text, [](char c) { return c > 0x20 && c < 0x7f; });
 }
 
+bool is_query(std::string_view text) {
+  return is_plain(text) && text.find('#') == std::string_view::npos;
+}
+
 Error mistake(std::string what, std::string hint) {
   return make_error(ErrorCode::invalid, "config", std::move(what), std::move(hint));
 }
@@ -43,6 +47,11 @@ Status check_config(const ManagedAgentsConfig& config) {
     return mistake("base_url of the platform is not an http or https URL without query.",
                    "for instance base_url: https://api.anthropic.com");
   }
+  const std::string& path = config.base_path;
+  if (!path.empty() && (!path.starts_with('/') || path.ends_with('/') || !is_plain(path) ||
+                        path.find_first_of("?#%") != std::string::npos)) {
+    return mistake("base_path of the platform is no path.", "for instance base_path: /v1, or none");
+  }
   for (const std::string& name :
        {config.version_header, config.beta_header, config.workspace_header}) {
     if (!is_header_name(name)) {
@@ -50,12 +59,20 @@ Status check_config(const ManagedAgentsConfig& config) {
                      "letters, digits and hyphens");
     }
   }
-  const bool plain = is_plain(config.api_version) && is_plain(config.workspace_id) &&
-                     is_plain(config.extra_query) && std::ranges::all_of(config.betas, is_plain) &&
-                     config.extra_query.find('#') == std::string::npos;
+  bool plain = is_plain(config.api_version) && is_plain(config.workspace_id) &&
+               is_query(config.extra_query) && std::ranges::all_of(config.betas, is_plain);
+  for (const auto& [resource, form] : config.resources) {
+    plain = plain && is_plain(form.api_version.value_or("")) &&
+            is_query(form.extra_query.value_or("")) &&
+            (!form.betas || std::ranges::all_of(*form.betas, is_plain));
+  }
   if (!plain) {
     return mistake("a header or query value of the platform holds spaces or control characters.",
                    "printable ASCII without spaces");
+  }
+  if (config.needs_workspace && config.workspace_id.empty()) {
+    return mistake("this platform wants a workspace with every request, and none is named.",
+                   "workspace_id: wrkspc_... beside its preset");
   }
   constexpr int kPageLimitMax = 1000;
   for (const int limit : {config.page_limit, config.sessions_page_limit}) {

@@ -118,7 +118,7 @@ ActionTask delete_credential(Io& io, Api api, Value params, Intent intent) {
 
   HttpRequest request = api.erase(subject.path);
   const Result<HttpResponse> answer = co_await io.send(std::move(request));
-  if (!answer) co_return answer.error();
+  if (!answer) co_return api.unanswered(answer.error());
   const bool accepted = answer->status >= 200 && answer->status <= 299;
   Error refused;
   if (!accepted) {
@@ -180,10 +180,11 @@ ActionTask validate_credential(Io& io, Api api, Value params, Intent intent) {
   HttpRequest request = api.post(subject.path + "/mcp_oauth_validate");
   request.timeout = kValidateTimeout;
   const Result<HttpResponse> answer = co_await io.send(std::move(request));
-  if (!answer) co_return answer.error();
+  if (!answer) co_return api.unanswered(answer.error());
   if (answer->status < 200 || answer->status > 299) {
-    const Error refused =
-        refusal(api, *answer, Effect::mutate, subject, NotFound::object, io.now());
+    Subject call = subject;
+    call.path += "/mcp_oauth_validate";
+    const Error refused = refusal(api, *answer, Effect::mutate, call, NotFound::object, io.now());
     if (is_final(refused.code)) co_return refused;
     Subject again = subject;
     const Result<Credential> after = co_await fetch_credential(io, api, std::move(again));
@@ -281,7 +282,7 @@ ActionTask overwrite_credential(Io& io, Api api, Value params, Intent intent) {
 
   HttpRequest request = api.post_json(subject.path, std::move(*body));
   const Result<HttpResponse> answer = co_await io.send(std::move(request));
-  if (!answer) co_return answer.error();
+  if (!answer) co_return api.unanswered(answer.error());
   const bool accepted = answer->status >= 200 && answer->status <= 299;
   Error refused;
   if (!accepted) {

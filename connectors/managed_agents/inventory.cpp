@@ -58,7 +58,7 @@ Result<std::optional<std::vector<std::string>>> ids_param(const Value& params,
 ListCall vault_list(const Api& api, bool include_archived, std::vector<std::string>& ids) {
   ListCall call;
   call.what = "the list of vaults";
-  call.path = "/v1/vaults";
+  call.path = "/vaults";
   if (include_archived) call.query = kIncludeArchived;
   call.limit = api.config().page_limit;
   call.take = [&ids](const Value& item) -> Status {
@@ -74,7 +74,7 @@ ListCall session_list(const Api& api, std::optional<Timestamp> since, bool inclu
                       std::vector<Session>& sessions) {
   ListCall call;
   call.what = "the list of sessions";
-  call.path = "/v1/sessions";
+  call.path = "/sessions";
   // Ranges in brackets, percent-encoded, as the official client sends them (API sheet 0.2).
   if (since) call.query = "created_at%5Bgte%5D=" + percent_encode(format_rfc3339(*since));
   if (include_archived) {
@@ -93,7 +93,7 @@ ListCall session_list(const Api& api, std::optional<Timestamp> since, bool inclu
 ListCall deployment_list(const Api& api, std::vector<Deployment>& deployments) {
   ListCall call;
   call.what = "the list of deployments";
-  call.path = "/v1/deployments";
+  call.path = "/deployments";
   call.limit = api.config().page_limit;
   call.take = [&deployments](const Value& item) -> Status {
     Result<Deployment> deployment = Deployment::read(item);

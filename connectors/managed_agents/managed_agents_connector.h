@@ -24,7 +24,7 @@ class ManagedAgentsConnector final : public Connector {
   /// `{kind, base_url, api_version, account, key}`; `account` is the workspace, `key` the
   /// fingerprint, each null where unknown.
   Value pins() const override;
-  std::string base_url() const override { return config_.base_url; }
+  std::string base_url() const override { return config_.base_url + config_.base_path; }
 
  private:
   explicit ManagedAgentsConnector(ManagedAgentsConfig config) : config_(std::move(config)) {}

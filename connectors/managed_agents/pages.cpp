@@ -32,17 +32,41 @@ struct Progress {
   }
 };
 
-Error broken_chain(const ListCall& call, std::string_view why) {
+Error broken_chain(const Api& api, const ListCall& call, std::string_view why) {
   return make_error(ErrorCode::invalid, "answer",
                     fmt::format("{} did not come to its end: {}.", call.what, why),
-                    "nothing is taken as absent; compare base_url in quell.yaml");
+                    "nothing is taken as absent; " + api.compare_base_url());
+}
+
+/// Where a page says that the list goes on; empty: nowhere. The error is why that cannot be told.
+Result<std::string> next_cursor(const Value& page, const ManagedAgentsConfig& config) {
+  const auto broken = [](std::string why) {
+    return make_error(ErrorCode::invalid, std::move(why));
+  };
+  if (config.pagination == Pagination::after_id) {
+    const Value& more = page["has_more"];
+    if (!more.is_bool()) return broken("a page does not say whether another follows");
+    if (!more.bool_or(false)) return std::string();
+    std::string last = page["last_id"].string_or("");
+    if (last.empty()) return broken("a page that is not the last names no last_id");
+    return last;
+  }
+  const Value& next = page["next_page"];
+  if (!next.is_null() && !next.is_string()) return broken("a page's cursor is no text");
+  if (!page.has("next_page") && !config.absent_next_page_ends) {
+    return broken("a page does not say whether another follows");
+  }
+  return next.string_or("");
 }
 
 HttpRequest page_request(const Api& api, const ListCall& call, const Progress& progress) {
   const int limit = progress.confirming ? call.limit - 1 : call.limit;
   std::string query = call.query;
   query += fmt::format("{}limit={}", query.empty() ? "" : "&", limit);
-  if (!progress.cursor.empty()) query += "&page=" + percent_encode(progress.cursor);
+  if (!progress.cursor.empty()) {
+    const bool after = api.config().pagination == Pagination::after_id;
+    query += (after ? "&after_id=" : "&page=") + percent_encode(progress.cursor);
+  }
   HttpRequest request = api.get(call.path, query);
   request.body_bytes_max = kPageBytesMax;
   return request;
@@ -58,36 +82,32 @@ bool spoils_the_scan(const Status& result) {
 /// Reads one page; the list goes on, ends or breaks.
 void take_page(const Api& api, const ListCall& call, const Result<HttpResponse>& answer,
                Timestamp now, Progress& progress) {
-  if (!answer) return progress.end(answer.error());
+  if (!answer) return progress.end(api.unanswered(answer.error()));
   if (answer->status < 200 || answer->status > 299) {
     const bool of_object = !call.held_by.id.empty();
-    const Subject subject = of_object ? call.held_by : Subject{.id = call.what};
+    const Subject subject = of_object ? call.held_by : Subject{.id = call.what, .path = call.path};
     return progress.end(refusal(api, *answer, Effect::read, subject,
                                 of_object ? NotFound::object : NotFound::collection, now));
   }
   const JsonLimits limits{.bytes_max = kPageBytesMax, .nodes_max = kPageNodesMax};
   const Result<Value> page = parse_json(answer->body, limits);
   if (!page || !page->is_map()) {
-    return progress.end(broken_chain(call, "a page is no JSON object"));
+    return progress.end(broken_chain(api, call, "a page is no JSON object"));
   }
-  if (!(*page)["data"].is_list()) return progress.end(broken_chain(call, "a page has no data"));
-  const Value& next = (*page)["next_page"];
-  if (!next.is_null() && !next.is_string()) {
-    return progress.end(broken_chain(call, "a page's cursor is no text"));
-  }
-  const std::string cursor = next.string_or("");
+  if (!(*page)["data"].is_list())
+    return progress.end(broken_chain(api, call, "a page has no data"));
+  const Result<std::string> next = next_cursor(*page, api.config());
+  if (!next) return progress.end(broken_chain(api, call, next.error().message));
+  const std::string& cursor = *next;
   if (progress.confirming) {
-    return progress.end(cursor.empty() ? Status(broken_chain(call, "its pages name no next one"))
-                                       : ok());
+    return progress.end(
+        cursor.empty() ? Status(broken_chain(api, call, "its pages name no next one")) : ok());
   }
   for (const Value& item : (*page)["data"].as_list()) {
     if (Status taken = call.take(item); !taken) return progress.end(taken.error());
   }
   ++progress.pages;
   if (cursor.empty()) {
-    if (!page->has("next_page") && !api.config().absent_next_page_ends) {
-      return progress.end(broken_chain(call, "a page does not say whether another follows"));
-    }
     // A first page that is full to the brim and says it is the last: ask for one item less. A
     // server whose cursors get lost on the way says "last" again, and then nothing was proved.
     const auto full = static_cast<std::size_t>(call.limit);
@@ -98,12 +118,12 @@ void take_page(const Api& api, const ListCall& call, const Result<HttpResponse>&
     return progress.end(ok());
   }
   if (cursor.size() > kCursorBytesMax)
-    return progress.end(broken_chain(call, "a cursor is too long"));
+    return progress.end(broken_chain(api, call, "a cursor is too long"));
   if (!progress.cursors.insert(cursor).second) {
-    return progress.end(broken_chain(call, "a cursor came twice"));
+    return progress.end(broken_chain(api, call, "a cursor came twice"));
   }
   if (progress.pages >= kPagesMax) {
-    return progress.end(broken_chain(call, fmt::format("more than {} pages", kPagesMax)));
+    return progress.end(broken_chain(api, call, fmt::format("more than {} pages", kPagesMax)));
   }
   progress.cursor = cursor;
 }

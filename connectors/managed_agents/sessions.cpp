@@ -65,7 +65,7 @@ Error unseen(const std::string& session_id, Error cause) {
 /// What a POST came to: nothing when the session's own state must decide, else the final error.
 Status weigh(const Api& api, const Result<HttpResponse>& answer, const Subject& subject,
              Timestamp now) {
-  if (!answer) return answer.error();
+  if (!answer) return api.unanswered(answer.error());
   if (answer->status >= 200 && answer->status <= 299) return ok();
   Error refused = refusal(api, *answer, Effect::mutate, subject, NotFound::object, now);
   // 400 and 409 are both seen for "it is running" and "it is archived" (API sheet 2.1, 8).

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <csignal>
 #include <string>
 #include <vector>
 
@@ -176,5 +177,8 @@ std::vector<Verb> all_verbs() {
 
 int main(int argc, char** argv) {
   quell::harden_process();
+  // A limit on file sizes is then an error of the write that meets it, which a run can be resumed
+  // after, and not the end of the process.
+  static_cast<void>(std::signal(SIGXFSZ, SIG_IGN));
   return quell::cli::dispatch(std::vector<std::string>(argv + 1, argv + argc));
 }

@@ -123,6 +123,24 @@ const Error* cause_of(const RunState& run) {
   return cause;
 }
 
+/// The journal of run `id` could not be written: the run is held where it stands, and what the
+/// journal knows of it is whole.
+Error held_by(const Error& fault, RunId id, std::int64_t mutations) {
+  std::string sentence = describe(fault);
+  if (sentence.ends_with('.')) sentence.pop_back();
+  Error error = fault;
+  error.cause = nullptr;
+  error.message =
+      sentence + "; " + to_string(id) + " is held after " + counted(mutations, "mutation") + ".";
+  const std::string resume = "quell resume " + to_string(id) + "; no request is lost";
+  if (error.hint.ends_with("quell resume")) {
+    error.hint.replace(error.hint.rfind("quell resume"), std::string::npos, resume);
+  } else {
+    error.hint += (error.hint.empty() ? "" : ", then ") + resume;
+  }
+  return error;
+}
+
 /// Runs that other processes began here go on until they end: this process owns the state as long
 /// as it works.
 Status finish_other_runs(Session& session, Engine& engine, const RunState& own,
@@ -237,14 +255,11 @@ int run_to_end(Session& session, Engine& engine, RunId id, const ConnectorSet& c
                       !prompt.is_asking();
     if (live) session.err().show_live(live_text(session.err(), run, clock.now()));
     const bool asking = options.prompt_for_approval && waiting_for_approval(run) != nullptr;
+    const std::int64_t mutations = run.requests.mutate;  // durable so far
     const Status turned = engine.turn(clock.now() + (live || asking ? kRedrawEvery : kQuietWait));
     if (!turned) {
       session.err().clear_live();
-      Error error = turned.error();
-      if (error.hint.empty())
-        error.hint = "then quell resume " + to_string(id) + "; no request is lost";
-      return session.fail(wrap(to_string(id) + " is held: its journal cannot be written", error),
-                          kExitNotFinished);
+      return session.fail(held_by(turned.error(), id, mutations), kExitNotFinished);
     }
     if (options.prompt_for_approval) prompt.turn();
     if (!live && !session.options().quiet && waiting_for_approval(run) != nullptr &&
@@ -263,11 +278,17 @@ int run_to_end(Session& session, Engine& engine, RunId id, const ConnectorSet& c
     return StopSignals::received() == SIGTERM ? kExitTerminated : kExitInterrupted;
   }
   if (const Status closed = engine.close(id); !closed)
-    return session.fail(closed.error(), kExitFailed);
-  if (session.options().json) session.print_json(run_document(run, connectors));
+    return session.fail(held_by(closed.error(), id, run.requests.mutate), kExitNotFinished);
+  const int exit = exit_code(*run.result);
   const Error* const cause = run.result == RunResult::failed ? cause_of(run) : nullptr;
-  if (cause != nullptr) session.tell(*cause);
-  return exit_code(*run.result);
+  if (session.options().json) {
+    ValueMap document = run_document(run, connectors).as_map();
+    if (cause != nullptr) document.emplace("error", session.error_document(*cause, exit));
+    session.print_json(Value(std::move(document)));
+  } else if (cause != nullptr) {
+    session.tell(*cause);
+  }
+  return exit;
 }
 
 }  // namespace quell::cli

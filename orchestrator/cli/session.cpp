@@ -107,26 +107,42 @@ std::string word_of(const Error& error) {
   return error.topic.empty() ? std::string(quell::to_string(error.code)) : error.topic;
 }
 
+/// What failed, as one whole sentence.
+std::string sentence_of(const Error& error) {
+  std::string sentence = describe(error);
+  if (!sentence.ends_with('.')) sentence += '.';
+  return sentence;
+}
+
 }  // namespace
 
+std::string Session::remedy(const Error& error) const {
+  if (error.hint.empty()) return "quell help " + word_of(error) + " says what it means";
+  if (!config_ || !error.hint.ends_with("state.sqlite")) return error.hint;
+  const std::string& place = config_->database.named_at;
+  return error.hint + (place.empty() ? " in quell.yaml" : " at " + place);
+}
+
+Value Session::error_document(const Error& error, int exit) const {
+  return Value::map({{"code", word_of(error)},
+                     {"message", sentence_of(error)},
+                     {"hint", remedy(error)},
+                     {"exit", exit}});
+}
+
 int Session::fail(const Error& error, int exit) {
-  if (!options_.json) {
+  if (options_.json) {
+    print_json(Value::map({{"error", error_document(error, exit)}}));
+  } else {
     tell(error);
-    return exit;
   }
-  print_json(Value::map({{"error", Value::map({{"code", word_of(error)},
-                                               {"message", describe(error)},
-                                               {"hint", error.hint},
-                                               {"exit", exit}})}}));
   return exit;
 }
 
 void Session::tell(const Error& error) {
-  std::string sentence = describe(error);
-  if (!sentence.ends_with('.')) sentence += '.';
-  err_.line(err_.paint("quell: error:", Colour::red) + " " + sentence + " [" + word_of(error) +
-            "]");
-  if (!error.hint.empty()) err_.line("  help: " + error.hint);
+  err_.line(err_.paint("quell: error:", Colour::red) + " " + sentence_of(error) + " [" +
+            word_of(error) + "]");
+  err_.line("  help: " + remedy(error));
 }
 
 void Session::warn(std::string_view text) {

@@ -63,6 +63,8 @@ class Session {
   int fail(const Error& error, int exit = kExitNotStarted);
   /// The error as text on stderr: one sentence, its word, one remedy.
   void tell(const Error& error);
+  /// The error as `--json` shows it: code, message, hint and exit code.
+  Value error_document(const Error& error, int exit) const;
   void warn(std::string_view text);
   /// A line that says what to do next; not with --quiet or --json.
   void next(std::string_view text);
@@ -82,6 +84,9 @@ class Session {
   static std::string who();
 
  private:
+  /// The remedy of `error`: never empty, with the place of the setting that it ends in.
+  std::string remedy(const Error& error) const;
+
   GlobalOptions options_;
   RedactionFilter filter_{};
   Stream out_;

@@ -90,26 +90,6 @@ Status check_digest(Session& session, const RunOptions& options, const Connector
                     "look again: quell plan " + playbook->id);
 }
 
-/// Another unfinished run that has begun to change the same thing, by the playbooks' own
-/// `settings.lock`.
-std::optional<RunId> lock_holder(const Engine& engine, const Playbook& playbook,
-                                 const Value& inputs) {
-  if (!playbook.lock) return std::nullopt;
-  const auto value_for = [](const Playbook& source, const Value& values) -> std::string {
-    Scope scope;
-    scope.names["inputs"] = values;
-    const Result<Value> value = source.lock ? source.lock->evaluate(scope) : Result<Value>(Value());
-    return value ? value->string_or("") : "";
-  };
-  const std::string wanted = value_for(playbook, inputs);
-  for (const auto& [id, run] : engine.runs()) {
-    if (!run.finished() && run.requests.mutate > 0 && !wanted.empty() &&
-        value_for(*run.playbook, run.inputs) == wanted)
-      return id;
-  }
-  return std::nullopt;
-}
-
 /// Another process owns the state: it begins the run, and this one follows it. Its connections are
 /// the ones that count.
 int run_at_owner(Session& session, const RunOptions& options, const PlaybookFile& file) {
@@ -189,10 +169,9 @@ int run(Session& session, const RunOptions& options) {
     if (!other.finished())
       session.warn(to_string(id) + " is unfinished: quell resume " + to_string(id));
   }
-  if (const std::optional<RunId> holder = lock_holder(engine, **playbook, *inputs)) {
-    return session.fail(make_error(ErrorCode::conflict, "locked",
-                                   to_string(*holder) + " is already working on the same target.",
-                                   "quell resume " + to_string(*holder)));
+  if (!options.dry_run) {
+    if (Status free = engine.check_lock(**playbook, *inputs); !free)
+      return session.fail(free.error());
   }
   if (Status same = check_digest(session, options, connectors, *playbook, *inputs); !same)
     return session.fail(same.error());

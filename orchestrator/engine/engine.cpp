@@ -31,6 +31,17 @@ bool same_pins(const Value& before, const Value& now) {
   return to_json(Value(std::move(a))) == to_json(Value(std::move(b)));
 }
 
+/// A change was sent, whether or not its answer has come.
+bool has_begun_to_change(const RunState& run) {
+  if (run.requests.mutate > 0) return true;
+  for (const auto& [id, step] : run.steps) {
+    for (const ItemState& item : step.items) {
+      if (item.request_left) return true;
+    }
+  }
+  return false;
+}
+
 std::string incident_name(const RunState& run) { return run.inputs["incident"].string_or(""); }
 
 }  // namespace
@@ -45,6 +56,26 @@ Status Engine::load() {
   runs_ = std::move(folded->runs);
   unreadable_ = std::move(folded->unreadable);
   last_ = folded->last;
+  return ok();
+}
+
+Status Engine::check_lock(const Playbook& playbook, const Value& inputs) const {
+  const auto value_for = [](const Playbook& source, const Value& values) -> std::string {
+    Scope scope;
+    scope.names["inputs"] = values;
+    const Result<Value> value = source.lock ? source.lock->evaluate(scope) : Result<Value>(Value());
+    return value ? value->string_or("") : "";
+  };
+  const std::string wanted = value_for(playbook, inputs);
+  if (wanted.empty()) return ok();
+  for (const auto& [id, run] : runs_) {
+    if (run.finished() || !has_begun_to_change(run)) continue;
+    if (value_for(*run.playbook, run.inputs) != wanted) continue;
+    const std::string holder = to_string(id);
+    return make_error(ErrorCode::conflict, "locked",
+                      holder + " is already working on " + wanted + ".",
+                      active_.contains(id) ? "quell follow " + holder : "quell resume " + holder);
+  }
   return ok();
 }
 
@@ -148,6 +179,9 @@ Result<RunId> Engine::begin(const StartCommand& command) {
       **playbook, command.texts, command.secrets,
       [this](const Secret& secret) { return parts_.secrets.fingerprint(secret); });
   if (!inputs) return inputs.error();
+  if (!command.dry_run) {
+    if (Status free = check_lock(**playbook, *inputs); !free) return free.error();
+  }
   return start({.playbook = *playbook,
                 .inputs = *inputs,
                 .mode = command.dry_run ? RunMode::dry_run : RunMode::live,

@@ -97,6 +97,10 @@ class Engine {
   /// `corrupt` names the entry.
   Status load();
 
+  /// Error topic "locked" when another unfinished run has begun to change the same thing, by the
+  /// playbooks' own `settings.lock`.
+  Status check_lock(const Playbook& playbook, const Value& inputs) const;
+
   /// Begins a run; durable on return.
   Result<RunId> start(const RunRequest& request);
 

@@ -49,6 +49,32 @@ std::string http(const std::string& method, const std::string& url, const std::s
 
 }  // namespace
 
+Told told(const Finished& finished) {
+  constexpr std::string_view kError = "quell: error: ";
+  constexpr std::string_view kHelp = "\n  help: ";
+  const std::string& text = finished.err;
+  CAPTURE(text);
+  CAPTURE(finished.out);
+  const std::size_t at = text.find(kError);
+  REQUIRE(at != std::string::npos);
+  CHECK(text.find(kError, at + 1) == std::string::npos);
+  const std::size_t help = text.find(kHelp, at);
+  REQUIRE(help != std::string::npos);
+  const std::size_t end = text.find('\n', help + 1);
+  REQUIRE(end == text.size() - 1);  // nothing behind it
+  const std::string line = text.substr(at + kError.size(), help - at - kError.size());
+  const std::size_t bracket = line.rfind(" [");
+  REQUIRE(bracket != std::string::npos);
+  REQUIRE(line.ends_with(']'));
+  Told said;
+  said.sentence = line.substr(0, bracket);
+  said.word = line.substr(bracket + 2, line.size() - bracket - 3);
+  said.help = text.substr(help + kHelp.size(), end - help - kHelp.size());
+  CHECK(said.sentence.ends_with('.'));
+  CHECK_FALSE(said.help.empty());
+  return said;
+}
+
 Site::Site(const std::string& profile) {
   std::vector<std::string> arguments{quell_path(), "range", "--seed", "7"};
   if (!profile.empty()) {
@@ -63,29 +89,51 @@ Site::Site(const std::string& profile) {
   folder_.write("client.secret", ready_["issuer"]["client_secret"].string_or(""));
   folder_.write("token", access_token() + "\n");
   folder_.write("refresh", refresh_token() + "\n");
-  folder_.write("quell.yaml",
-                "state: {sqlite: state/quell.db}\n"
-                "connections:\n"
-                "  platform:\n"
-                "    kind: managed_agents\n"
-                "    base_url: " +
-                    ready_["platform"]["base_url"].string_or("") +
-                    "\n"
-                    "    api_key: secret://file/api.key\n"
-                    "  issuer:\n"
-                    "    kind: oauth\n"
-                    "    issuers:\n"
-                    "      - match: {mcp_server_url: \"" +
-                    ready_["mcp"]["url"].string_or("") +
-                    "\"}\n"
-                    "        issuer: " +
-                    ready_["issuer"]["url"].string_or("") +
-                    "\n"
-                    "        client_id: " +
-                    ready_["issuer"]["client_id"].string_or("") +
-                    "\n"
-                    "        client_auth: client_secret_basic\n"
-                    "        client_secret: secret://file/client.secret\n");
+  configure(base_url());
+}
+
+void Site::configure(const std::string& base_url, const std::string& database,
+                     const std::string& more) const {
+  std::string text = "state: {sqlite: " + database + "}\n" + more +
+                     "connections:\n"
+                     "  platform:\n"
+                     "    kind: managed_agents\n"
+                     "    base_url: " +
+                     base_url +
+                     "\n"
+                     "    api_key: secret://file/api.key\n"
+                     "  issuer:\n"
+                     "    kind: oauth\n";
+  if (const Result<Url> url = parse_url(base_url); url && is_loopback_host(url->host)) {
+    text +=
+        "    issuers:\n"
+        "      - match: {mcp_server_url: \"" +
+        ready_["mcp"]["url"].string_or("") +
+        "\"}\n"
+        "        issuer: " +
+        ready_["issuer"]["url"].string_or("") +
+        "\n"
+        "        client_id: " +
+        ready_["issuer"]["client_id"].string_or("") +
+        "\n"
+        "        client_auth: client_secret_basic\n"
+        "        client_secret: secret://file/client.secret\n";
+  }
+  folder_.write("quell.yaml", text);
+}
+
+std::string Site::place(int line) const {
+  return folder_.path() + "/quell.yaml:" + std::to_string(line);
+}
+
+std::size_t Site::changes_seen() const {
+  std::size_t count = 0;
+  const Value log = control("/log");
+  for (const Value& request : log["requests"].list_or_empty()) {
+    const bool ours = request["who"].string_or("") == "client";
+    if (ours && request["method"].string_or("") != "GET") ++count;
+  }
+  return count;
 }
 
 Environment Site::environment() const { return {{"HOME", folder_.path()}}; }

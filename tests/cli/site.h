@@ -8,6 +8,15 @@
 
 namespace quell::test {
 
+/// What a command that failed said on stderr: exactly one error, and its one remedy behind it.
+/// Fails the test when that is not what it says.
+struct Told {
+  std::string sentence{};  // without `quell: error:` and the word
+  std::string word{};      // in the brackets
+  std::string help{};
+};
+Told told(const Finished& finished);
+
 /// A range on sockets, a state folder and a configuration that points to it: what a stranger's
 /// machine looks like.
 class Site {
@@ -25,6 +34,18 @@ class Site {
   const Folder& folder() const noexcept { return folder_; }
   std::string database() const { return folder_.path() + "/state/quell.db"; }
   const Value& range() const noexcept { return ready_; }
+  /// Writes the configuration again, with another platform, folder for the state, or more lines on
+  /// top. Beside a platform that is not loopback there is no issuer, whose URLs are loopback.
+  void configure(const std::string& base_url, const std::string& database = "state/quell.db",
+                 const std::string& more = "") const;
+  std::string base_url() const { return ready_["platform"]["base_url"].string_or(""); }
+  /// `quell.yaml:LINE` of this site, as errors name it.
+  std::string place(int line) const;
+  std::string credential_id() const { return ready_["leaked"]["credential_id"].string_or(""); }
+  std::string vault_id() const { return ready_["leaked"]["vault_id"].string_or(""); }
+  /// Requests of this client that the range took and that may change something.
+  std::size_t changes_seen() const;
+
   /// A JSON document of the range's control host.
   Value control(const std::string& path) const;
   /// Posts faults to the control host.

@@ -17,10 +17,10 @@ std::string quoted_list(const std::vector<std::string>& items) {
 }
 
 /// As the effect guard reads a template: `{base}`, then `{name}` for one segment; no query.
-bool fits(std::string_view url, std::string_view pattern) {
+bool fits(std::string_view url, std::string_view pattern, std::string_view base) {
   constexpr std::string_view kBasePart = "{base}";
-  if (!pattern.starts_with(kBasePart) || !url.starts_with(kBase)) return false;
-  url = url.substr(kBase.size());
+  if (!pattern.starts_with(kBasePart) || !url.starts_with(base)) return false;
+  url = url.substr(base.size());
   url = url.substr(0, url.find('?'));
   pattern.remove_prefix(kBasePart.size());
   while (!pattern.empty()) {
@@ -38,7 +38,8 @@ bool fits(std::string_view url, std::string_view pattern) {
   return url.empty();
 }
 
-void check_allowed(const ActionSpec& spec, Intent intent, const HttpRequest& request) {
+void check_allowed(const ActionSpec& spec, Intent intent, const HttpRequest& request,
+                   const std::string& base) {
   if (request.method == "GET") {
     CHECK(request.effect == Effect::read);
     CHECK(request.body.empty());
@@ -48,7 +49,7 @@ void check_allowed(const ActionSpec& spec, Intent intent, const HttpRequest& req
   CHECK(request.effect == Effect::mutate);
   const bool declared =
       std::any_of(spec.requests.begin(), spec.requests.end(), [&](const RequestTemplate& row) {
-        return row.method == request.method && fits(request.url, row.url);
+        return row.method == request.method && fits(request.url, row.url, base);
       });
   CHECK_MESSAGE(declared, request.method << " " << request.url << " fits no template");
 }
@@ -182,7 +183,7 @@ Result<Outcome> run(Script& script, std::string_view action, Value params, Inten
   options.intent = intent;
   options.log = &log;
   const auto handler = [&](const HttpRequest& request) {
-    check_allowed(spec, intent, request);
+    check_allowed(spec, intent, request, connector->base_url());
     return script.handle(request);
   };
   const Result<Outcome> outcome =

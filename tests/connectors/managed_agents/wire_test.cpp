@@ -268,7 +268,7 @@ TEST_CASE("pins name the platform, the workspace and the key's fingerprint") {
   CHECK(connector->pins()["account"].as_string() == "wrkspc_1");
   CHECK(connector->pins()["key"].as_string() == config.key_fingerprint);
   CHECK(connector->pins()["kind"].as_string() == "managed_agents");
-  CHECK(connector->base_url() == kBase);
+  CHECK(connector->base_url() == kBase + "/v1");
 }
 
 // Goal: a configuration that could smuggle a header or a query does not load.
@@ -288,6 +288,11 @@ TEST_CASE("mistakes of the configuration are named") {
   CHECK(refused([](ManagedAgentsConfig& c) { c.api_version = "1\r\nx: y"; }));
   CHECK(refused([](ManagedAgentsConfig& c) { c.extra_query = "beta=true#x"; }));
   CHECK(refused([](ManagedAgentsConfig& c) { c.betas = {"a b"}; }));
+  CHECK(refused([](ManagedAgentsConfig& c) { c.base_path = "v1"; }));
+  CHECK(refused([](ManagedAgentsConfig& c) { c.base_path = "/v1/"; }));
+  CHECK(refused([](ManagedAgentsConfig& c) { c.base_path = "/v1?x"; }));
+  CHECK(refused([](ManagedAgentsConfig& c) { c.needs_workspace = true; }));
+  CHECK(refused([](ManagedAgentsConfig& c) { c.resources["vaults"].extra_query = "a b"; }));
   CHECK(refused([](ManagedAgentsConfig& c) { c.page_limit = 1; }));
   CHECK(refused([](ManagedAgentsConfig& c) { c.sessions_page_limit = 5000; }));
   CHECK_FALSE(refused([](ManagedAgentsConfig& c) { c.base_url = "http://127.0.0.1:8080/api"; }));

@@ -37,8 +37,7 @@ void check_ends(const std::string& url, Ends ends, Duration timeout = Duration{2
 
 constexpr Ends kNothingLeft{.mutate = ErrorCode::transient, .notify = ErrorCode::transient};
 constexpr Ends kAnswerLost{};
-constexpr Ends kTooLong{ErrorCode::invalid, ErrorCode::invalid, ErrorCode::invalid,
-                        ErrorCode::invalid};
+constexpr Ends kTooLong{.read = ErrorCode::invalid, .probe = ErrorCode::invalid};
 
 /// A port on 127.0.0.1 where nobody listens any more.
 std::string dead_url() {
