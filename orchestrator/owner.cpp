@@ -17,6 +17,10 @@ std::string beside(const std::string& database, const std::string& name) {
 
 }  // namespace
 
+std::string evidence_folder(const std::string& database, bool drill) {
+  return beside(database, drill ? "drill-evidence" : "evidence");
+}
+
 std::string drills_database(const std::string& database) { return beside(database, "drills.db"); }
 
 Result<std::unique_ptr<Owner>> Owner::open(Parts parts) {
@@ -52,7 +56,7 @@ Result<std::unique_ptr<Owner>> Owner::open(Parts parts) {
   if (!connectors) return connectors.error();
   owner->connectors_ = std::move(*connectors);
 
-  const std::string evidence = beside(parts.database, parts.drill ? "drill-evidence" : "evidence");
+  const std::string evidence = evidence_folder(parts.database, parts.drill);
   Owner* const self = owner.get();
   owner->engine_ = std::make_unique<Engine>(
       Engine::Parts{.clock = parts.clock,

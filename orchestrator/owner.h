@@ -17,6 +17,9 @@ namespace quell {
 
 class OwnerApi;
 
+/// Where the bundles of its runs lie: beside the database.
+std::string evidence_folder(const std::string& database, bool drill);
+
 /// The database of drills: beside the real one, with a lock of its own; nothing ever resumes it.
 std::string drills_database(const std::string& database);
 

@@ -16,21 +16,22 @@ constexpr std::string_view kRunsRoot = "/api/v1/runs";
 constexpr std::string_view kRunsPath = "/api/v1/runs/";
 constexpr std::chrono::seconds kAnswerWait{10};
 constexpr std::size_t kWordBytesMax = 4'096;
-constexpr std::size_t kStartBytesMax = 4U << 20U;  // a playbook of 1 MiB, escaped, and its inputs
+constexpr std::size_t kStartBytesMax = 16U << 20U;  // playbooks of 1 MiB, escaped, and inputs
 
 struct Word {
   Command::Kind kind;
   std::string_view text;
 };
 
-constexpr std::array<Word, 8> kWords{{{Command::Kind::approve, "approve"},
+constexpr std::array<Word, 9> kWords{{{Command::Kind::approve, "approve"},
                                       {Command::Kind::deny, "deny"},
                                       {Command::Kind::pause, "pause"},
                                       {Command::Kind::resume, "resume"},
                                       {Command::Kind::abort, "abort"},
                                       {Command::Kind::retry, "retry"},
                                       {Command::Kind::skip, "skip"},
-                                      {Command::Kind::note, "note"}}};
+                                      {Command::Kind::note, "note"},
+                                      {Command::Kind::done, "done"}}};
 
 HttpReply reply(int status, Value body) {
   HttpReply answer;
@@ -73,20 +74,28 @@ Result<Command> command_of(const HttpCall& call) {
     return make_error(ErrorCode::invalid, "the body is not a JSON object");
   command.run = *run;
   for (const auto& [name, member] : body->as_map()) {
+    if (name == "fields" || name == "attachments") continue;
     if (!member.is_string() || member.as_string().size() > kWordBytesMax)
       return make_error(ErrorCode::invalid, "a member is not a short text");
     if (name == "who")
       command.who = member.as_string();
     else if (name == "digest")
       command.digest = member.as_string();
-    else if (name == "step")
-      command.step = member.as_string();
-    else if (name == "item")
-      command.item = member.as_string();
+    else if (name == "target")
+      command.target = member.as_string();
     else if (name == "reason")
       command.reason = member.as_string();
     else
       return make_error(ErrorCode::invalid, "an unknown member");
+  }
+  if (const Value& fields = (*body)["fields"]; fields.is_map()) {
+    for (const auto& [name, text] : fields.as_map())
+      command.fields.emplace(name, text.string_or(""));
+  }
+  for (const Value& file : (*body)["attachments"].list_or_empty()) {
+    command.attachments.push_back({.name = file["name"].string_or(""),
+                                   .sha256 = file["sha256"].string_or(""),
+                                   .bytes = file["bytes"].int_or(0)});
   }
   return command;
 }
@@ -100,6 +109,10 @@ Result<StartCommand> start_of(const HttpCall& call) {
   StartCommand command;
   command.playbook_source = (*body)["source"].string_or("");
   command.playbook_id = (*body)["playbook"].string_or("");
+  if (const Value& called = (*body)["called"]; called.is_map()) {
+    for (const auto& [id, source] : called.as_map())
+      command.called.emplace(id, source.string_or(""));
+  }
   command.who = (*body)["who"].string_or("");
   command.dry_run = (*body)["dry_run"].bool_or(false);
   command.send_probes = (*body)["probes"].bool_or(true);
@@ -220,9 +233,17 @@ Result<Value> call_owner(const std::string& socket_path, const std::string& targ
 Status send_command(const std::string& socket_path, const Command& command) {
   ValueMap body{{"who", command.who}};
   if (!command.digest.empty()) body["digest"] = command.digest;
-  if (!command.step.empty()) body["step"] = command.step;
-  if (!command.item.empty()) body["item"] = command.item;
+  if (!command.target.empty()) body["target"] = command.target;
   if (!command.reason.empty()) body["reason"] = command.reason;
+  ValueMap fields;
+  for (const auto& [name, text] : command.fields) fields.emplace(name, text);
+  if (!fields.empty()) body["fields"] = Value(std::move(fields));
+  ValueList attachments;
+  for (const Attachment& file : command.attachments) {
+    attachments.push_back(
+        Value::map({{"name", file.name}, {"sha256", file.sha256}, {"bytes", file.bytes}}));
+  }
+  if (!attachments.empty()) body["attachments"] = Value(std::move(attachments));
   const std::string target =
       std::string(kRunsPath) + to_string(command.run) + "/" + std::string(to_string(command.kind));
   const Result<Value> answer = call_owner(socket_path, target, Value(std::move(body)));
@@ -232,6 +253,8 @@ Status send_command(const std::string& socket_path, const Command& command) {
 Result<RunId> send_start(const std::string& socket_path, const StartCommand& command) {
   ValueMap texts;
   for (const auto& [name, value] : command.texts) texts.emplace(name, value);
+  ValueMap called;
+  for (const auto& [id, source] : command.called) called.emplace(id, source);
   ValueMap secrets;
   // The socket is the owner's and ours alone (0600): the one place where a secret leaves as text.
   for (const auto& [name, secret] : command.secrets) secrets.emplace(name, secret->reveal());
@@ -239,6 +262,7 @@ Result<RunId> send_start(const std::string& socket_path, const StartCommand& com
       call_owner(socket_path, std::string(kRunsRoot),
                  Value::map({{"source", command.playbook_source},
                              {"playbook", command.playbook_id},
+                             {"called", Value(std::move(called))},
                              {"who", command.who},
                              {"dry_run", command.dry_run},
                              {"probes", command.send_probes},

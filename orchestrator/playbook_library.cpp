@@ -27,17 +27,20 @@ std::string id_of(const std::string& file_name) {
   return std::filesystem::path(file_name).stem().string();
 }
 
+/// Ids of the files in `folder`, which need not exist.
+void add_ids(const std::string& folder, std::vector<std::string>& ids) {
+  std::error_code failed;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, failed)) {
+    if (entry.path().extension() == ".yaml") ids.push_back(entry.path().stem().string());
+  }
+}
+
 }  // namespace
 
 std::vector<std::string> playbook_ids(const Config& config) {
   std::vector<std::string> ids;
   for (const auto& [name, source] : shipped_playbooks()) ids.push_back(id_of(name));
-  for (const std::string& folder : config.playbook_dirs) {
-    std::error_code failed;
-    for (const auto& entry : std::filesystem::directory_iterator(folder, failed)) {
-      if (entry.path().extension() == ".yaml") ids.push_back(entry.path().stem().string());
-    }
-  }
+  for (const std::string& folder : config.playbook_dirs) add_ids(folder, ids);
   std::sort(ids.begin(), ids.end());
   ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
   return ids;
@@ -72,15 +75,41 @@ ActionCatalog catalog_of(const ConnectorSet& connectors) {
 }
 
 PlaybookLoader loader_for(const ConnectorSet& connectors) {
-  return [&connectors](const std::string& source,
-                       const std::string& id) -> Result<std::shared_ptr<const Playbook>> {
-    return load_checked(PlaybookFile{.file = id + ".yaml", .source = source}, connectors);
+  return [&connectors](const std::string& source, const std::string& id,
+                       const std::map<std::string, std::string>& called)
+             -> Result<std::shared_ptr<const Playbook>> {
+    PlaybookSources others;
+    others.source_of = [&called](std::string_view name) -> std::optional<std::string> {
+      const auto found = called.find(std::string(name));
+      return found == called.end() ? std::nullopt : std::optional<std::string>(found->second);
+    };
+    return load_checked(PlaybookFile{.file = id + ".yaml", .source = source}, connectors, others);
   };
 }
 
+PlaybookSources others_beside(const PlaybookFile& file, const Config& config) {
+  const std::string folder = std::filesystem::path(file.file).parent_path().string();
+  PlaybookSources others;
+  others.ids = playbook_ids(config);
+  add_ids(folder, others.ids);
+  others.source_of = [folder, config](std::string_view id) -> std::optional<std::string> {
+    if (id.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") != std::string_view::npos) {
+      return std::nullopt;
+    }
+    if (!folder.empty()) {
+      Result<PlaybookFile> beside = read_playbook(folder + "/" + std::string(id) + ".yaml");
+      if (beside) return std::move(beside->source);
+    }
+    Result<PlaybookFile> known = find_playbook(id, config);
+    return known ? std::optional<std::string>(std::move(known->source)) : std::nullopt;
+  };
+  return others;
+}
+
 Result<std::shared_ptr<const Playbook>> load_checked(const PlaybookFile& file,
-                                                     const ConnectorSet& connectors) {
-  LoadResult loaded = load_playbook(file.source, file.file, catalog_of(connectors));
+                                                     const ConnectorSet& connectors,
+                                                     const PlaybookSources& others) {
+  LoadResult loaded = load_playbook(file.source, file.file, catalog_of(connectors), others);
   if (loaded.playbook) return std::make_shared<const Playbook>(std::move(*loaded.playbook));
   std::string findings;
   for (const Diagnostic& diagnostic : loaded.diagnostics)

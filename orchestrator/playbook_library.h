@@ -33,8 +33,13 @@ ActionCatalog catalog_of(const ConnectorSet& connectors);
 /// Loads pinned sources with `connectors`, which outlive it.
 PlaybookLoader loader_for(const ConnectorSet& connectors);
 
+/// The playbooks that `file` may call: those in its own folder, then those that find_playbook()
+/// knows by id.
+PlaybookSources others_beside(const PlaybookFile& file, const Config& config);
+
 /// The checked playbook, or an Error whose message is every finding as `quell check` prints it.
 Result<std::shared_ptr<const Playbook>> load_checked(const PlaybookFile& file,
-                                                     const ConnectorSet& connectors);
+                                                     const ConnectorSet& connectors,
+                                                     const PlaybookSources& others);
 
 }  // namespace quell

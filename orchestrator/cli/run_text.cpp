@@ -78,11 +78,12 @@ std::string words_of(const std::string& action, const ItemState& item) {
   }
   if (action == "revoke_grant") return "the issuer took the request";
   if (action == "bundle") return out["path"].string_or("");
+  if (action == "residual_exposure") return counted(out["open"].int_or(0), "claim") + " open";
   return out["id"].string_or(out["credential_id"].string_or(""));
 }
 
 const UseStep* use_of(const RunState& run, std::string_view id) {
-  const Step* const step = find_step(*run.playbook, id);
+  const Step* const step = find_step(run, id);
   return step == nullptr ? nullptr : std::get_if<UseStep>(&step->kind);
 }
 
@@ -95,7 +96,7 @@ const ItemState* item_of(const RunState& run, const Value& body) {
 
 std::string step_line(const RunState& run, const Entry& entry, std::string_view step,
                       std::string words, std::string tail) {
-  std::string line = clock_since(run.started, entry.at) + "  " + padded(step, kStepColumn);
+  std::string line = clock_since(run.started, entry.at) + "  " + in_column(step, kStepColumn);
   line += tail.empty() ? words : padded(words, kWordsColumn) + "  " + tail;
   return line;
 }
@@ -131,7 +132,7 @@ std::string finished_words(const RunState& run, const Step& step, const StepStat
 /// True when another step's verify judges the claims of `id` and has not run yet.
 bool is_judged_later(const RunState& run, const std::string& id) {
   bool later = false;
-  for_each_step(run.playbook->steps, [&](const Step& step) {
+  for_each_step(run, run.playbook->steps, [&](const Step& step) {
     const auto found = run.steps.find(step.id);
     later |= step.proves == id &&
              (found == run.steps.end() || found->second.phase != StepState::Phase::finished);
@@ -142,7 +143,7 @@ bool is_judged_later(const RunState& run, const std::string& id) {
 std::string person_step_finished(const Stream& stream, const RunState& run, const Entry& entry,
                                  const ConnectorSet& connectors) {
   const std::string id = entry.body["step"].string_or("");
-  const Step* const step = find_step(*run.playbook, id);
+  const Step* const step = find_step(run, id);
   const auto state = run.steps.find(id);
   if (step == nullptr || state == run.steps.end() ||
       std::holds_alternative<ParallelStep>(step->kind))
@@ -172,6 +173,20 @@ std::string person_step_finished(const Stream& stream, const RunState& run, cons
   return step_line(run, entry, id, finished_words(run, *step, state->second), tail);
 }
 
+/// What a person is asked to do, until when, and which fields they will be asked for.
+std::string manual_words(const RunState& run, const Entry& entry) {
+  const std::string id = entry.body["step"].string_or("");
+  std::string fields;
+  if (const Step* const step = find_step(run, id)) {
+    for (const InputSpec& field : std::get<ManualStep>(step->kind).fields) {
+      fields += " -i " + field.name + "=...";
+    }
+  }
+  return "by hand until " + format_clock_time(run.steps.at(id).manual.until, entry.at) + ": " +
+         escape_untrusted(entry.body["ask"].string_or("")) + "; then quell done " +
+         to_string(run.id) + " " + id + fields;
+}
+
 std::string approval_words(const RunState& run, const Entry& entry) {
   const Value& body = entry.body;
   return "approved by " + body["who"].string_or("") + " for " + run.digest.substr(0, 12);
@@ -189,14 +204,19 @@ struct ClaimRow {
   std::string noun{};
 };
 
+/// Of a top-level `verify`, the run's own or that of a playbook it calls.
+bool is_postcondition(const Claim& claim) {
+  return claim.step == "verify" || claim.step.ends_with("/verify");
+}
+
 std::vector<ClaimRow> rows_of(const RunState& run, const std::vector<Claim>& claims) {
   std::vector<ClaimRow> rows;
   for (const Claim& claim : claims) {
-    const Step* const step = find_step(*run.playbook, claim.step);
+    const Step* const step = find_step(run, claim.step);
     const bool many = step != nullptr && step->foreach_items.has_value() && !claim.item.empty();
-    const std::string what = claim.step == "verify" ? claim.item
-                             : many                 ? claim.step
-                                                    : claim.subject;
+    const std::string what = is_postcondition(claim) ? claim.item
+                             : many                  ? claim.step
+                                                     : claim.subject;
     const auto same = std::find_if(rows.begin(), rows.end(), [&](const ClaimRow& row) {
       return many && row.what == what && row.verdict == claim.verdict && row.grade == claim.grade &&
              row.outcome == claim.outcome;
@@ -291,8 +311,8 @@ std::string line_for_person(const Stream& stream, const RunState& run, const Ent
                                              : "skipped by " + body["who"].string_or(""),
                        "");
     case EntryKind::step_finished:
-      return body["item"].is_null() && find_step(*run.playbook, step) != nullptr &&
-                     !run.steps.at(step).approval.requested
+      return body["item"].is_null() && find_step(run, step) != nullptr &&
+                     !run.steps.at(step).approval.requested && !run.steps.at(step).manual.requested
                  ? person_step_finished(stream, run, entry, connectors)
                  : "";
     case EntryKind::approval_requested:
@@ -306,6 +326,10 @@ std::string line_for_person(const Stream& stream, const RunState& run, const Ent
       return step_line(run, entry, step, "denied by " + body["who"].string_or(""), "");
     case EntryKind::approval_timed_out:
       return step_line(run, entry, step, "nobody approved in time", "");
+    case EntryKind::manual_requested:
+      return step_line(run, entry, step, manual_words(run, entry), "");
+    case EntryKind::manual_done:
+      return step_line(run, entry, step, "done by " + body["who"].string_or(""), "");
     case EntryKind::attempt_unknown:
       return step_line(run, entry, step, "sent, answer never seen: looking, not repeating", "");
     case EntryKind::attempt_finished:
@@ -320,7 +344,7 @@ std::string line_for_person(const Stream& stream, const RunState& run, const Ent
         const auto verdict =
             from_string<Verdict>(body["verdict"].string_or("")).value_or(Verdict::unproved);
         const ProbeSpec& probe_spec =
-            run.playbook->verify[static_cast<std::size_t>(body["probe"].int_or(0))];
+            *run.verify[static_cast<std::size_t>(body["probe"].int_or(0))].spec;
         return step_line(
             run, entry, "verify", probe_spec.action + ": " + shown(body["proof"].string_or("")),
             verdict_text(stream, verdict,
@@ -329,7 +353,7 @@ std::string line_for_person(const Stream& stream, const RunState& run, const Ent
       // A look that refutes is news at once; the rest is told with its step.
       if (body["verdict"].string_or("") != "refuted" || body["look"].int_or(1) != 1) return "";
       const auto index = static_cast<std::size_t>(body["probe"].int_or(0));
-      const std::string probe = find_step(*run.playbook, step)->verify[index].action;
+      const std::string probe = find_step(run, step)->verify[index].action;
       if (probe.empty()) return "";
       return step_line(run, entry, "  " + probe, shown(body["proof"].string_or("")),
                        verdict_text(stream, Verdict::refuted, Grade::strong));
@@ -395,6 +419,12 @@ std::string line_for_pipe(const RunState& run, const Entry& entry, const Connect
       break;
     case EntryKind::approval_timed_out:
       words = place + "nobody approved in time";
+      break;
+    case EntryKind::manual_requested:
+      words = place + manual_words(run, entry);
+      break;
+    case EntryKind::manual_done:
+      words = place + "done by " + body["who"].string_or("");
       break;
     case EntryKind::attempt_unknown:
       words = place + "unknown: sent, answer never seen";
@@ -522,7 +552,7 @@ std::string closing_text(const Stream& stream, const RunState& run, const Connec
   std::string open;
   for (const Claim& claim : claims) {
     if (claim.verdict == Verdict::proved || !claim.residual) continue;
-    const std::string what = claim.step == "verify" ? claim.item : claim.subject;
+    const std::string what = is_postcondition(claim) ? claim.item : claim.subject;
     const std::string line = "  " + padded(shown(what), 27) + "  " +
                              horizon_text(claim.residual->until, now) + "\n    " +
                              shown(claim.residual->reason) + "\n";
@@ -538,7 +568,7 @@ std::vector<std::string> live_text(const Stream& stream, const RunState& run, Ti
   std::vector<std::string> lines;
   std::size_t finished = 0;
   std::size_t total = 0;
-  for_each_step(run.playbook->steps, [&](const Step& step) {
+  for_each_step(run, run.playbook->steps, [&](const Step& step) {
     ++total;
     const auto found = run.steps.find(step.id);
     if (found == run.steps.end()) return;
@@ -552,6 +582,13 @@ std::vector<std::string> live_text(const Stream& stream, const RunState& run, Ti
               format_duration(std::max(Duration{0}, found->second.approval.until - now)) + " left";
       lines.push_back(line);
       lines.push_back("      another terminal:  quell approve " + to_string(run.id));
+      return;
+    }
+    if (found->second.manual.requested) {
+      line += "  waiting for a person    " +
+              format_duration(std::max(Duration{0}, found->second.manual.until - now)) + " left";
+      lines.push_back(line);
+      lines.push_back("      another terminal:  quell done " + to_string(run.id) + " " + step.id);
       return;
     }
     if (step.foreach_items) {
@@ -577,7 +614,7 @@ std::string plan_text(const Stream& stream, const Plan& plan, const RunState& re
   for (const PlannedRequest& request : plan.requests) reads += request.predicted ? 0 : 1;
   text += "looked  " + counted(reads, "read") + " in " + format_duration(took) + "\n";
   std::vector<std::vector<std::string>> rows{{"step", "plane", "what it does", "requests", ""}};
-  for_each_step(rehearsal.playbook->steps, [&](const Step& step) {
+  for_each_step(rehearsal, rehearsal.playbook->steps, [&](const Step& step) {
     const auto found = rehearsal.steps.find(step.id);
     if (found == rehearsal.steps.end()) return;
     if (const auto* approve = std::get_if<ApproveStep>(&step.kind)) {
@@ -585,6 +622,13 @@ std::string plan_text(const Stream& stream, const Plan& plan, const RunState& re
           {step.id, "-",
            counted(approve->need, "approver") + ", within " + format_duration(approve->within), "-",
            ""});
+      return;
+    }
+    if (const auto* manual = std::get_if<ManualStep>(&step.kind)) {
+      rows.push_back({step.id, "-",
+                      "a person, within " + format_duration(manual->within) + ": " +
+                          (step.title.empty() ? found->second.manual.ask : step.title),
+                      "-", ""});
       return;
     }
     const auto* const use = std::get_if<UseStep>(&step.kind);

@@ -152,6 +152,10 @@ std::string padded(std::string_view text, std::size_t width) {
   return out;
 }
 
+std::string in_column(std::string_view text, std::size_t width) {
+  return padded(text, std::max(width, width_of(text) + 2));
+}
+
 std::string table(const std::vector<std::vector<std::string>>& rows, std::string_view indent) {
   std::vector<std::size_t> widths;
   for (const auto& row : rows) {

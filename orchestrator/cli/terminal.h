@@ -50,6 +50,8 @@ class Stream {
 std::size_t width_of(std::string_view text);
 /// `text` padded with blanks to `width` columns.
 std::string padded(std::string_view text, std::size_t width);
+/// As padded(), and at least two blanks behind.
+std::string in_column(std::string_view text, std::size_t width);
 
 /// Rows of cells in aligned columns, two blanks between them, the last one as it is.
 std::string table(const std::vector<std::vector<std::string>>& rows, std::string_view indent);

@@ -27,6 +27,7 @@ struct Verb {
 std::vector<Verb> all_verbs();
 
 Verb check_verb();
+Verb test_verb();
 Verb eval_verb();
 Verb schema_verb();
 Verb completion_verb();
@@ -38,6 +39,7 @@ Verb show_verb();
 Verb follow_verb();
 Verb approve_verb();
 Verb deny_verb();
+Verb done_verb();
 Verb pause_verb();
 Verb abort_verb();
 Verb retry_verb();

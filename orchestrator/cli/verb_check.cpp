@@ -1,6 +1,11 @@
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "orchestrator/cli/verb.h"
+#include "orchestrator/drill/scenario.h"
+#include "orchestrator/playbook/warnings.h"
 #include "orchestrator/playbook_library.h"
 
 namespace quell::cli {
@@ -31,12 +36,43 @@ Value diagnostic_value(const Diagnostic& diagnostic) {
        {"hint", diagnostic.hint}});
 }
 
+/// A drill of the same name: for a playbook that comes with quell among those that do too, else in
+/// the folder drills/ beside its file.
+bool has_drill(const PlaybookFile& file, const std::string& id) {
+  const std::filesystem::path path(file.file);
+  const auto named = [&](const auto& shipped) { return shipped.first == id + ".yaml"; };
+  if (!path.has_parent_path()) {
+    const auto& playbooks = shipped_playbooks();
+    const auto& drills = shipped_scenarios();
+    const auto own = std::find_if(playbooks.begin(), playbooks.end(), named);
+    if (own != playbooks.end() && own->second == file.source)
+      return std::any_of(drills.begin(), drills.end(), named);
+  }
+  std::error_code failed;
+  return std::filesystem::is_regular_file(path.parent_path() / "drills" / (id + ".yaml"), failed);
+}
+
+/// The loaded file with the warnings that need to look beside it.
+LoadResult load_and_warn(const PlaybookFile& file, const ActionCatalog& catalog,
+                         const Config& config) {
+  LoadResult loaded = load_playbook(file.source, file.file, catalog, others_beside(file, config));
+  if (!loaded.playbook || has_drill(file, loaded.playbook->id)) return loaded;
+  Diagnostic warning = no_drill(file.source, loaded.playbook->id);
+  std::vector<Diagnostic>& all = loaded.diagnostics;
+  const auto behind = std::find_if(
+      all.begin(), all.end(), [&](const Diagnostic& one) { return one.at.line > warning.at.line; });
+  all.insert(behind, std::move(warning));
+  return loaded;
+}
+
 /// Tells one file's findings; gives how many were errors.
 std::int64_t tell(Session& session, const PlaybookFile& file, const LoadResult& loaded,
                   bool short_form) {
   std::int64_t errors = 0;
   std::int64_t warnings = 0;
+  bool rehearsed = true;
   for (const Diagnostic& diagnostic : loaded.diagnostics) {
+    if (diagnostic.code == "no-drill") rehearsed = false;
     const bool is_error = diagnostic.severity == Diagnostic::Severity::error;
     (is_error ? errors : warnings) += 1;
     if (session.options().json) continue;
@@ -46,6 +82,7 @@ std::int64_t tell(Session& session, const PlaybookFile& file, const LoadResult& 
   if (session.options().json) return errors;
   if (errors == 0 && loaded.playbook) {
     session.out().line(file.file + ": " + playbook_summary(*loaded.playbook) +
+                       (rehearsed ? ", drill of the same name" : "") +
                        (warnings == 0 ? "" : ", " + counted(warnings, "warning")));
   } else {
     session.out().line(
@@ -65,7 +102,7 @@ int check(Session& session, const CheckOptions& options) {
   for (const std::string& name : options.playbooks) {
     const Result<PlaybookFile> file = find_playbook(name, *session.config());
     if (!file) return session.fail(file.error());
-    const LoadResult loaded = load_playbook(file->source, file->file, catalog);
+    const LoadResult loaded = load_and_warn(*file, catalog, *session.config());
     const std::int64_t found = tell(session, *file, loaded, options.short_form);
     errors += found;
     ValueList diagnostics;

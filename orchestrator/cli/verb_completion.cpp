@@ -52,7 +52,7 @@ std::vector<Words> all_words() {
          {"--config", "--json", "--quiet", "--verbose", "--color", "--connect", "--help"}) {
       words.options.emplace_back(global);
     }
-    if (verb.name == "run" || verb.name == "plan" || verb.name == "check")
+    if (verb.name == "run" || verb.name == "plan" || verb.name == "check" || verb.name == "test")
       words.names = ids_of(shipped_playbooks());
     if (verb.name == "drill") words.names = ids_of(shipped_scenarios());
     if (verb.name == "completion") words.names = {"bash", "zsh", "fish"};

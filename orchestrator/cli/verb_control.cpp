@@ -1,13 +1,21 @@
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
 #include <unistd.h>
 #include <utility>
+#include <vector>
+
+#include <fmt/format.h>
 
 #include "connectors/redaction.h"
 #include "orchestrator/cli/run_loop.h"
 #include "orchestrator/cli/run_text.h"
 #include "orchestrator/cli/verb.h"
+#include "orchestrator/owner.h"
 #include "orchestrator/owner_api.h"
+#include "state/base/sha256.h"
 #include "state/owner_lock.h"
+#include "state/private_file.h"
 
 namespace quell::cli {
 namespace {
@@ -52,12 +60,27 @@ usage: quell note RUN TEXT
 Examples    quell note r17x "vendor called, ticket 4711"
 )";
 
+constexpr std::string_view kDoneHelp =
+    R"(quell done - say that you did what a run asked for by hand
+usage: quell done RUN [STEP] [-i FIELD=VALUE]... [--attach FILE]... [--note TEXT]
+STEP may be left out where the run waits for one thing only; quell show says what it asks and which fields it wants.
+--attach keeps a copy of a file beside the evidence of the run; the record holds its name and SHA-256.
+Exit codes  0 recorded  2 refused
+Examples    quell done r17x
+            quell done r17x rotate_key -i ticket=OPS-42 --attach screenshot.png
+)";
+
 struct ControlOptions {
   std::string run{};
   std::string target{};
   std::string reason{};
   std::string digest{};
+  std::vector<std::string> fields{};
+  std::vector<std::string> files{};
 };
+
+constexpr std::size_t kAttachmentBytesMax = 64U << 20U;
+constexpr std::size_t kAttachmentsMax = 20;
 
 std::string typed_word() {
   std::string typed;
@@ -106,9 +129,7 @@ Command command_for(const ControlOptions& options, Command::Kind kind) {
   command.kind = kind;
   command.run = parse_run_id(options.run).value_or(RunId{});
   command.reason = options.reason;
-  const std::size_t slash = std::min(options.target.find('/'), options.target.size());
-  command.step = options.target.substr(0, slash);
-  if (slash < options.target.size()) command.item = options.target.substr(slash + 1);
+  command.target = options.target;
   return command;
 }
 
@@ -163,6 +184,61 @@ int abort(Session& session, const ControlOptions& options) {
   return send(session, std::move(command), "aborted");
 }
 
+/// Copies `path` beside the evidence of `run`, where a bundle of it will lie.
+Result<Attachment> attach(Session& session, const std::string& path, RunId run) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in)
+    return make_error(ErrorCode::invalid, "bad-input", path + ": no such file.", "--attach FILE");
+  std::string bytes(kAttachmentBytesMax + 1, '\0');
+  in.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  bytes.resize(static_cast<std::size_t>(in.gcount()));
+  if (bytes.size() > kAttachmentBytesMax) {
+    return make_error(ErrorCode::invalid, "bad-input",
+                      fmt::format("{} has more than {} MiB.", path, kAttachmentBytesMax >> 20U),
+                      "attach a smaller file, or name its place with --note");
+  }
+  Attachment attachment{.name = std::filesystem::path(path).filename().string(),
+                        .sha256 = sha256_hex(bytes),
+                        .bytes = static_cast<std::int64_t>(bytes.size())};
+  const std::string& database = session.config()->database.value;
+  const std::string folder =
+      evidence_folder(run.drill ? drills_database(database) : database, run.drill) + "/" +
+      to_string(run) + "/attached";
+  if (Status made = make_private_folder(folder); !made) return made.error();
+  const Status kept =
+      create_private_file(folder + "/" + attachment.sha256, bytes, session.random());
+  if (!kept && kept.error().code != ErrorCode::conflict) return kept.error();
+  return attachment;
+}
+
+int done(Session& session, const ControlOptions& options) {
+  if (session.config() == nullptr) return kExitNotStarted;
+  Command command = command_for(options, Command::Kind::done);
+  for (const std::string& field : options.fields) {
+    const std::size_t equals = field.find('=');
+    if (equals == std::string::npos || equals == 0) {
+      return session.fail(make_error(ErrorCode::invalid, "bad-input", "-i takes FIELD=VALUE.",
+                                     "for instance -i ticket=OPS-42"));
+    }
+    const std::string value = field.substr(equals + 1);
+    if (Status clean = check_free_text(value); !clean) return session.fail(clean.error());
+    command.fields[field.substr(0, equals)] = value;
+  }
+  if (options.files.size() > kAttachmentsMax) {
+    return session.fail(make_error(ErrorCode::invalid, "bad-input",
+                                   fmt::format("more than {} files.", kAttachmentsMax),
+                                   "attach an archive of them"));
+  }
+  if (command.run.number > 0) {
+    for (const std::string& path : options.files) {
+      Result<Attachment> attachment = attach(session, path, command.run);
+      if (!attachment) return session.fail(attachment.error());
+      command.attachments.push_back(*std::move(attachment));
+    }
+  }
+  return send(session, std::move(command), "told that it is done");
+}
+
 Verb control_verb(std::string_view name, std::string_view help, Command::Kind kind,
                   std::string done, bool has_target, bool needs_reason) {
   auto options = std::make_shared<ControlOptions>();
@@ -192,6 +268,21 @@ Verb approve_verb() {
                 app.add_option("--digest", options->digest);
               },
           .run = [options](Session& session) { return approve(session, *options); }};
+}
+
+Verb done_verb() {
+  auto options = std::make_shared<ControlOptions>();
+  return {.name = "done",
+          .help = kDoneHelp,
+          .declare =
+              [options](CLI::App& app) {
+                app.add_option("run", options->run)->required();
+                app.add_option("step", options->target);
+                app.add_option("-i,--input", options->fields)->allow_extra_args(false);
+                app.add_option("--attach", options->files)->allow_extra_args(false);
+                app.add_option("--note", options->reason);
+              },
+          .run = [options](Session& session) { return done(session, *options); }};
 }
 
 Verb deny_verb() {

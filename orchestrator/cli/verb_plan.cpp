@@ -52,7 +52,8 @@ int plan(Session& session, const PlanOptions& options) {
       *config, session.sources(), session.random(), [](const std::string&) { return true; },
       fingerprint);
   if (!connectors) return session.fail(connectors.error());
-  const Result<std::shared_ptr<const Playbook>> playbook = load_checked(*file, *connectors);
+  const Result<std::shared_ptr<const Playbook>> playbook =
+      load_checked(*file, *connectors, others_beside(*file, *config));
   if (!playbook) return session.fail(playbook.error());
   const Result<GivenInputs> given = read_inputs(session, **playbook, options.inputs);
   if (!given) return session.fail(given.error());

@@ -121,6 +121,24 @@ Status tell_entries(Session& session, StateReader& reader, std::optional<RunId> 
   });
 }
 
+/// "done by mara, ticket OPS-7, attached photo.png 9a70a76d4898"
+std::string done_by_hand(const Value& body) {
+  constexpr std::size_t kShortDigest = 12;
+  std::string words = "done by " + body["who"].string_or("");
+  if (!body["reason"].is_null()) words += ": " + escape_untrusted(body["reason"].string_or(""));
+  if (body["fields"].is_map()) {
+    for (const auto& [name, value] : body["fields"].as_map()) {
+      words += ", " + name + " " +
+               escape_untrusted(value.is_string() ? value.as_string() : to_json(value));
+    }
+  }
+  for (const Value& file : body["attachments"].list_or_empty()) {
+    words += ", attached " + escape_untrusted(file["name"].string_or("")) + " " +
+             file["sha256"].string_or("").substr(0, kShortDigest);
+  }
+  return words;
+}
+
 int show(Session& session, const RecordOptions& options) {
   const std::unique_ptr<StateReader> reader = open_record(session, means_drill(options));
   if (!reader) return kExitNotStarted;
@@ -144,15 +162,20 @@ int show(Session& session, const RecordOptions& options) {
   const Status told = reader->journal().read(0, [&](const StoredEntry& stored) -> Status {
     if (!(stored.entry.run == *id) || options.entries) return ok();
     const Value& body = stored.entry.body;
+    const auto tell = [&](const std::string& words) {
+      out.line("  " + format_clock_time(stored.entry.at, stored.entry.at) + "  " +
+               in_column(body["step"].string_or("verify"), 17) + words);
+    };
     if (stored.entry.kind == EntryKind::request_sent) {
-      out.line("  " + format_clock_time(stored.entry.at, stored.entry.at) + "  " +
-               padded(body["step"].string_or("verify"), 17) + body["method"].string_or("") + " " +
-               escape_untrusted(body["url"].string_or("")) + ", entry " +
-               with_commas(static_cast<std::int64_t>(stored.seq)));
+      tell(body["method"].string_or("") + " " + escape_untrusted(body["url"].string_or("")) +
+           ", entry " + with_commas(static_cast<std::int64_t>(stored.seq)));
     } else if (stored.entry.kind == EntryKind::approval_given) {
-      out.line("  " + format_clock_time(stored.entry.at, stored.entry.at) + "  " +
-               padded(body["step"].string_or(""), 17) + "approved by " + body["who"].string_or("") +
-               ", digest " + body["digest"].string_or("").substr(0, 12));
+      tell("approved by " + body["who"].string_or("") + ", digest " +
+           body["digest"].string_or("").substr(0, 12));
+    } else if (stored.entry.kind == EntryKind::manual_requested) {
+      tell("asked: " + escape_untrusted(body["ask"].string_or("")));
+    } else if (stored.entry.kind == EntryKind::manual_done) {
+      tell(done_by_hand(body));
     }
     return ok();
   });

@@ -43,17 +43,29 @@ struct RunOptions {
   std::string digest{};
 };
 
-bool has_approval_first(const Playbook& playbook, const ConnectorSet& connectors) {
-  bool mutated = false;
-  bool approved_first = false;
-  for_each_step(playbook.steps, [&](const Step& step) {
-    if (std::holds_alternative<ApproveStep>(step.kind) && !mutated) approved_first = true;
+/// What comes first in a list of steps, those of called playbooks included.
+enum class First : std::uint8_t { neither, approval, mutation };
+
+// Calls are at most kCallDepthMax deep.
+// NOLINTNEXTLINE(misc-no-recursion)
+First first_of(const std::vector<Step>& steps, const ConnectorSet& connectors) {
+  First first = First::neither;
+  for_each_step(steps, [&](const Step& step) {
+    if (first != First::neither) return;
+    if (std::holds_alternative<ApproveStep>(step.kind)) first = First::approval;
+    if (const auto* const call = std::get_if<CallStep>(&step.kind)) {
+      first = first_of(call->callee->steps, connectors);
+    }
     const auto* const use = std::get_if<UseStep>(&step.kind);
     const ActionSpec* const spec =
         use == nullptr ? nullptr : find_action(connectors, use->connection, use->action);
-    if (spec != nullptr && spec->effect == Effect::mutate) mutated = true;
+    if (spec != nullptr && spec->effect == Effect::mutate) first = First::mutation;
   });
-  return approved_first || !mutated;
+  return first;
+}
+
+bool has_approval_first(const Playbook& playbook, const ConnectorSet& connectors) {
+  return first_of(playbook.steps, connectors) != First::mutation;
 }
 
 /// The start prompt of a playbook without an approval before its first mutation: the person types
@@ -101,7 +113,8 @@ int run_at_owner(Session& session, const RunOptions& options, const PlaybookFile
   }
   const std::unique_ptr<StateReader> reader = session.open_reader();
   if (!reader) return kExitNotStarted;
-  const Result<std::shared_ptr<const Playbook>> playbook = load_checked(file, reader->connectors());
+  const Result<std::shared_ptr<const Playbook>> playbook =
+      load_checked(file, reader->connectors(), others_beside(file, *session.config()));
   if (!playbook) return session.fail(playbook.error());
   const Result<GivenInputs> given = read_inputs(session, **playbook, options.inputs);
   if (!given) return session.fail(given.error());
@@ -113,6 +126,7 @@ int run_at_owner(Session& session, const RunOptions& options, const PlaybookFile
   const Result<RunId> id = send_start(owner_socket_path(session.config()->database.value),
                                       {.playbook_source = file.source,
                                        .playbook_id = (*playbook)->id,
+                                       .called = (*playbook)->called,
                                        .texts = given->texts,
                                        .secrets = given->secrets,
                                        .dry_run = options.dry_run,
@@ -157,7 +171,8 @@ int run(Session& session, const RunOptions& options) {
   if (!owner) return session.fail(owner.error());
   const ConnectorSet& connectors = (*owner)->connectors();
   Engine& engine = (*owner)->engine();
-  const Result<std::shared_ptr<const Playbook>> playbook = load_checked(*file, connectors);
+  const Result<std::shared_ptr<const Playbook>> playbook =
+      load_checked(*file, connectors, others_beside(*file, *config));
   if (!playbook) return session.fail(playbook.error());
   const Result<GivenInputs> given = read_inputs(session, **playbook, options.inputs);
   if (!given) return session.fail(given.error());
@@ -197,7 +212,8 @@ void tell_inputs(Session& session, const RunOptions& options) {
   const std::optional<ConnectorSet> connectors = session.bare_connectors();
   const Result<PlaybookFile> file = find_playbook(options.playbook, *session.config());
   if (!connectors || !file) return;
-  const Result<std::shared_ptr<const Playbook>> playbook = load_checked(*file, *connectors);
+  const Result<std::shared_ptr<const Playbook>> playbook =
+      load_checked(*file, *connectors, others_beside(*file, *session.config()));
   if (playbook) session.out().write(inputs_help(**playbook));
 }
 
@@ -218,7 +234,7 @@ void tell_cut_off(Session& session, const RunState& run) {
   std::vector<std::vector<std::string>> rows;
   std::string doubt;
   std::string waiting;
-  for_each_step(run.playbook->steps, [&](const Step& step) {
+  for_each_step(run, run.playbook->steps, [&](const Step& step) {
     const auto found = run.steps.find(step.id);
     if (found == run.steps.end() || found->second.phase == StepState::Phase::idle) {
       if (!std::holds_alternative<ParallelStep>(step.kind))

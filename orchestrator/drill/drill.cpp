@@ -6,6 +6,7 @@
 #include "connectors/managed_agents/managed_agents_connector.h"
 #include "connectors/oauth/oauth_connector.h"
 #include "orchestrator/owner.h"
+#include "orchestrator/playbook/inputs.h"
 #include "orchestrator/playbook_library.h"
 #include "orchestrator/range/in_process_transport.h"
 #include "orchestrator/report/report_connector.h"
@@ -106,6 +107,8 @@ class Play {
     if (events_.entry) events_.entry(run, entry, connectors, begun_);
     if (entry.kind == EntryKind::approval_requested)
       approve_at_ = entry.at + scenario_.approve_after;
+    if (entry.kind == EntryKind::manual_requested)
+      done_at_.emplace(entry.at + scenario_.approve_after, entry.body["step"].string_or(""));
   }
 
   /// Tells what the intruder did since the last time.
@@ -116,20 +119,37 @@ class Play {
     }
   }
 
-  void approve_if_due(Engine& engine, RunId run) {
-    if (!approve_at_ || clock_.now() < *approve_at_) return;
-    approve_at_.reset();
-    engine.submit({.kind = Command::Kind::approve,
-                   .run = run,
-                   .who = std::string(kApprover),
-                   .digest = engine.find(run)->digest});
+  /// The drill's people approve, and do what a run asks them to.
+  void act_if_due(Engine& engine, RunId run) {
+    const RunState& state = *engine.find(run);
+    if (approve_at_ && clock_.now() >= *approve_at_) {
+      approve_at_.reset();
+      engine.submit({.kind = Command::Kind::approve,
+                     .run = run,
+                     .who = std::string(kApprover),
+                     .digest = state.digest});
+    }
+    while (!done_at_.empty() && clock_.now() >= done_at_.begin()->first) {
+      const std::string step = done_at_.begin()->second;
+      done_at_.erase(done_at_.begin());
+      std::map<std::string, std::string> fields;
+      for (const InputSpec& field : std::get<ManualStep>(find_step(state, step)->kind).fields) {
+        if (!field.fallback && field.required) fields[field.name] = example_text(field);
+      }
+      engine.submit({.kind = Command::Kind::done,
+                     .run = run,
+                     .who = std::string(kApprover),
+                     .target = step,
+                     .fields = std::move(fields)});
+    }
   }
 
   bool is_stopped() const { return events_.stopped && events_.stopped(); }
   /// When people act next, at most one turn away.
   Timestamp next_turn() const {
     const Timestamp turn = clock_.now() + kTurnMax;
-    return approve_at_ ? std::min(turn, *approve_at_) : turn;
+    const Timestamp acts = approve_at_.value_or(turn);
+    return std::min({turn, acts, done_at_.empty() ? turn : done_at_.begin()->first});
   }
 
  private:
@@ -140,6 +160,7 @@ class Play {
   Timestamp begun_;
   std::size_t told_ = 0;
   std::optional<Timestamp> approve_at_{};
+  std::multimap<Timestamp, std::string> done_at_{};  // manual steps
 };
 
 void fill_intruder(DrillOutcome& outcome, const range::World& world) {
@@ -201,7 +222,8 @@ Result<DrillOutcome> run_drill(const Scenario& scenario, const DrillOptions& opt
 
   const Result<PlaybookFile> file = find_playbook(scenario.playbook, Config{});
   if (!file) return file.error();
-  const Result<std::shared_ptr<const Playbook>> playbook = load_checked(*file, owner->connectors());
+  const Result<std::shared_ptr<const Playbook>> playbook =
+      load_checked(*file, owner->connectors(), others_beside(*file, Config{}));
   if (!playbook) return playbook.error();
 
   const Timestamp respond_at = play.begun() + scenario.respond_after;
@@ -225,7 +247,7 @@ Result<DrillOutcome> run_drill(const Scenario& scenario, const DrillOptions& opt
     Timestamp until = play.next_turn();
     if (engine.find(*run)->finished()) until = std::min(until, lasts_until);
     if (Status turned = engine.turn(until); !turned) return turned.error();
-    play.approve_if_due(engine, *run);
+    play.act_if_due(engine, *run);
     play.tell_intruder();
   }
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <string_view>
 
+#include "orchestrator/engine/expansion.h"
 #include "orchestrator/engine/step_walk.h"
 
 namespace quell {
@@ -84,10 +85,11 @@ std::string subject_of(const ItemState& item, Kill kill) {
   return item.key;
 }
 
-/// The latest end that a record read in this run gives for the access token, if any.
-std::optional<Timestamp> recorded_expiry(const RunState& run) {
-  if (!run.steps_value.is_map()) return std::nullopt;
-  for (const auto& [id, step] : run.steps_value.as_map()) {
+/// The end that a record read beside `claim`'s step gives for the access token, if any.
+std::optional<Timestamp> recorded_expiry(const RunState& run, const Claim& claim) {
+  const Value steps = frame_named(run, frame_of(claim.step)).steps;
+  if (!steps.is_map()) return std::nullopt;
+  for (const auto& [id, step] : steps.as_map()) {
     if (step["expires_at"].is_timestamp()) return step["expires_at"].as_timestamp();
   }
   return std::nullopt;
@@ -118,7 +120,7 @@ void let_horizon_pass(Claim& claim, const RunState& run) {
   if (!run.watch.started || claim.verdict != Verdict::unproved ||
       !contains(claim.kills, Kill::access_token))
     return;
-  const std::optional<Timestamp> recorded = recorded_expiry(run);
+  const std::optional<Timestamp> recorded = recorded_expiry(run, claim);
   if (!recorded) return;
   const Timestamp end = claim.residual && claim.residual->until
                             ? std::max(*recorded, *claim.residual->until)
@@ -150,7 +152,7 @@ void explain(Claim& claim, const RunState& run, const ItemState* item) {
     residual.reason = "no probe could look at it";
   }
   if (contains(claim.kills, Kill::access_token)) {
-    residual.until = recorded_expiry(run);
+    residual.until = recorded_expiry(run, claim);
     if (residual.until) residual.reason += "; the record says it expires then";
   }
   claim.residual = std::move(residual);
@@ -185,7 +187,7 @@ void add_step_claims(std::vector<Claim>& claims, const RunState& run, const Step
             judge(claim, item.probes[i]);
         }
       }
-      for_each_step(run.playbook->steps, [&](const Step& other) {
+      for_each_step(run, run.playbook->steps, [&](const Step& other) {
         if (other.proves != step.id) return;
         const auto judge_step = run.steps.find(other.id);
         if (judge_step == run.steps.end() || judge_step->second.items.empty()) return;
@@ -227,25 +229,25 @@ void add_step_claims(std::vector<Claim>& claims, const RunState& run, const Step
 
 std::vector<Claim> claims_of(const RunState& run, const ConnectorSet& connectors) {
   std::vector<Claim> claims;
-  for_each_step(run.playbook->steps,
+  for_each_step(run, run.playbook->steps,
                 [&](const Step& step) { add_step_claims(claims, run, step, connectors); });
-  for (std::size_t i = 0; i < run.playbook->verify.size(); ++i) {
-    const ProbeSpec& probe = run.playbook->verify[i];
-    if (run.verify[i].skipped && run.mode != RunMode::dry_run) continue;
+  for (const Postcondition& condition : run.verify) {
+    const ProbeSpec& probe = *condition.spec;
+    if (condition.probe.skipped && run.mode != RunMode::dry_run) continue;
     Claim claim;
-    claim.subject = "run";
-    claim.step = "verify";
+    claim.subject = condition.frame.empty() ? "run" : condition.frame;
+    claim.step = condition.frame.empty() ? "verify" : condition.frame + "/verify";
     claim.item = probe.connection + "." + probe.action;
     claim.outcome = run.mode == RunMode::dry_run ? OutcomeKind::predicted : OutcomeKind::done;
     if (const ActionSpec* const spec = find_action(connectors, probe.connection, probe.action)) {
       claim.kills = spec->proves;
       if (!spec->planes.empty()) claim.plane = spec->planes.front();
     }
-    judge(claim, run.verify[i]);
+    judge(claim, condition.probe);
     if (claim.verdict != Verdict::proved && !claim.residual) {
       claim.residual =
           Residual{.reason = run.mode == RunMode::dry_run ? "a rehearsal proves nothing"
-                             : run.verify[i].looks == 0   ? "the look was not made"
+                             : condition.probe.looks == 0 ? "the look was not made"
                                                           : "the look settled nothing"};
     }
     claims.push_back(std::move(claim));

@@ -60,7 +60,7 @@ std::vector<Entry> recover(const RunState& run, const ConnectorSet& connectors,
 
 /// The next instant at which decide() may give something although nothing happened; none while
 /// everything waits for answers or people.
-std::optional<Timestamp> next_due(const RunState& run, const ConnectorSet& connectors);
+std::optional<Timestamp> next_due(const RunState& run, Timestamp now);
 
 /// The probes of an item that should be looking at `now`, and those of the top-level verify.
 std::vector<WorkId> looks_due(const RunState& run, const ConnectorSet& connectors, Timestamp now);

@@ -44,7 +44,7 @@ void Engine::start_live(RunState& run, const WorkId& id, Intent intent, bool of_
   live->of_watch = of_watch;
   std::string connection;
   std::string action;
-  const Step* const step = id.step.empty() ? nullptr : find_step(*run.playbook, id.step);
+  const Step* const step = id.step.empty() ? nullptr : find_step(run, id.step);
   if (id.probe < 0) {
     QUELL_ASSERT(step != nullptr);
     const auto& use = std::get<UseStep>(step->kind);
@@ -52,9 +52,10 @@ void Engine::start_live(RunState& run, const WorkId& id, Intent intent, bool of_
     action = use.action;
     live->timeout = step->timeout;
   } else {
-    const std::vector<ProbeSpec>& probes = step == nullptr ? run.playbook->verify : step->verify;
-    connection = probes[static_cast<std::size_t>(id.probe)].connection;
-    action = probes[static_cast<std::size_t>(id.probe)].action;
+    const auto index = static_cast<std::size_t>(id.probe);
+    const ProbeSpec& probe = step == nullptr ? *run.verify[index].spec : step->verify[index];
+    connection = probe.connection;
+    action = probe.action;
   }
   live->connector = parts_.connectors.find(connection)->second.get();
   live->spec = find_action(live->connector->actions(), action);

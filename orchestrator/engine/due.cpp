@@ -2,6 +2,8 @@
 #include <utility>
 
 #include "orchestrator/engine/decisions.h"
+#include "orchestrator/engine/expansion.h"
+#include "orchestrator/engine/foreach.h"
 #include "orchestrator/engine/step_walk.h"
 #include "state/base/json.h"
 #include "state/base/sha256.h"
@@ -20,10 +22,10 @@ Look find_look(const RunState& run, const WorkId& id) {
   Look look;
   const auto index = static_cast<std::size_t>(id.probe);
   if (id.step.empty()) {
-    look.probe = &run.playbook->verify[index];
+    look.probe = run.verify[index].spec;
     return look;
   }
-  look.step = find_step(*run.playbook, id.step);
+  look.step = find_step(run, id.step);
   const StepState& state = run.steps.at(id.step);
   look.item = &state.items[state.item_index.at(id.item)];
   look.probe = &look.step->verify[index];
@@ -44,8 +46,8 @@ void for_each_active(const RunState& run, const Visit& visit) {
     for (const std::size_t index : found->second.active)
       visit(step, found->second, found->second.items[index]);
   };
-  for_each_step(run.playbook->steps, of_step);
-  for_each_step(run.playbook->finally_steps, of_step);
+  for_each_step(run, run.playbook->steps, of_step);
+  for_each_step(run, run.playbook->finally_steps, of_step);
 }
 
 /// True when every step is over, so that the postconditions may be looked at.
@@ -99,13 +101,13 @@ std::vector<WorkId> looks_due(const RunState& run, const ConnectorSet& connector
   });
   if (steps_are_over(run)) {
     for (std::size_t i = 0; i < run.verify.size(); ++i) {
-      if (looks_now(run.verify[i], now)) due.push_back({.probe = static_cast<int>(i)});
+      if (looks_now(run.verify[i].probe, now)) due.push_back({.probe = static_cast<int>(i)});
     }
   }
   return due;
 }
 
-std::optional<Timestamp> next_due(const RunState& run, const ConnectorSet&) {
+std::optional<Timestamp> next_due(const RunState& run, Timestamp now) {
   std::optional<Timestamp> next;
   const auto at = [&](Timestamp due) { next = next ? std::min(*next, due) : due; };
   if (run.finished()) {
@@ -119,14 +121,11 @@ std::optional<Timestamp> next_due(const RunState& run, const ConnectorSet&) {
     const StepState& state = found->second;
     if (state.phase == StepState::Phase::running) {
       if (std::holds_alternative<WaitStep>(step.kind)) at(state.due);
-      if (std::holds_alternative<ApproveStep>(step.kind) && state.approval.requested)
-        at(state.approval.until);
-      if (step.deadline) at(state.started + *step.deadline);
-      if (step.foreach_items && step.foreach_items->rate_per_second && state.next_item > 0 &&
-          state.next_item < state.items.size()) {
-        at(state.items[state.next_item - 1].started +
-           Duration(static_cast<std::int64_t>(1000.0 / *step.foreach_items->rate_per_second)));
-      }
+      if (state.approval.requested) at(state.approval.until);
+      if (state.manual.requested) at(state.manual.until);
+      // Once it has passed, what is on the wire is waited for.
+      if (step.deadline && state.started + *step.deadline > now) at(state.started + *step.deadline);
+      if (const auto next_item = next_by_rate(run, step, state)) at(*next_item);
     }
     for (const std::size_t index : state.active) {
       const ItemState& item = state.items[index];
@@ -137,10 +136,10 @@ std::optional<Timestamp> next_due(const RunState& run, const ConnectorSet&) {
       }
     }
   };
-  for_each_step(run.playbook->steps, of_step);
-  for_each_step(run.playbook->finally_steps, of_step);
-  for (const ProbeState& probe : run.verify) {
-    if (probe.phase == ProbeState::Phase::due) at(probe.due);
+  for_each_step(run, run.playbook->steps, of_step);
+  for_each_step(run, run.playbook->finally_steps, of_step);
+  for (const Postcondition& condition : run.verify) {
+    if (condition.probe.phase == ProbeState::Phase::due) at(condition.probe.due);
   }
   return next;
 }
@@ -148,14 +147,16 @@ std::optional<Timestamp> next_due(const RunState& run, const ConnectorSet&) {
 Result<Value> params_of(const RunState& run, const ConnectorSet& connectors, const WorkId& id) {
   const ValueTemplate* with = nullptr;
   const ActionSpec* spec = nullptr;
-  Scope scope = scope_of(run);
+  Scope scope;
   if (id.probe >= 0) {
     const Look look = find_look(run, id);
-    if (look.item != nullptr) scope = scope_of_item(run, *look.step, *look.item);
+    scope = look.item != nullptr
+                ? scope_of_item(run, *look.step, *look.item)
+                : scope_of(run, run.verify[static_cast<std::size_t>(id.probe)].frame);
     with = &look.probe->with;
     spec = find_action(connectors, look.probe->connection, look.probe->action);
   } else {
-    const Step* const step = find_step(*run.playbook, id.step);
+    const Step* const step = find_step(run, id.step);
     const StepState& state = run.steps.at(id.step);
     scope = scope_of_item(run, *step, state.items[state.item_index.at(id.item)]);
     const auto& use = std::get<UseStep>(step->kind);
@@ -225,7 +226,7 @@ Value digest_of(const ValueTemplate& value, const Scope& scope,
 std::string plan_digest(const RunState& run, const ConnectorSet& connectors) {
   std::vector<std::string> settled;
   for (const auto& [id, state] : run.steps) {
-    const Step* const step = find_step(*run.playbook, id);
+    const Step* const step = find_step(run, id);
     if (step == nullptr || state.phase != StepState::Phase::finished || step->foreach_items)
       continue;
     const auto* const use = std::get_if<UseStep>(&step->kind);
@@ -233,14 +234,27 @@ std::string plan_digest(const RunState& run, const ConnectorSet& connectors) {
         use == nullptr ? nullptr : find_action(connectors, use->connection, use->action);
     if (spec != nullptr && spec->effect == Effect::read) settled.push_back(id);
   }
-  const Scope scope = scope_of(run);
+  const Scope scope = scope_of(run, "");
   ValueList steps;
   const auto add = [&](const Step& step) {
     const auto* const use = std::get_if<UseStep>(&step.kind);
-    if (use == nullptr) return;
-    ValueMap map{{"step", step.id},
-                 {"use", use->connection + "." + use->action},
-                 {"with", digest_of(use->with, scope, settled)}};
+    const auto* const call = std::get_if<CallStep>(&step.kind);
+    if (use == nullptr && call == nullptr && !step.foreach_items) return;
+    ValueMap map{{"step", step.id}};
+    if (use != nullptr) {
+      map["use"] = use->connection + "." + use->action;
+      map["with"] = digest_of(use->with, scope, settled);
+    }
+    if (call != nullptr) {
+      // Its steps follow from its text and what it is given.
+      ValueMap given;
+      for (const auto& [name, value] : call->with) {
+        given.emplace(name, digest_of(value, scope, settled));
+      }
+      map["call"] = call->callee->id;
+      map["sha256"] = call->callee->sha256;
+      map["with"] = Value(std::move(given));
+    }
     if (step.foreach_items) {
       map["items"] = step.foreach_items->items.text();
       map["max"] = step.foreach_items->max;

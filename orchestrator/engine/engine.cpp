@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "orchestrator/engine/claims.h"
 #include "orchestrator/engine/live.h"
 #include "orchestrator/engine/run_inputs.h"
+#include "orchestrator/playbook/inputs.h"
 #include "state/base/json.h"
 
 namespace quell {
@@ -12,6 +14,7 @@ namespace {
 
 constexpr std::size_t kInboxMax = 1'000;
 constexpr std::size_t kDigestPrefixMin = 8;
+constexpr std::size_t kExposuresMax = 1'000;
 
 /// The one step that waits for an approval in `run`, or null.
 const std::string* waiting_approval(const RunState& run) {
@@ -31,6 +34,12 @@ bool same_pins(const Value& before, const Value& now) {
   return to_json(Value(std::move(a))) == to_json(Value(std::move(b)));
 }
 
+Value sources_value(const std::map<std::string, std::string>& sources) {
+  ValueMap map;
+  for (const auto& [id, source] : sources) map.emplace(id, source);
+  return Value(std::move(map));
+}
+
 /// A change was sent, whether or not its answer has come.
 bool has_begun_to_change(const RunState& run) {
   if (run.requests.mutate > 0) return true;
@@ -40,6 +49,74 @@ bool has_begun_to_change(const RunState& run) {
     }
   }
   return false;
+}
+
+/// One unit of work, as people name it.
+struct Target {
+  std::string step{};
+  const ItemState* item = nullptr;
+};
+
+/// `STEP`, or `STEP/ITEM`; both may hold a `/` of their own.
+std::optional<Target> find_target(const RunState& run, const std::string& text) {
+  for (std::size_t end = text.size(); end != std::string::npos && end > 0;
+       end = text.rfind('/', end - 1)) {
+    const auto step = run.steps.find(text.substr(0, end));
+    if (step == run.steps.end()) continue;
+    const std::string item = end == text.size() ? "" : text.substr(end + 1);
+    const auto index = step->second.item_index.find(item);
+    if (index != step->second.item_index.end()) {
+      return Target{.step = step->first, .item = &step->second.items[index->second]};
+    }
+  }
+  return std::nullopt;
+}
+
+/// What the journal says of a manual step that a person did: the step, what they told and attached.
+Result<ValueMap> manual_body(const RunState& run, const Command& command) {
+  const std::string id = to_string(run.id);
+  std::vector<std::string> waiting;
+  for (const auto& [step, state] : run.steps) {
+    if (state.manual.requested && state.phase == StepState::Phase::running) waiting.push_back(step);
+  }
+  const bool is_named = !command.target.empty();
+  if (is_named ? std::find(waiting.begin(), waiting.end(), command.target) == waiting.end()
+               : waiting.size() != 1) {
+    std::string hint = "quell show " + id;
+    if (!waiting.empty()) hint = "it waits for quell done " + id + " " + waiting.front();
+    return make_error(ErrorCode::conflict, "item",
+                      is_named || waiting.empty() ? id + " does not wait for anybody to do that."
+                                                  : id + " waits for several things to be done.",
+                      hint);
+  }
+  const std::string& step = is_named ? command.target : waiting.front();
+  const auto& manual = std::get<ManualStep>(find_step(run, step)->kind);
+  ValueMap fields;
+  std::size_t used = 0;
+  for (const InputSpec& spec : manual.fields) {
+    const auto text = command.fields.find(spec.name);
+    Value value = spec.fallback.value_or(Value());
+    if (text != command.fields.end()) {
+      Result<Value> typed = input_from_text(spec, text->second);
+      if (!typed) return typed.error();
+      value = *std::move(typed);
+      ++used;
+    }
+    if (Status fits = check_input(spec, value); !fits) return fits.error();
+    fields.emplace(spec.name, std::move(value));
+  }
+  if (used != command.fields.size()) {
+    return make_error(ErrorCode::invalid, "bad-input", step + " asks for no such field.",
+                      "quell show " + id);
+  }
+  ValueList attachments;
+  for (const Attachment& file : command.attachments) {
+    attachments.push_back(
+        Value::map({{"name", file.name}, {"sha256", file.sha256}, {"bytes", file.bytes}}));
+  }
+  return ValueMap{{"step", step},
+                  {"fields", Value(std::move(fields))},
+                  {"attachments", Value(std::move(attachments))}};
 }
 
 std::string incident_name(const RunState& run) { return run.inputs["incident"].string_or(""); }
@@ -84,17 +161,18 @@ Result<RunId> Engine::start(const RunRequest& request) {
   ValueMap pins;
   for (const auto& [name, connector] : parts_.connectors) pins.emplace(name, connector->pins());
   const Timestamp now = parts_.clock.now();
+  ValueMap body{{"playbook", request.playbook->id},
+                {"sha256", request.playbook->sha256},
+                {"source", request.playbook->source},
+                {"mode", to_string(request.mode)},
+                {"probes", request.send_probes},
+                {"who", request.who},
+                {"approved_in_advance", request.approved_in_advance},
+                {"pins", Value(std::move(pins))},
+                {"inputs", journalled_inputs(request.inputs)}};
+  if (!request.playbook->called.empty()) body["called"] = sources_value(request.playbook->called);
   std::vector<Entry> entries;
-  entries.push_back(make_entry(EntryKind::run_started, id, now,
-                               {{"playbook", request.playbook->id},
-                                {"sha256", request.playbook->sha256},
-                                {"source", request.playbook->source},
-                                {"mode", to_string(request.mode)},
-                                {"probes", request.send_probes},
-                                {"who", request.who},
-                                {"approved_in_advance", request.approved_in_advance},
-                                {"pins", Value(std::move(pins))},
-                                {"inputs", journalled_inputs(request.inputs)}}));
+  entries.push_back(make_entry(EntryKind::run_started, id, now, std::move(body)));
   // Sealed first: a run in the journal always has its secrets.
   if (Status sealed = seal_inputs(request.inputs, id, parts_.secrets, now, entries); !sealed)
     return sealed.error();
@@ -173,7 +251,7 @@ Result<RunId> Engine::begin(const StartCommand& command) {
     return make_error(ErrorCode::conflict, "state", "the process that owns the state is stopping.",
                       "try again");
   Result<std::shared_ptr<const Playbook>> playbook =
-      parts_.load_playbook(command.playbook_source, command.playbook_id);
+      parts_.load_playbook(command.playbook_source, command.playbook_id, command.called);
   if (!playbook) return playbook.error();
   Result<Value> inputs = inputs_from_texts(
       **playbook, command.texts, command.secrets,
@@ -299,9 +377,9 @@ void Engine::reconcile(RunState& run) {
     if (live_.contains({run.id, id})) continue;
     const StepState& state = run.steps.at(id.step);
     const ItemState& item = state.items[state.item_index.at(id.item)];
-    const auto& use = std::get<UseStep>(find_step(*run.playbook, id.step)->kind);
+    const auto& use = std::get<UseStep>(find_step(run, id.step)->kind);
     if (use.connection == "report") {
-      run_bundle(run, id);
+      run_report(run, id, use.action);
     } else {
       start_live(run, id, item.phase == ItemState::Phase::looking ? Intent::look : Intent::act,
                  false);
@@ -312,11 +390,39 @@ void Engine::reconcile(RunState& run) {
   }
 }
 
-void Engine::run_bundle(RunState& run, const WorkId& id) {
+Value Engine::residual_exposure(const RunState& run, const Value& since) const {
+  std::int64_t open = 0;
+  ValueList rows;
+  for (const auto& [id, other] : runs_) {
+    const bool is_asked =
+        id == run.id || (since.is_timestamp() && other.started >= since.as_timestamp() &&
+                         other.mode != RunMode::dry_run);
+    if (!is_asked) continue;
+    for (const Claim& claim : claims_of(other, parts_.connectors)) {
+      if (claim.verdict == Verdict::proved) continue;
+      ++open;
+      if (rows.size() >= kExposuresMax) continue;
+      const std::optional<Timestamp> until =
+          claim.residual ? claim.residual->until : std::optional<Timestamp>();
+      rows.push_back(Value::map({{"run", to_string(id)},
+                                 {"subject", claim.subject},
+                                 {"plane", to_string(claim.plane)},
+                                 {"verdict", to_string(claim.verdict)},
+                                 {"until", until ? Value(*until) : Value()},
+                                 {"reason", claim.residual ? claim.residual->reason : ""}}));
+    }
+  }
+  return Value::map({{"open", open}, {"exposures", Value(std::move(rows))}});
+}
+
+void Engine::run_report(RunState& run, const WorkId& id, const std::string& action) {
   const Result<Value> params = params_of(run, parts_.connectors, id);
   Result<Outcome> outcome = make_error(ErrorCode::internal, "no bundle was written");
   if (!params) {
     outcome = params.error();
+  } else if (action == "residual_exposure") {
+    outcome =
+        Outcome{.kind = OutcomeKind::done, .outputs = residual_exposure(run, (*params)["since"])};
   } else {
     const Result<std::string> path = parts_.write_bundle(run, (*params)["incident"].string_or(""));
     if (path) {
@@ -333,7 +439,7 @@ Timestamp Engine::next_wake(Timestamp until) const {
   if (!waits_.empty()) wake = std::min(wake, waits_.begin()->first);
   if (stopping_.load()) return wake;
   for (const RunId id : active_) {
-    if (const auto due = next_due(runs_.at(id), parts_.connectors)) wake = std::min(wake, *due);
+    if (const auto due = next_due(runs_.at(id), parts_.clock.now())) wake = std::min(wake, *due);
   }
   return wake;
 }
@@ -417,26 +523,28 @@ Result<std::vector<Entry>> Engine::entries_of(const Command& command) const {
       return one(EntryKind::run_resumed, {});
     case Command::Kind::abort:
       return one(EntryKind::run_aborted, {});
+    case Command::Kind::done: {
+      Result<ValueMap> body = manual_body(*run, command);
+      if (!body) return body.error();
+      return one(EntryKind::manual_done, *std::move(body));
+    }
     case Command::Kind::retry:
     case Command::Kind::skip: {
-      const auto step = run->steps.find(command.step);
-      const auto item = step == run->steps.end()
-                            ? std::map<std::string, std::size_t, std::less<>>::const_iterator{}
-                            : step->second.item_index.find(command.item);
-      if (step == run->steps.end() || item == step->second.item_index.end()) {
+      const std::optional<Target> target = find_target(*run, command.target);
+      if (!target) {
         return make_error(ErrorCode::invalid, "item", id + " has no such step or item under way.",
                           "quell show " + id);
       }
-      const ItemState& state = step->second.items[item->second];
+      const ItemState& state = *target->item;
       const bool waits =
           state.phase == ItemState::Phase::held || state.phase == ItemState::Phase::retry_wait;
       if (!waits) {
-        return make_error(ErrorCode::conflict, "item", command.step + " of " + id + " is not held.",
-                          "quell show " + id);
+        return make_error(ErrorCode::conflict, "item",
+                          command.target + " of " + id + " is not held.", "quell show " + id);
       }
       const EntryKind kind = command.kind == Command::Kind::retry ? EntryKind::attempt_settled
                                                                   : EntryKind::step_skipped;
-      return one(kind, {{"step", command.step}, {"item", command.item}});
+      return one(kind, {{"step", target->step}, {"item", state.key}});
     }
     case Command::Kind::note:
       break;

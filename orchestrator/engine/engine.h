@@ -24,16 +24,24 @@
 
 namespace quell {
 
+/// A file that a person attached as evidence; its copy lies beside the run's bundle.
+struct Attachment {
+  std::string name{};
+  std::string sha256{};  // hex
+  std::int64_t bytes = 0;
+};
+
 /// A person's word on a run, from any thread or process.
 struct Command {
-  enum class Kind : std::uint8_t { approve, deny, pause, resume, abort, retry, skip, note };
+  enum class Kind : std::uint8_t { approve, deny, pause, resume, abort, retry, skip, note, done };
   Kind kind = Kind::note;
   RunId run{};
   std::string who{};
   std::string digest{};  // approve: the plan that was looked at, at least 8 hex digits
-  std::string step{};    // retry, skip
-  std::string item{};
+  std::string target{};  // retry, skip: STEP or STEP/ITEM; done: STEP, or empty for the only one
   std::string reason{};  // deny, abort, skip, retry; the text of a note
+  std::map<std::string, std::string> fields{};  // done: what the person tells, as typed
+  std::vector<Attachment> attachments{};        // done
   /// Called on the engine thread with the outcome; durable when it says ok.
   std::function<void(Status)> done{};
 };
@@ -53,6 +61,7 @@ struct RunRequest {
 struct StartCommand {
   std::string playbook_source{};
   std::string playbook_id{};
+  std::map<std::string, std::string> called{};  // sources of the playbooks it calls, by id
   std::map<std::string, std::string> texts{};
   std::map<std::string, SecretPtr> secrets{};
   bool dry_run = false;
@@ -161,7 +170,9 @@ class Engine {
   void carry_out_commands();
   Result<RunId> begin(const StartCommand& command);
   Result<std::vector<Entry>> entries_of(const Command& command) const;
-  void run_bundle(RunState& run, const WorkId& id);
+  void run_report(RunState& run, const WorkId& id, const std::string& action);
+  /// What is not proved dead, of `run` and of the others that began since then.
+  Value residual_exposure(const RunState& run, const Value& since) const;
   void run_watch(RunState& run);
   std::vector<Entry> after_watch_look(RunState& run, const Live& live,
                                       const Result<Outcome>& outcome) const;

@@ -18,8 +18,12 @@ Result<Folded> fold_journal(Journal& journal, SecretStore* secrets,
     if (entry.kind == EntryKind::run_started) {
       folded.last = entry.run;
       const std::string id = entry.body["playbook"].string_or("");
+      std::map<std::string, std::string> called;
+      if (const Value& sources = entry.body["called"]; sources.is_map()) {
+        for (const auto& [name, source] : sources.as_map()) called[name] = source.string_or("");
+      }
       const Result<std::shared_ptr<const Playbook>> playbook =
-          load_playbook(entry.body["source"].string_or(""), id);
+          load_playbook(entry.body["source"].string_or(""), id, called);
       if (!playbook) {
         unreadable.insert(entry.run);
         folded.unreadable.push_back(

@@ -11,9 +11,10 @@
 
 namespace quell {
 
-/// Loads the playbook that a run pinned, from its own source.
+/// Loads the playbook that a run pinned, from its own source and those of the playbooks it calls.
 using PlaybookLoader = std::function<Result<std::shared_ptr<const Playbook>>(
-    const std::string& source, const std::string& id)>;
+    const std::string& source, const std::string& id,
+    const std::map<std::string, std::string>& called)>;
 
 /// What a journal comes to.
 struct Folded {

@@ -59,7 +59,7 @@ std::vector<Entry> after_attempt(const RunState& run, const ConnectorSet& connec
                                  const WorkId& id, const Result<Outcome>& outcome,
                                  const Traffic& traffic, Timestamp now) {
   std::vector<Entry> out;
-  const Step* const step = find_step(*run.playbook, id.step);
+  const Step* const step = find_step(run, id.step);
   QUELL_ASSERT(step != nullptr);
   const StepState& state = run.steps.at(id.step);
   const ItemState& item = state.items[state.item_index.at(id.item)];
@@ -137,7 +137,7 @@ std::vector<Entry> after_probe(const RunState& run, const ConnectorSet& connecto
                                const WorkId& id, const Result<Outcome>& outcome,
                                const Value& params, const Traffic& traffic, Timestamp now) {
   const bool of_run = id.step.empty();
-  const Step* const step = of_run ? nullptr : find_step(*run.playbook, id.step);
+  const Step* const step = of_run ? nullptr : find_step(run, id.step);
   const auto index = static_cast<std::size_t>(id.probe);
   QUELL_ASSERT(of_run || step != nullptr);
   const ItemState* item = nullptr;
@@ -145,8 +145,8 @@ std::vector<Entry> after_probe(const RunState& run, const ConnectorSet& connecto
     const StepState& state = run.steps.at(id.step);
     item = &state.items[state.item_index.at(id.item)];
   }
-  const ProbeSpec& probe = of_run ? run.playbook->verify[index] : step->verify[index];
-  const ProbeState& seen = of_run ? run.verify[index] : item->probes[index];
+  const ProbeSpec& probe = of_run ? *run.verify[index].spec : step->verify[index];
+  const ProbeState& seen = of_run ? run.verify[index].probe : item->probes[index];
   ValueMap body{{"probe", id.probe}, {"look", seen.looks + 1}};
   if (!of_run) {
     body["step"] = id.step;
@@ -159,7 +159,8 @@ std::vector<Entry> after_probe(const RunState& run, const ConnectorSet& connecto
   if (outcome) {
     judgement = outcome->judgement.value_or(Judgement{});
     if (probe.expect || probe.refute) {
-      Scope scope = of_run ? scope_of(run) : scope_of_item(run, *step, *item);
+      Scope scope =
+          of_run ? scope_of(run, run.verify[index].frame) : scope_of_item(run, *step, *item);
       scope.names["result"] = outcome->outputs;
       const auto holds = [&](const std::optional<Expression>& expression) {
         if (!expression) return false;
@@ -239,8 +240,8 @@ std::vector<Entry> recover(const RunState& run, const ConnectorSet& connectors,
       }
     }
   };
-  for_each_step(run.playbook->steps, visit);
-  for_each_step(run.playbook->finally_steps, visit);
+  for_each_step(run, run.playbook->steps, visit);
+  for_each_step(run, run.playbook->finally_steps, visit);
   return out;
 }
 

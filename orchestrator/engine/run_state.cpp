@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "orchestrator/engine/expansion.h"
 #include "orchestrator/engine/step_walk.h"
 
 namespace quell {
@@ -58,13 +59,38 @@ Value visible(const ItemState& item, std::optional<Verdict> verdict) {
   return Value(std::move(map));
 }
 
+/// Every output that `step` declares, null as long as nothing gave it: a name that loads is always
+/// there.
+ValueMap empty_outputs(const Step& step) {
+  ValueMap outputs;
+  const auto add = [&](const Type& type) {
+    if (!type.fields) return;
+    for (const Field& field : *type.fields) outputs.emplace(field.name, Value());
+  };
+  if (step.foreach_items) {
+    outputs.emplace("items", Value());
+  } else if (const auto* const use = std::get_if<UseStep>(&step.kind)) {
+    add(use->outputs);
+  } else if (const auto* const set = std::get_if<SetStep>(&step.kind)) {
+    add(set->type);
+  } else if (const auto* const manual = std::get_if<ManualStep>(&step.kind)) {
+    for (const InputSpec& field : manual->fields) outputs.emplace(field.name, Value());
+  }
+  return outputs;
+}
+
+/// `steps` as `frame` sees it.
+Value& steps_seen_in(RunState& run, std::string_view frame) {
+  const auto found = run.frames.find(frame);
+  return found == run.frames.end() ? run.steps_value : found->second.steps;
+}
+
 void publish(RunState& run, const std::string& id) {
   const StepState& step = run.steps[id];
-  ValueMap all = run.steps_value.is_map() ? run.steps_value.as_map() : ValueMap{};
   ItemState whole;
   whole.outcome = step.outcome;
   whole.error = step.error;
-  const Step* const declared = find_step(*run.playbook, id);
+  const Step* const declared = find_step(run, id);
   if (declared != nullptr && declared->foreach_items) {
     ValueMap items;
     for (const ItemState& item : step.items) items[item.key] = visible(item, step.verdict);
@@ -74,13 +100,36 @@ void publish(RunState& run, const std::string& id) {
   } else {
     whole.outputs = step.values;
   }
-  all[id] = visible(whole, step.verdict);
-  run.steps_value = Value(std::move(all));
+  if (declared != nullptr) {
+    ValueMap outputs = empty_outputs(*declared);
+    if (whole.outputs.is_map()) {
+      for (const auto& [name, value] : whole.outputs.as_map()) outputs[name] = value;
+    }
+    whole.outputs = Value(std::move(outputs));
+  }
+  Value& seen = steps_seen_in(run, frame_of(id));
+  ValueMap all = seen.as_map();
+  all[std::string(local_name(id))] = visible(whole, step.verdict);
+  seen = Value(std::move(all));
+}
+
+/// What a `set` or `manual` gave, with the kinds that the playbook's check found.
+Value typed_values(const RunState& run, const std::string& id, const Value& values) {
+  const Step* const step = find_step(run, id);
+  if (step == nullptr) return values;
+  if (const auto* const set = std::get_if<SetStep>(&step->kind)) return coerce(set->type, values);
+  if (const auto* const manual = std::get_if<ManualStep>(&step->kind)) {
+    std::vector<Field> fields;
+    for (const InputSpec& field : manual->fields) {
+      fields.push_back(Field{.name = field.name, .type = field.type});
+    }
+    return coerce(Type::object(std::move(fields)), values);
+  }
+  return values;
 }
 
 void begin_items(RunState& run, const Step& step, StepState& state, const Value& body) {
-  const auto* const use = std::get_if<UseStep>(&step.kind);
-  if (use == nullptr) return;
+  if (!std::holds_alternative<UseStep>(step.kind) && !is_expanded(step)) return;
   const auto add = [&](std::string key, Value value) {
     ItemState item;
     item.key = std::move(key);
@@ -91,15 +140,17 @@ void begin_items(RunState& run, const Step& step, StepState& state, const Value&
   };
   if (!step.foreach_items) {
     add("", Value());
+    if (is_expanded(step)) expand(run, step, state);
     return;
   }
   // The entry names the items; their content is what the same expression gives over the same
   // journalled outputs.
   std::map<std::string, Value, std::less<>> by_key;
-  const Result<Value> items = step.foreach_items->items.evaluate(scope_of(run));
+  const std::string_view frame = frame_of(step.id);
+  const Result<Value> items = step.foreach_items->items.evaluate(scope_of(run, frame));
   if (items) {
     for (const Value& value : items->list_or_empty()) {
-      Scope scope = scope_of(run);
+      Scope scope = scope_of(run, frame);
       scope.names[step.foreach_items->as] = value;
       const Result<Value> key = step.foreach_items->key.evaluate(scope);
       if (key) by_key.emplace(key->string_or(""), value);
@@ -109,6 +160,7 @@ void begin_items(RunState& run, const Step& step, StepState& state, const Value&
     add(key.string_or(""), by_key[key.string_or("")]);
   for (const Value& key : body["excluded"].list_or_empty())
     state.excluded.push_back(key.string_or(""));
+  if (is_expanded(step)) expand(run, step, state);
 }
 
 void apply_counts(RunState& run, const Value& counts) {
@@ -130,7 +182,7 @@ void apply_attempt_finished(RunState& run, const Entry& entry, const ConnectorSe
   const Value& body = entry.body;
   ItemState* const item = item_of(run, body);
   if (item == nullptr) return;
-  const Step* const step = find_step(*run.playbook, body["step"].string_or(""));
+  const Step* const step = find_step(run, body["step"].string_or(""));
   const auto* const use = step == nullptr ? nullptr : std::get_if<UseStep>(&step->kind);
   item->outcome = from_string<OutcomeKind>(body["outcome"].string_or(""));
   item->error = error_of(body["error"]);
@@ -154,7 +206,7 @@ void apply_attempt_finished(RunState& run, const Entry& entry, const ConnectorSe
     if (use != nullptr && use->action == "probe_token" && item->outcome == OutcomeKind::done) {
       run.baselines[body["baseline"].string_or("")] = item->outputs;
     }
-    if (use != nullptr && use->connection == "report")
+    if (use != nullptr && use->connection == "report" && use->action == "bundle")
       run.report = item->outputs["path"].string_or("");
   }
 }
@@ -164,7 +216,7 @@ void apply_probe(RunState& run, const Entry& entry) {
   const auto index = static_cast<std::size_t>(body["probe"].int_or(0));
   ProbeState* probe = nullptr;
   if (body["step"].is_null()) {
-    if (index < run.verify.size()) probe = &run.verify[index];
+    if (index < run.verify.size()) probe = &run.verify[index].probe;
   } else if (ItemState* const item = item_of(run, body);
              item != nullptr && index < item->probes.size()) {
     probe = &item->probes[index];
@@ -274,14 +326,21 @@ Value without_secrets(const Value& value) {
   return value;
 }
 
-const Step* find_step(const Playbook& playbook, std::string_view id) noexcept {
-  const Step* found = nullptr;
-  const auto visit = [&](const Step& step) {
-    if (step.id == id) found = &step;
-  };
-  for_each_step(playbook.steps, visit);
-  for_each_step(playbook.finally_steps, visit);
-  return found;
+const Step* find_step(const RunState& run, std::string_view id) noexcept {
+  const auto found = run.step_index.find(id);
+  return found == run.step_index.end() ? nullptr : found->second;
+}
+
+void add_steps(RunState& run, std::string_view frame, const std::vector<Step>& steps) {
+  Value& seen = steps_seen_in(run, frame);
+  ValueMap all = seen.as_map();
+  for_each_step(run, steps, [&](const Step& step) {
+    run.step_index[step.id] = &step;
+    ItemState nothing;
+    nothing.outputs = Value(empty_outputs(step));
+    all[std::string(local_name(step.id))] = visible(nothing, std::nullopt);
+  });
+  seen = Value(std::move(all));
 }
 
 RunState begin_run(const Entry& entry, std::shared_ptr<const Playbook> playbook, Value inputs) {
@@ -296,8 +355,12 @@ RunState begin_run(const Entry& entry, std::shared_ptr<const Playbook> playbook,
   run.inputs = std::move(inputs);
   run.started = entry.at;
   run.now = entry.at;
-  run.verify.resize(run.playbook->verify.size());
+  for (const ProbeSpec& probe : run.playbook->verify) {
+    run.verify.push_back(Postcondition{.spec = &probe});
+  }
   run.steps_value = Value(ValueMap{});
+  add_steps(run, "", run.playbook->steps);
+  add_steps(run, "", run.playbook->finally_steps);
   return run;
 }
 
@@ -314,7 +377,7 @@ void apply(RunState& run, const Entry& entry, const ConnectorSet& connectors) {
       return;
     case EntryKind::step_started: {
       const std::string id = body["step"].string_or("");
-      const Step* const step = find_step(*run.playbook, id);
+      const Step* const step = find_step(run, id);
       if (step == nullptr) return;
       StepState& state = run.steps[id];
       state.phase = StepState::Phase::running;
@@ -401,6 +464,11 @@ void apply(RunState& run, const Entry& entry, const ConnectorSet& connectors) {
         ItemState* const item = item_of(run, body);
         if (item == nullptr) return;
         item->phase = ItemState::Phase::finished;
+        if (const Step* const step = find_step(run, body["step"].string_or(""));
+            step != nullptr && is_expanded(*step)) {
+          item->outcome = from_string<OutcomeKind>(body["outcome"].string_or(""));
+          item->error = error_of(body["error"]);
+        }
         set_active(run, body, false);
         return;
       }
@@ -411,7 +479,9 @@ void apply(RunState& run, const Entry& entry, const ConnectorSet& connectors) {
       state.error = error_of(body["error"]);
       state.deadline_passed = body["deadline_passed"].bool_or(false);
       state.failed_onward = body["continued"].bool_or(false);
-      state.values = body["values"];
+      if (!body["values"].is_null()) {
+        state.values = typed_values(run, body["step"].string_or(""), body["values"]);
+      }
       publish(run, body["step"].string_or(""));
       return;
     }
@@ -421,6 +491,19 @@ void apply(RunState& run, const Entry& entry, const ConnectorSet& connectors) {
       approval.digest = body["digest"].string_or("");
       approval.until = time_of(body["until"]);
       run.digest = approval.digest;
+      return;
+    }
+    case EntryKind::manual_requested: {
+      ManualState& manual = run.steps[body["step"].string_or("")].manual;
+      manual.requested = true;
+      manual.ask = body["ask"].string_or("");
+      manual.until = time_of(body["until"]);
+      return;
+    }
+    case EntryKind::manual_done: {
+      StepState& state = run.steps[body["step"].string_or("")];
+      state.manual.done = true;
+      state.values = typed_values(run, body["step"].string_or(""), body["fields"]);
       return;
     }
     case EntryKind::approval_given:
@@ -478,17 +561,25 @@ void apply(RunState& run, const Entry& entry, const ConnectorSet& connectors) {
   }
 }
 
-Scope scope_of(const RunState& run) {
+Frame frame_named(const RunState& run, std::string_view name) {
+  const auto found = run.frames.find(name);
+  if (found != run.frames.end()) return found->second;
+  return Frame{.inputs = run.inputs, .steps = run.steps_value};
+}
+
+Scope scope_of(const RunState& run, std::string_view frame) {
+  Frame names = frame_named(run, frame);
   Scope scope;
-  scope.names["inputs"] = run.inputs;
-  scope.names["steps"] = run.steps_value;
+  scope.names = std::move(names.names);
+  scope.names["inputs"] = std::move(names.inputs);
+  scope.names["steps"] = std::move(names.steps);
   scope.names["run"] = Value::map(
       {{"id", to_string(run.id)}, {"started_at", Value(run.started)}, {"now", Value(run.now)}});
   return scope;
 }
 
 Scope scope_of_item(const RunState& run, const Step& step, const ItemState& item) {
-  Scope scope = scope_of(run);
+  Scope scope = scope_of(run, frame_of(step.id));
   if (step.foreach_items) scope.names[step.foreach_items->as] = item.item;
   return scope;
 }

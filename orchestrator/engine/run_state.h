@@ -92,6 +92,14 @@ struct ApprovalState {
   std::vector<std::string> given_by{};
 };
 
+/// Of a manual step.
+struct ManualState {
+  bool requested = false;
+  std::string ask{};
+  Timestamp until{};
+  bool done = false;
+};
+
 struct StepState {
   enum class Phase : std::uint8_t { idle, running, finished };
   Phase phase = Phase::idle;
@@ -102,13 +110,38 @@ struct StepState {
   Timestamp due{};  // of a wait
   bool deadline_passed = false;
   bool failed_onward = false;      // failed, and the author said continue
-  Value values{};                  // of a set
+  Value values{};                  // of a set or a manual
   std::vector<ItemState> items{};  // of a use: one without foreach
   std::map<std::string, std::size_t, std::less<>> item_index{};
   std::size_t next_item = 0;            // first that may not have begun
   std::set<std::size_t> active{};       // begun and not finished, or with looks still going on
   std::vector<std::string> excluded{};  // keys beyond `max`
   ApprovalState approval{};
+  ManualState manual{};
+};
+
+/// The names that the steps of one place see beside `run`: a called playbook's inputs and steps, or
+/// what stands around a foreach and the item that it is at.
+struct Frame {
+  Value inputs{};  // with live SecretValues
+  Value steps{};   // finished steps only
+  std::map<std::string, Value, std::less<>> names{};
+};
+
+/// One time that a step goes through several steps. They are copies of the file's whose ids begin
+/// with the frame: `each[vcrd_01]/stop`.
+struct Expansion {
+  std::string frame{};
+  std::vector<Step> steps{};
+  std::vector<Step> last{};      // the `finally` of a called playbook
+  std::optional<Error> error{};  // why it cannot begin
+};
+
+/// One line of a top-level `verify`, of the run's playbook or of one that it calls.
+struct Postcondition {
+  const ProbeSpec* spec = nullptr;  // of a playbook that the run keeps alive
+  std::string frame{};
+  ProbeState probe{};
 };
 
 struct WatchState {
@@ -140,7 +173,10 @@ struct RunState {
   Timestamp started{};
   Timestamp now{};  // of the last entry: what `run.now` means
   std::map<std::string, StepState, std::less<>> steps{};
-  std::vector<ProbeState> verify{};  // of the top-level verify
+  std::vector<Postcondition> verify{};
+  std::map<std::string, std::shared_ptr<const std::vector<Expansion>>, std::less<>> expansions{};
+  std::map<std::string, Frame, std::less<>> frames{};  // all but the playbook's own
+  std::map<std::string, const Step*, std::less<>> step_index{};
   std::map<std::string, Value, std::less<>>
       baselines{};  // "url token-fingerprint" -> last probe_token outputs
   RequestCounts requests{};
@@ -163,6 +199,10 @@ struct RunState {
   bool finished() const noexcept { return result.has_value(); }
 };
 
+/// Makes `steps` of `frame` known to the run. Until one ends, others see it as not run: that is what
+/// finally and a rescue see of a step that never began.
+void add_steps(RunState& run, std::string_view frame, const std::vector<Step>& steps);
+
 /// Makes the state of the run that `entry` (run_started) begins. `playbook` is loaded from the
 /// entry's own source; `inputs` are the entry's inputs with secrets opened.
 RunState begin_run(const Entry& entry, std::shared_ptr<const Playbook> playbook, Value inputs);
@@ -170,12 +210,14 @@ RunState begin_run(const Entry& entry, std::shared_ptr<const Playbook> playbook,
 /// Folds one later entry of the same run in. Pure: the same entries give the same state.
 void apply(RunState& run, const Entry& entry, const ConnectorSet& connectors);
 
-/// Names that an expression of `run` sees; `as` and `item` when inside a foreach.
-Scope scope_of(const RunState& run);
+/// The frame of that name; the playbook's own for an empty one.
+Frame frame_named(const RunState& run, std::string_view name);
+/// Names that an expression in `frame` sees; with those of an item when inside its foreach.
+Scope scope_of(const RunState& run, std::string_view frame);
 Scope scope_of_item(const RunState& run, const Step& step, const ItemState& item);
 
-/// The step `id` anywhere in the playbook, or null.
-const Step* find_step(const Playbook& playbook, std::string_view id) noexcept;
+/// The step `id` anywhere in the playbook or in what the run made of it, or null.
+const Step* find_step(const RunState& run, std::string_view id) noexcept;
 
 AnswerOrigin origin_of_answers(const RunState& run) noexcept;
 

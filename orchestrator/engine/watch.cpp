@@ -29,11 +29,11 @@ std::vector<WorkId> watched_looks(const RunState& run) {
   std::vector<WorkId> looks;
   const WatchSpec& watch = *run.playbook->watch;
   for (std::size_t i = 0; i < run.verify.size(); ++i) {
-    if (is_watched(watch, run.playbook->verify[i]) && run.verify[i].looks > 0) {
+    if (is_watched(watch, *run.verify[i].spec) && run.verify[i].probe.looks > 0) {
       looks.push_back({.probe = static_cast<int>(i)});
     }
   }
-  for_each_step(run.playbook->steps, [&](const Step& step) {
+  for_each_step(run, run.playbook->steps, [&](const Step& step) {
     const auto found = run.steps.find(step.id);
     if (found == run.steps.end() || step.foreach_items) return;
     for (const ItemState& item : found->second.items) {
@@ -52,8 +52,8 @@ int cost_of(const RunState& run, const std::vector<WorkId>& looks, const Connect
   int cost = 0;
   for (const WorkId& look : looks) {
     const auto index = static_cast<std::size_t>(look.probe);
-    const ProbeSpec& probe = look.step.empty() ? run.playbook->verify[index]
-                                               : find_step(*run.playbook, look.step)->verify[index];
+    const ProbeSpec& probe =
+        look.step.empty() ? *run.verify[index].spec : find_step(run, look.step)->verify[index];
     const ActionSpec* const spec = find_action(connectors, probe.connection, probe.action);
     if (spec != nullptr)
       cost += std::max(1, spec->cost.read + spec->cost.probe + spec->cost.mutate);

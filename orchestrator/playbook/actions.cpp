@@ -18,15 +18,10 @@ const ActionSpec* find_spec(std::span<const ActionSpec> actions, std::string_vie
   return found == actions.end() ? nullptr : &*found;
 }
 
-const ParamSpec* find_param(const ActionSpec& action, std::string_view name) noexcept {
-  const auto found = std::find_if(action.inputs.begin(), action.inputs.end(),
+const ParamSpec* find_param(const std::vector<ParamSpec>& inputs, std::string_view name) noexcept {
+  const auto found = std::find_if(inputs.begin(), inputs.end(),
                                   [&](const ParamSpec& input) { return input.name == name; });
-  return found == action.inputs.end() ? nullptr : &*found;
-}
-
-/// Named by the language, still to come.
-bool is_planned(std::string_view connection, std::string_view action) noexcept {
-  return connection == "report" && action == "residual_exposure";
+  return found == inputs.end() ? nullptr : &*found;
 }
 
 }  // namespace
@@ -55,11 +50,6 @@ std::optional<ActionRef> Actions::find(const YamlNode& node, std::string_view ke
   const std::span<const ActionSpec> actions = catalog_.actions_of(ref.connection);
   ref.spec = find_spec(actions, ref.action);
   if (ref.spec != nullptr) return ref;
-  if (is_planned(ref.connection, ref.action)) {
-    findings_.error(node, "not-built-yet", fmt::format("{} is not built yet", ref.name()),
-                    "take it out for now; the report names residual exposure by itself");
-    return std::nullopt;
-  }
   std::vector<std::string> names;
   for (const ActionSpec& spec : actions) names.push_back(spec.name);
   findings_.error(locate(node, source, dot + 1, ref.action.size()), "unknown-action",
@@ -68,27 +58,26 @@ std::optional<ActionRef> Actions::find(const YamlNode& node, std::string_view ke
   return std::nullopt;
 }
 
-std::string Actions::proposal(const ActionRef& action, const ParamSpec& input) const {
+std::string Actions::proposal(const std::string& name, const ParamSpec& input) const {
   const TypeScope scope = scope_.types(Locals{}, Nulls::declared);
   const auto inputs = scope.names.find("inputs");
   if (inputs != scope.names.end()) {
     const Field* const field = inputs->second.find(input.name);
     if (field != nullptr && accepts(input.type, field->type)) {
-      return fmt::format("{0} needs {1}: \"${{inputs.{1}}}\"", action.name(), input.name);
+      return fmt::format("{0} needs {1}: \"${{inputs.{1}}}\"", name, input.name);
     }
   }
   for (const KnownStep& step : scope_.known()) {
     for (const Field& output : step.outputs) {
       if (output.name != input.name || !accepts(input.type, output.type)) continue;
-      return fmt::format("{0} needs {1}: \"${{steps.{2}.{1}}}\"", action.name(), input.name,
-                         step.id);
+      return fmt::format("{0} needs {1}: \"${{steps.{2}.{1}}}\"", name, input.name, step.id);
     }
   }
-  return fmt::format("{} needs {} ({})", action.name(), input.name, to_string(input.type));
+  return fmt::format("{} needs {} ({})", name, input.name, to_string(input.type));
 }
 
-ValueTemplate Actions::inputs(const ActionRef& action, const YamlNode* with, const YamlNode& use,
-                              const Locals& locals) {
+ValueTemplate Actions::inputs(const std::string& name, const std::vector<ParamSpec>& inputs,
+                              const YamlNode* with, const YamlNode& use, const Locals& locals) {
   ValueTemplate out{.at = findings_.position(with == nullptr ? use : *with)};
   std::vector<NamedTemplate> members;
   if (with != nullptr && with->kind != YamlNode::Kind::map) {
@@ -100,15 +89,14 @@ ValueTemplate Actions::inputs(const ActionRef& action, const YamlNode* with, con
   }
   if (with != nullptr) {
     std::vector<std::string> names;
-    for (const ParamSpec& input : action.spec->inputs) names.push_back(input.name);
+    for (const ParamSpec& input : inputs) names.push_back(input.name);
     for (const YamlMember& member : with->members) {
-      const ParamSpec* const input = find_param(*action.spec, member.key.text);
+      const ParamSpec* const input = find_param(inputs, member.key.text);
       Expected expected{.required = false, .what = fmt::format("\"{}\"", shown(member.key.text))};
       if (input == nullptr) {
-        findings_.error(
-            member.key, "unknown-input",
-            fmt::format("{} has no input \"{}\"", action.name(), shown(member.key.text)),
-            names.empty() ? "it takes no inputs" : suggestion(member.key.text, names));
+        findings_.error(member.key, "unknown-input",
+                        fmt::format("{} has no input \"{}\"", name, shown(member.key.text)),
+                        names.empty() ? "it takes no inputs" : suggestion(member.key.text, names));
         continue;
       }
       if (member.value.empty) {
@@ -119,16 +107,16 @@ ValueTemplate Actions::inputs(const ActionRef& action, const YamlNode* with, con
       }
       expected.type = input->type;
       expected.required = input->required;
-      expected.what = fmt::format("input \"{}\" of {}", input->name, action.name());
+      expected.what = fmt::format("input \"{}\" of {}", input->name, name);
       members.push_back({input->name, values_.value(member.value, locals, expected)});
     }
   }
-  for (const ParamSpec& input : action.spec->inputs) {
+  for (const ParamSpec& input : inputs) {
     if (!input.required || (with != nullptr && with->find(input.name) != nullptr)) continue;
     const SourceSpan span = with == nullptr ? span_of(use, findings_.source().text())
                                             : SourceSpan{.offset = with->offset};
     findings_.error(span, "missing-input", fmt::format("input \"{}\" is missing", input.name),
-                    proposal(action, input));
+                    proposal(name, input));
   }
   out.node = std::move(members);
   return out;

@@ -32,10 +32,15 @@ class Actions {
   /// The inputs under `with` (null when the key is missing; then errors stand at `use`): unknown
   /// ones, missing ones, types.
   ValueTemplate inputs(const ActionRef& action, const YamlNode* with, const YamlNode& use,
-                       const Locals& locals);
+                       const Locals& locals) {
+    return inputs(action.name(), action.spec->inputs, with, use, locals);
+  }
+  /// As above for anything that takes `inputs` and is called `name`.
+  ValueTemplate inputs(const std::string& name, const std::vector<ParamSpec>& inputs,
+                       const YamlNode* with, const YamlNode& use, const Locals& locals);
 
  private:
-  std::string proposal(const ActionRef& action, const ParamSpec& input) const;
+  std::string proposal(const std::string& name, const ParamSpec& input) const;
 
   Findings& findings_;
   const ActionCatalog& catalog_;

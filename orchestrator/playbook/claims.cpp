@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "orchestrator/playbook/steps.h"
+#include "orchestrator/playbook/warnings.h"
 
 namespace quell {
 namespace {
@@ -64,10 +65,7 @@ void StepReader::read_use(Shell& shell) {
   }
   const std::optional<ActionRef> action = actions_.find(use, "use");
   if (const YamlNode* const each = shell.fields.get("foreach")) read_foreach(shell, *each);
-  if (const YamlNode* const when = shell.fields.get("when")) {
-    step.when = values_.condition(*when, "when", shell.locals);
-    if (step.when) shell.locals = shell.locals.with(guards_of(step.when->text()));
-  }
+  read_when(shell);
   if (const YamlNode* const retry = shell.fields.get("retry")) read_retry(shell, *retry);
   step.timeout = shell.fields.duration("timeout", {.min = Duration{100}});
   step.deadline = shell.fields.duration("deadline", {.min = Duration{100}});
@@ -80,10 +78,10 @@ void StepReader::read_use(Shell& shell) {
   UseFact fact{.id = step.id, .mark = &shell.mark, .use = &use, .action = *action};
   fact.in_finally = in_finally_;
   for (const KnownStep& known : scope_.known()) fact.known_before.push_back(known.id);
-  step.kind =
-      UseStep{.connection = action->connection,
-              .action = action->action,
-              .with = actions_.inputs(*action, shell.fields.get("with"), use, shell.locals)};
+  step.kind = UseStep{.connection = action->connection,
+                      .action = action->action,
+                      .with = actions_.inputs(*action, shell.fields.get("with"), use, shell.locals),
+                      .outputs = action->spec->outputs};
   read_claims(shell, *action, fact);
   read_undo(shell, *action);
   read_proves(shell, fact);
@@ -429,6 +427,7 @@ std::optional<ProbeSpec> StepReader::read_probe(const YamlNode& node, const Acti
     }
   }
   probe.with = actions_.inputs(*action, fields.get("with"), *name, locals);
+  if (probe.until) warn_short_until(findings_, *node.find("until"), *probe.until, *action->spec);
   const std::vector<Kill>& proves = action->spec->proves;
   judge(*action,
         fmt::format("{} cannot prove that {} is dead", action->name(), one_of(words_of(kills))),

@@ -199,6 +199,13 @@ std::vector<std::string> keys_of(std::string_view type) {
   return keys;
 }
 
+/// "between 1 and 9", "at least 1" or "at most 9"; empty without a bound.
+std::string bounds_of(const InputSpec& spec) {
+  if (spec.min && spec.max) return fmt::format("between {} and {}", *spec.min, *spec.max);
+  if (spec.min) return fmt::format("at least {}", *spec.min);
+  return spec.max ? fmt::format("at most {}", *spec.max) : std::string{};
+}
+
 /// The literal value of a scalar or a list of scalars.
 std::optional<Value> literal(const InputSpec& spec, Type::Kind kind, const YamlNode& node) {
   if (kind == Type::Kind::list) {
@@ -236,10 +243,13 @@ void read_default(Findings& findings, const YamlNode& node, InputSpec& spec) {
   }
   const std::optional<Value> value = literal(spec, spec.type.kind, node);
   if (!value) {
-    findings.error(
-        node, "bad-default",
-        fmt::format("the default of \"{}\" is not {}", spec.name, article(spec.type.kind)),
-        example(spec, spec.type.kind));
+    const bool in_list = spec.type.kind == Type::Kind::list && node.kind == YamlNode::Kind::list;
+    const Type::Kind wanted =
+        in_list && spec.type.element ? spec.type.element->kind : spec.type.kind;
+    findings.error(node, "bad-default",
+                   fmt::format("{}the default of \"{}\" is not {}", in_list ? "an element of " : "",
+                               spec.name, article(wanted)),
+                   wanted == Type::Kind::list ? "write [a, b]" : example(spec, wanted));
     return;
   }
   if (const Status fits = check_input(spec, *value); !fits) {
@@ -353,10 +363,7 @@ Status check_scalar(const InputSpec& spec, const Value& value) {
   if (value.is_int() || value.is_number()) {
     const double number = value.is_int() ? static_cast<double>(value.as_int()) : value.as_number();
     if ((spec.min && number < *spec.min) || (spec.max && number > *spec.max)) {
-      return bad_input(
-          spec, "the number is out of bounds",
-          fmt::format("between {} and {}", spec.min ? fmt::format("{}", *spec.min) : "any",
-                      spec.max ? fmt::format("{}", *spec.max) : "any"));
+      return bad_input(spec, "the number is out of bounds", bounds_of(spec));
     }
     return ok();
   }
@@ -379,8 +386,7 @@ Status check_scalar(const InputSpec& spec, const Value& value) {
   const auto length = static_cast<double>(characters(text));
   if ((spec.min && length < *spec.min) || (spec.max && length > *spec.max)) {
     return bad_input(spec, "the text is too short or too long",
-                     fmt::format("between {} and {} characters", spec.min.value_or(0),
-                                 spec.max ? fmt::format("{}", *spec.max) : "any number of"));
+                     fmt::format("{} characters", bounds_of(spec)));
   }
   if (!spec.pattern.empty() && !RE2::PartialMatch(text, RE2(spec.pattern, quiet_regex()))) {
     return bad_input(spec, fmt::format("\"{}\" does not match its pattern", shown(text)),
@@ -436,6 +442,41 @@ Result<Value> input_from_text(const InputSpec& spec, std::string_view text) {
   }
   if (const Status fits = check_input(spec, value); !fits) return fits.error();
   return value;
+}
+
+std::string example_text(const InputSpec& spec) {
+  if (!spec.values.empty()) return spec.values.front();
+  switch (spec.type.kind) {
+    case Type::Kind::integer:
+    case Type::Kind::number:
+      return fmt::format("{}", std::ceil(spec.min.value_or(std::min(0.0, spec.max.value_or(0.0)))));
+    case Type::Kind::boolean:
+      return "false";
+    case Type::Kind::duration:
+      return "1s";
+    case Type::Kind::timestamp:
+      return "2026-01-01T00:00:00Z";
+    case Type::Kind::url:
+      return (spec.schemes.empty() ? "https" : spec.schemes.front()) + "://example.com/";
+    case Type::Kind::string:
+      return std::string(static_cast<std::size_t>(std::max(1.0, spec.min.value_or(1.0))), 'x');
+    case Type::Kind::list:
+    case Type::Kind::secret:
+    case Type::Kind::dyn:
+    case Type::Kind::null:
+    case Type::Kind::object:
+      break;
+  }
+  return {};
+}
+
+Value example_value(const InputSpec& spec) {
+  if (spec.fallback) return *spec.fallback;
+  if (!spec.required) return Value();
+  InputSpec free = spec;
+  free.pattern.clear();
+  const Result<Value> value = input_from_text(free, example_text(spec));
+  return value ? *value : Value();
 }
 
 Status check_input(const InputSpec& spec, const Value& value) {

@@ -21,6 +21,11 @@ Result<Value> input_from_text(const InputSpec& spec, std::string_view text);
 /// Does `value` fit the input: type, pattern, bounds, values, schemes. Error as above.
 Status check_input(const InputSpec& spec, const Value& value);
 
+/// A text that input_from_text() takes, a pattern apart: what the people of a drill answer.
+std::string example_text(const InputSpec& spec);
+/// The default, else the value of example_text(): what a rehearsal goes on with.
+Value example_value(const InputSpec& spec);
+
 /// `secret://env/NAME`, `secret://file/PATH` or `secret://credential/NAME`.
 bool is_secret_reference(std::string_view text) noexcept;
 

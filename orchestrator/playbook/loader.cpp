@@ -24,6 +24,8 @@
 namespace quell {
 namespace {
 
+constexpr std::size_t kFlowMarksMax = 100'000;  // ten for each node that a file may have
+
 /// Ends the reading of a file that broke a limit; it never leaves this file.
 struct Refused : std::exception {
   const char* what() const noexcept override { return "refused by the file rules"; }
@@ -302,7 +304,8 @@ std::string_view sentence_for(std::string_view message) noexcept {
     return "a key or a colon cannot stand here";
   }
   if (message == msg::ANCHOR_NOT_FOUND || message == msg::ALIAS_NOT_FOUND ||
-      message == msg::CHAR_IN_ALIAS || message == msg::CHAR_IN_ANCHOR) {
+      message.starts_with(msg::UNKNOWN_ANCHOR) || message == msg::CHAR_IN_ALIAS ||
+      message == msg::CHAR_IN_ANCHOR) {
     return "anchors and aliases are not allowed in a playbook";
   }
   if (message == msg::BLOCK_ENTRY) return "a list entry cannot stand here";
@@ -310,7 +313,8 @@ std::string_view sentence_for(std::string_view message) noexcept {
   if (message == msg::TAB_IN_INDENTATION) {
     return "a tab stands where spaces must indent";
   }
-  if (message == msg::INVALID_ESCAPE || message == msg::INVALID_HEX ||
+  // The library puts the character behind it.
+  if (message.starts_with(msg::INVALID_ESCAPE) || message == msg::INVALID_HEX ||
       message == msg::INVALID_UNICODE) {
     return "an escape in a double-quoted text is wrong";
   }
@@ -345,6 +349,17 @@ bool check_bytes(Findings& findings) {
   if (control != source.end()) {
     findings.error(SourceSpan{.offset = static_cast<std::size_t>(control - source.begin())},
                    "control-character", "a control character stands here", "remove it");
+    return false;
+  }
+  // yaml-cpp keeps every token behind an open bracket, which could turn out to be a key: a file of
+  // brackets or commas would take 200 times its size.
+  std::size_t marks = 0;
+  for (std::size_t at = source.find_first_of("[]{},"); at != std::string_view::npos;
+       at = source.find_first_of("[]{},", at + 1)) {
+    if (++marks <= kFlowMarksMax) continue;
+    findings.error(SourceSpan{.offset = at}, "too-large",
+                   fmt::format("the file has more than {} brackets and commas", kFlowMarksMax),
+                   "a playbook is read by people at night: make several of it");
     return false;
   }
   std::size_t expressions = 0;
@@ -387,23 +402,6 @@ bool parse_yaml(Findings& findings, YamlNode& root) {
   }
   root = builder.take();
   return !builder.uses_refused_features();
-}
-
-LoadResult load_playbook(std::string_view source, std::string_view file,
-                         const ActionCatalog& catalog) {
-  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
-  std::string_view text = source;
-  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
-  const SourceText lines(text);
-  Findings findings(lines);
-  LoadResult result;
-  YamlNode root;
-  if (parse_yaml(findings, root)) {
-    Playbook playbook = read_playbook(root, source, file, catalog, findings);
-    if (!findings.has_errors()) result.playbook = std::move(playbook);
-  }
-  result.diagnostics = findings.take();
-  return result;
 }
 
 }  // namespace quell

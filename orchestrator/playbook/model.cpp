@@ -16,11 +16,11 @@ struct Counts {
 void count(const std::vector<Step>& steps, Counts& counts) {  // NOLINT(misc-no-recursion)
   for (const Step& step : steps) {
     counts.kills += step.kills.size();
-    if (const auto* parallel = std::get_if<ParallelStep>(&step.kind)) {
-      for (const auto& [name, branch] : parallel->branches) count(branch, counts);
-    } else if (const auto* block = std::get_if<BlockStep>(&step.kind)) {
-      count(block->body, counts);
-      count(block->rescue, counts);
+    if (const auto* const call = std::get_if<CallStep>(&step.kind)) {
+      count(call->callee->steps, counts);
+    } else if (std::holds_alternative<ParallelStep>(step.kind) ||
+               std::holds_alternative<BlockStep>(step.kind)) {
+      for_each_inner_list(step, [&](const std::vector<Step>& list) { count(list, counts); });
     } else {
       ++counts.steps;
     }
@@ -54,6 +54,11 @@ Result<Value> ValueTemplate::evaluate(const Scope& scope) const {  // NOLINT(mis
     map.emplace(name, std::move(*value));
   }
   return Value(std::move(map));
+}
+
+bool is_expanded(const Step& step) noexcept {
+  return std::holds_alternative<CallStep>(step.kind) ||
+         (step.foreach_items && !std::holds_alternative<UseStep>(step.kind));
 }
 
 std::string playbook_summary(const Playbook& playbook) {

@@ -106,6 +106,7 @@ struct UseStep {
   std::string connection{};
   std::string action{};
   ValueTemplate with{};
+  Type outputs{};  // as the action declares them
 };
 struct Branch {
   std::string name;
@@ -124,6 +125,14 @@ struct ApproveStep {
   Duration within{0};
   bool continue_on_timeout = false;
 };
+/// A person does it, says so, and may attach evidence.
+struct ManualStep {
+  Template ask;
+  std::string from = "approver";
+  Duration within{0};
+  bool continue_on_timeout = false;
+  std::vector<InputSpec> fields{};  // what the person tells; never a secret
+};
 struct WaitStep {
   std::optional<Duration> span{};     // wait: {for}
   std::optional<Expression> until{};  // wait: {until, every, for}
@@ -135,12 +144,23 @@ struct AssertStep {
 };
 struct SetStep {
   std::vector<NamedTemplate> values{};
+  Type type{};  // of all of them, an object
+};
+
+struct Playbook;
+
+/// Another playbook's steps, in a scope of their own.
+struct CallStep {
+  std::shared_ptr<const Playbook> callee{};
+  std::vector<NamedTemplate> with{};
 };
 
 struct Step {
   std::string id{};
   std::string title{};
-  std::variant<UseStep, ParallelStep, BlockStep, ApproveStep, WaitStep, AssertStep, SetStep> kind{};
+  std::variant<UseStep, ParallelStep, BlockStep, ApproveStep, ManualStep, WaitStep, AssertStep,
+               SetStep, CallStep>
+      kind{};
   std::optional<Expression> when{};
   std::optional<Foreach> foreach_items{};
   RetryOverride retry{};
@@ -180,10 +200,27 @@ struct Playbook {
   std::optional<WatchSpec> watch{};
   std::vector<Step> finally_steps{};
   std::vector<std::string> unprovable{};  // claims that no probe of the file can prove: "STEP KILL"
-  std::string source{};                   // the file as read
-  std::string sha256{};                   // hex
-  std::string file{};                     // for messages
+  std::map<std::string, std::string> called{};  // sources of the playbooks it calls, by id
+  std::string source{};                         // the file as read
+  std::string sha256{};                         // hex
+  std::string file{};                           // for messages
 };
+
+/// True for a step that goes through several steps time and again, or through another playbook's: a
+/// call, and a foreach over anything but one action.
+bool is_expanded(const Step& step) noexcept;
+
+/// Calls `visit` for each list of steps inside `step`: branches, body, rescue. Not for a called
+/// playbook's, whose scope is another.
+template <typename Visit>
+void for_each_inner_list(const Step& step, const Visit& visit) {
+  if (const auto* parallel = std::get_if<ParallelStep>(&step.kind)) {
+    for (const Branch& branch : parallel->branches) visit(branch.steps);
+  } else if (const auto* block = std::get_if<BlockStep>(&step.kind)) {
+    visit(block->body);
+    visit(block->rescue);
+  }
+}
 
 /// What `quell check` says of a good file: "ok, 9 steps, 5 claims, each can be proved". Counts the
 /// steps that do something themselves, and one claim per kill.

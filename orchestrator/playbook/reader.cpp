@@ -19,13 +19,6 @@ constexpr std::int64_t kWatchBudgetMax = 6'000;  // requests per minute
 const std::vector<std::string> kReopenWords{"credential_created", "session_started",
                                             "token_accepted"};
 
-std::string_view stem_of(std::string_view file) noexcept {
-  if (const std::size_t slash = file.rfind('/'); slash != std::string_view::npos) {
-    file.remove_prefix(slash + 1);
-  }
-  return file.substr(0, file.rfind('.'));
-}
-
 void read_identity(Findings& findings, Fields& fields, std::string_view file, Playbook& playbook) {
   if (const YamlNode* const version = fields.need("quell");
       version != nullptr && (version->kind != YamlNode::Kind::integer ||
@@ -43,11 +36,11 @@ void read_identity(Findings& findings, Fields& fields, std::string_view file, Pl
     if (id->kind == YamlNode::Kind::string && !spelled) {
       findings.error(*id, "bad-id", "the id of a playbook is made of a-z, 0-9 and -",
                      "it is also the name of its file");
-    } else if (spelled && playbook.id != stem_of(file)) {
-      findings.error(
-          *id, "bad-id",
-          fmt::format("the id is \"{}\" and the file is \"{}\"", playbook.id, shown(stem_of(file))),
-          fmt::format("name the file {}.yaml, or change the id", playbook.id));
+    } else if (spelled && playbook.id != file_stem(file)) {
+      findings.error(*id, "bad-id",
+                     fmt::format("the id is \"{}\" and the file is \"{}\"", playbook.id,
+                                 shown(file_stem(file))),
+                     fmt::format("name the file {}.yaml, or change the id", playbook.id));
     }
   }
   fields.need("title");
@@ -88,8 +81,17 @@ void read_watch(Findings& findings, const YamlNode& node, Playbook& playbook) {
 
 }  // namespace
 
-Playbook read_playbook(const YamlNode& root, std::string_view source, std::string_view file,
-                       const ActionCatalog& catalog, Findings& findings) {
+std::string_view file_stem(std::string_view file) noexcept {
+  if (const std::size_t slash = file.rfind('/'); slash != std::string_view::npos) {
+    file.remove_prefix(slash + 1);
+  }
+  return file.substr(0, file.rfind('.'));
+}
+
+// A call reads another playbook; calls are at most kCallDepthMax deep.
+Playbook read_playbook(  // NOLINT(misc-no-recursion)
+    const YamlNode& root, std::string_view source, std::string_view file, Callees& callees,
+    Findings& findings, std::vector<UseFact>* uses) {
   Playbook playbook;
   playbook.source = source;
   playbook.sha256 = sha256_hex(source);
@@ -105,7 +107,7 @@ Playbook read_playbook(const YamlNode& root, std::string_view source, std::strin
   const YamlNode* const steps = fields.need("steps");
   const YamlNode* const last = fields.get("finally");
   PlaybookScope scope(findings.source(), playbook.inputs, steps, last);
-  StepReader reader(findings, catalog, scope);
+  StepReader reader(findings, callees, scope);
   const YamlNode* const settings = fields.get("settings");
   if (settings != nullptr) read_settings(findings, *settings, reader.values(), playbook);
   if (steps != nullptr) playbook.steps = reader.read_steps(*steps, "steps");
@@ -118,7 +120,9 @@ Playbook read_playbook(const YamlNode& root, std::string_view source, std::strin
     playbook.finally_steps = reader.read_steps(*last, "finally");
   }
   check_rules(findings, reader.uses(), settings == nullptr ? nullptr : settings->find("accept"),
-              scope, playbook);
+              playbook);
+  playbook.called = reader.called();
+  if (uses != nullptr) *uses = reader.uses();
   return playbook;
 }
 

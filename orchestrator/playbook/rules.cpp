@@ -30,20 +30,34 @@ bool revokes(const UseFact& use) {
          (contains(spec.kills, Kill::refresh_token) || contains(spec.kills, Kill::access_token));
 }
 
+/// `use` is over when `later` begins: it, or the call that it is part of.
+bool is_done_before(const UseFact& use, const UseFact& later) {
+  for (std::size_t end = use.id.size(); end != std::string::npos;
+       end = use.id.rfind('/', end - 1)) {
+    if (contains(later.known_before, use.id.substr(0, end))) return true;
+    if (end == 0) break;
+  }
+  return false;
+}
+
+/// Its own playbook, which is called here, accepts that.
+bool excused(const UseFact& use, std::string_view override_name) {
+  return contains(use.accepted, std::string(override_name));
+}
+
 class Rules {
  public:
-  Rules(Findings& findings, const std::vector<UseFact>& uses, const PlaybookScope& scope,
-        Playbook& playbook)
-      : findings_(findings), uses_(uses), scope_(scope), playbook_(playbook) {}
+  Rules(Findings& findings, const std::vector<UseFact>& uses, Playbook& playbook)
+      : findings_(findings), uses_(uses), playbook_(playbook) {}
 
   void purge_waits_for_issuer() {
     for (const UseFact& purge : uses_) {
-      if (!purges(purge)) continue;
+      if (!purges(purge) || excused(purge, kPurgeFirst)) continue;
       const UseFact* later = nullptr;
       bool earlier = false;
       for (const UseFact& use : uses_) {
         if (!revokes(use)) continue;
-        if (contains(purge.known_before, use.id)) {
+        if (is_done_before(use, purge)) {
           earlier = true;
         } else if (later == nullptr) {
           later = &use;
@@ -53,14 +67,14 @@ class Rules {
       overridable(kPurgeFirst, *purge.use, "purge-first",
                   "purges the vault before the issuer verdict",
                   fmt::format("move it below \"{}\" (line {}), or accept: [{}]", shown(later->id),
-                              scope_.line_of(later->id), kPurgeFirst));
+                              findings_.line(*later->mark), kPurgeFirst));
     }
   }
 
   void rotation_is_no_revocation() {
     if (std::any_of(uses_.begin(), uses_.end(), revokes)) return;
     for (const UseFact& use : uses_) {
-      if (use.action.action != "overwrite_credential") continue;
+      if (use.action.action != "overwrite_credential" || excused(use, kRotation)) continue;
       overridable(kRotation, *use.use, "rotation-is-not-revocation",
                   "overwrites the stored secret and leaves the old grant alive",
                   fmt::format("add a step with issuer.revoke_grant, or accept: [{}]", kRotation));
@@ -72,7 +86,7 @@ class Rules {
       if (use.action.action != "delete_session") continue;
       const bool kept = std::any_of(uses_.begin(), uses_.end(), [&](const UseFact& other) {
         return other.action.connection == "report" && other.action.action == "bundle" &&
-               contains(use.known_before, other.id);
+               is_done_before(other, use);
       });
       if (kept) continue;
       findings_.error(*use.use, "evidence-first", "deletes a session before its evidence is kept",
@@ -86,6 +100,7 @@ class Rules {
         if (contains(use.probed, use.kills[i])) continue;
         const std::string_view kill = to_string(use.kills[i]);
         playbook_.unprovable.push_back(fmt::format("{} {}", use.id, kill));
+        if (use.kill_nodes.empty()) continue;  // told by the check of the playbook it stands in
         const bool said = std::any_of(playbook_reasons_.begin(), playbook_reasons_.end(),
                                       [&](const std::string& id) { return id == use.id; });
         if (said) continue;
@@ -100,12 +115,7 @@ class Rules {
   void note_reasons(const std::vector<Step>& steps) {  // NOLINT(misc-no-recursion)
     for (const Step& step : steps) {
       if (!step.verify_none_reason.empty()) playbook_reasons_.push_back(step.id);
-      if (const auto* parallel = std::get_if<ParallelStep>(&step.kind)) {
-        for (const auto& [name, branch] : parallel->branches) note_reasons(branch);
-      } else if (const auto* block = std::get_if<BlockStep>(&step.kind)) {
-        note_reasons(block->body);
-        note_reasons(block->rescue);
-      }
+      for_each_inner_list(step, [&](const std::vector<Step>& list) { note_reasons(list); });
     }
   }
 
@@ -127,7 +137,6 @@ class Rules {
 
   Findings& findings_;
   const std::vector<UseFact>& uses_;
-  const PlaybookScope& scope_;
   Playbook& playbook_;
   std::vector<std::string> needed_{};
   std::vector<std::string> playbook_reasons_{};
@@ -142,8 +151,8 @@ const std::vector<std::string>& overrides() {
 }
 
 void check_rules(Findings& findings, const std::vector<UseFact>& uses, const YamlNode* accept,
-                 const PlaybookScope& scope, Playbook& playbook) {
-  Rules rules(findings, uses, scope, playbook);
+                 Playbook& playbook) {
+  Rules rules(findings, uses, playbook);
   rules.note_reasons(playbook.steps);
   rules.note_reasons(playbook.finally_steps);
   rules.purge_waits_for_issuer();

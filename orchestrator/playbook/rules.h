@@ -17,6 +17,6 @@ const std::vector<std::string>& overrides();
 /// rotation is no revocation, evidence comes before deletion, every claim has a probe. `accept` is
 /// the node of `settings.accept`, or null.
 void check_rules(Findings& findings, const std::vector<UseFact>& uses, const YamlNode* accept,
-                 const PlaybookScope& scope, Playbook& playbook);
+                 Playbook& playbook);
 
 }  // namespace quell

@@ -66,13 +66,16 @@ constexpr std::string_view kLanguage = R"({
   "approve":{"type":"object","additionalProperties":false,"required":["within"],"properties":{
    "need":{"type":"integer","minimum":1},"from":{"type":"string"},"within":{"$ref":"#/$defs/duration"},
    "on_timeout":{"enum":["abort","continue"]}}},
-  "manual":{"type":"object"},
+  "manual":{"type":"object","additionalProperties":false,"required":["ask","within"],"properties":{
+   "ask":{"type":"string","description":"what the person is to do"},"from":{"type":"string"},
+   "within":{"$ref":"#/$defs/duration"},"on_timeout":{"enum":["abort","continue"]},
+   "fields":{"type":"object","description":"what the person tells","additionalProperties":{"$ref":"#/$defs/input"}}}},
   "wait":{"type":"object","additionalProperties":false,"required":["for"],"properties":{
    "for":{"$ref":"#/$defs/duration"},"until":{"$ref":"#/$defs/condition"},"every":{"$ref":"#/$defs/duration"}}},
   "assert":{"$ref":"#/$defs/condition"},
   "message":{"type":"string"},
   "set":{"type":"object","minProperties":1},
-  "call":{"type":"string"},
+  "call":{"type":"string","description":"id of another playbook; its inputs stand under with"},
   "when":{"$ref":"#/$defs/condition"},
   "foreach":{"type":"object","additionalProperties":false,"required":["items","as","key","max"],"properties":{
    "items":{},"as":{"type":"string"},"key":{"type":"string","description":"names the item in the journal"},

@@ -26,7 +26,9 @@ bool is_path(std::string_view text) noexcept {
   });
 }
 
-/// Splits at every `&&` outside quotes and brackets; empty when another operator binds weaker.
+/// Splits at every `&&` outside quotes and brackets; empty when another operator binds weaker, and
+/// where a raw or triple-quoted text or a comment stands in between, for they are not followed
+/// here.
 std::vector<std::string_view> conjuncts(std::string_view text) {
   std::vector<std::string_view> parts;
   int depth = 0;
@@ -38,7 +40,11 @@ std::vector<std::string_view> conjuncts(std::string_view text) {
       if (c == '\\') ++i;
       if (c == quote) quote = '\0';
     } else if (c == '"' || c == '\'') {
+      const bool is_raw = i > 0 && (text[i - 1] == 'r' || text[i - 1] == 'R');
+      if (is_raw || text.substr(i, 3) == std::string(3, c)) return {};
       quote = c;
+    } else if (text.substr(i, 2) == "//") {
+      return {};
     } else if (c == '(' || c == '[' || c == '{') {
       ++depth;
     } else if (c == ')' || c == ']' || c == '}') {
@@ -210,13 +216,13 @@ PlaybookScope::PlaybookScope(const SourceText& source, const std::vector<InputSp
     fields.push_back(Field{.name = input.name, .type = input.type});
   }
   inputs_ = Type::object(std::move(fields));
-  if (steps != nullptr) collect(*steps, {});
-  if (finally_steps != nullptr) collect(*finally_steps, {});
+  if (steps != nullptr) collect(*steps, Place{});
+  if (finally_steps != nullptr) collect(*finally_steps, Place{});
 }
 
 // Depth is that of the file, at most kYamlDepthMax.
 void PlaybookScope::collect(  // NOLINT(misc-no-recursion)
-    const YamlNode& steps, const std::vector<std::pair<const YamlNode*, std::size_t>>& around) {
+    const YamlNode& steps, const Place& around) {
   for (const YamlNode& step : steps.items) {
     const YamlNode* const id = step.find("id");
     if (id != nullptr) by_id_.emplace(id->text, places_.size());
@@ -224,12 +230,14 @@ void PlaybookScope::collect(  // NOLINT(misc-no-recursion)
     places_.push_back(Place{.id = id == nullptr ? "" : id->text,
                             .node = &step,
                             .line = source_.position(id == nullptr ? step.offset : id->offset).line,
-                            .branches = around});
+                            .branches = around.branches,
+                            .repeats = around.repeats});
     const bool is_parallel = step.find("parallel") != nullptr;
     std::size_t branch = 0;
     for (const auto& [name, list] : inner_lists(step)) {
-      auto inner = around;
-      if (is_parallel) inner.emplace_back(&step, branch++);
+      Place inner{.branches = around.branches, .repeats = around.repeats};
+      if (is_parallel) inner.branches.emplace_back(&step, branch++);
+      if (step.find("foreach") != nullptr) inner.repeats.push_back(&step);
       collect(*list, inner);
     }
   }
@@ -347,6 +355,16 @@ std::optional<ExpressionError> PlaybookScope::explain(std::string_view path) con
           fmt::format("move this step below the parallel, or into the branch of \"{}\"", id);
       return error;
     }
+  }
+  for (const YamlNode* const each : there.repeats) {
+    if (here != nullptr &&
+        std::find(here->repeats.begin(), here->repeats.end(), each) != here->repeats.end()) {
+      continue;
+    }
+    error.code = "foreach-step";
+    error.message = fmt::format("\"{}\" runs once for each item, it has no one result here", id);
+    error.hint = "use it inside its foreach";
+    return error;
   }
   error.code = "later-step";
   if (here == nullptr) {

@@ -80,14 +80,14 @@ class PlaybookScope {
     const YamlNode* node = nullptr;
     int line = 0;
     std::vector<std::pair<const YamlNode*, std::size_t>> branches{};  // parallels around it
+    std::vector<const YamlNode*> repeats{};                           // foreach around it
   };
   struct Cached {
     std::size_t version = 0;
     Type steps{};
   };
 
-  void collect(const YamlNode& steps,
-               const std::vector<std::pair<const YamlNode*, std::size_t>>& around);
+  void collect(const YamlNode& steps, const Place& around);
   const Place* place_of(const YamlNode* node) const noexcept;
   const Type& steps_type(Nulls nulls) const;
   std::optional<ExpressionError> explain(std::string_view path) const;

@@ -14,6 +14,9 @@
 
 namespace quell {
 
+class Callees;
+struct Callee;
+
 /// What the rules of the whole playbook need to know of a step with an action.
 struct UseFact {
   std::string id{};
@@ -24,19 +27,16 @@ struct UseFact {
   bool in_finally = false;
   std::vector<Kill> kills{};
   std::string proves{};
-  std::vector<Kill> probed{};  // what its probes can prove
-  std::vector<const YamlNode*> kill_nodes{};
+  std::vector<Kill> probed{};                 // what its probes can prove
+  std::vector<const YamlNode*> kill_nodes{};  // none for a step of a called playbook
+  std::vector<std::string> accepted{};        // overrides that the called playbook settled with
 };
 
 /// Reads lists of steps and their probes (language section 4) and checks each against the actions
 /// and the names in scope.
 class StepReader {
  public:
-  StepReader(Findings& findings, const ActionCatalog& catalog, PlaybookScope& scope)
-      : findings_(findings),
-        scope_(scope),
-        values_(findings, scope),
-        actions_(findings, catalog, scope, values_) {}
+  StepReader(Findings& findings, Callees& callees, PlaybookScope& scope);
 
   std::vector<Step> read_steps(const YamlNode& list, std::string_view key);
   /// From now on steps belong to `finally`: everything before may not have run.
@@ -47,6 +47,8 @@ class StepReader {
 
   /// Every step with an action, in file order.
   const std::vector<UseFact>& uses() const noexcept { return uses_; }
+  /// Sources of the playbooks that they call, at any depth, by id.
+  const std::map<std::string, std::string>& called() const noexcept { return called_; }
 
  private:
   /// A step while it is read.
@@ -65,6 +67,10 @@ class StepReader {
   void read_parallel(Shell& shell, const YamlNode& node);
   void read_block(Shell& shell, const YamlNode& node);
   void read_approve(Shell& shell, const YamlNode& node);
+  void read_manual(Shell& shell, const YamlNode& node);
+  void read_call(Shell& shell, const YamlNode& node);
+  void learn_callee(const Shell& shell, const Callee& callee);
+  void read_when(Shell& shell);
   void read_wait(Shell& shell, const YamlNode& node);
   void read_assert(Shell& shell, const YamlNode& node);
   void read_set(Shell& shell, const YamlNode& node);
@@ -83,11 +89,14 @@ class StepReader {
   std::optional<Until> read_until(const YamlNode& node);
 
   Findings& findings_;
+  Callees& callees_;
   PlaybookScope& scope_;
   Values values_;
   Actions actions_;
   std::vector<UseFact> uses_{};
   std::map<std::string, int, std::less<>> lines_by_id_{};
+  std::map<std::string, std::string> called_{};
+  Locals around_{};  // what the steps around the present one let it see
   bool in_finally_ = false;
 };
 

@@ -169,6 +169,11 @@ Type Values::check_text(const YamlNode& node, const Template& parsed, const Loca
           node, part, "nullable", fmt::format("{} may be null here", path.empty() ? "this" : path),
           path.empty() ? "guard it with a when, or give another value: x != null ? x : y"
                        : fmt::format("write {0} != null ? {0} : \"none\"", path));
+    } else if (parsed.is_single_expression() && !is_text(type) && type.kind != Type::Kind::dyn) {
+      // Alone it keeps its type, and who asked for a text is handed a number.
+      under_expression(node, part, "wrong-type",
+                       fmt::format("a text is needed here, not {}", to_string(type)),
+                       fmt::format("make it text: string({})", path.empty() ? "..." : path));
     }
   }
   return Type::of(Type::Kind::string);

@@ -22,8 +22,10 @@ std::string filled(std::string pattern, const std::string& base, const ItemState
       url += base;
     } else if (name.starts_with(kMetadata)) {
       const std::string word = name.substr(kMetadata.size());
-      url += item.outputs[word + "_endpoint"].string_or(
-          "the " + word + " endpoint of " + item.params["mcp_server_url"].string_or("the issuer"));
+      const std::string known = item.outputs[word + "_endpoint"].string_or("");
+      url += !known.empty() ? known
+                            : "the " + word + " endpoint of " +
+                                  item.params["mcp_server_url"].string_or("the issuer");
     } else {
       url += item.params[name].string_or("{" + name + "}");
     }
@@ -91,8 +93,9 @@ Plan make_plan(const RunState& rehearsal, const ConnectorSet& connectors,
                                      ": look with quell run --dry-run --probe");
     }
   };
-  for_each_step(rehearsal.playbook->steps, visit);
-  for (const ProbeSpec& probe : rehearsal.playbook->verify) {
+  for_each_step(rehearsal, rehearsal.playbook->steps, visit);
+  for (const Postcondition& condition : rehearsal.verify) {
+    const ProbeSpec& probe = *condition.spec;
     if (const ActionSpec* const look = find_action(connectors, probe.connection, probe.action))
       add_cost(plan.counts, look->cost);
   }

@@ -39,8 +39,8 @@ Value run_document(const RunState& run, const ConnectorSet& connectors) {
     const auto found = run.steps.find(step.id);
     steps.emplace(step.id, step_value(found == run.steps.end() ? StepState{} : found->second));
   };
-  for_each_step(run.playbook->steps, add);
-  for_each_step(run.playbook->finally_steps, add);
+  for_each_step(run, run.playbook->steps, add);
+  for_each_step(run, run.playbook->finally_steps, add);
   return Value::map({{"run", to_string(run.id)},
                      {"playbook", run.playbook->id},
                      {"playbook_sha256", run.playbook->sha256},

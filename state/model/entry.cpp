@@ -5,14 +5,14 @@
 namespace quell {
 namespace {
 
-constexpr std::array<std::string_view, 26> kKindNames{
+constexpr std::array<std::string_view, 28> kKindNames{
     "run_started",     "secret_sealed",   "step_started",       "step_skipped",
     "attempt_started", "request_sent",    "attempt_finished",   "attempt_unknown",
     "retry_scheduled", "probe_finished",  "step_finished",      "approval_requested",
-    "approval_given",  "approval_denied", "approval_timed_out", "run_held",
-    "run_paused",      "run_resumed",     "run_aborted",        "attempt_settled",
-    "note_added",      "run_finished",    "watch_started",      "watch_observed",
-    "watch_finished",  "key_rotated",
+    "approval_given",  "approval_denied", "approval_timed_out", "manual_requested",
+    "manual_done",     "run_held",        "run_paused",         "run_resumed",
+    "run_aborted",     "attempt_settled", "note_added",         "run_finished",
+    "watch_started",   "watch_observed",  "watch_finished",     "key_rotated",
 };
 
 }  // namespace
@@ -34,6 +34,7 @@ bool is_security_entry(EntryKind kind) noexcept {
     case EntryKind::step_skipped:
     case EntryKind::approval_given:
     case EntryKind::approval_denied:
+    case EntryKind::manual_done:
     case EntryKind::run_resumed:
     case EntryKind::run_paused:
     case EntryKind::run_aborted:
@@ -51,6 +52,7 @@ bool is_security_entry(EntryKind kind) noexcept {
     case EntryKind::step_finished:
     case EntryKind::approval_requested:
     case EntryKind::approval_timed_out:
+    case EntryKind::manual_requested:
     case EntryKind::run_held:
     case EntryKind::note_added:
     case EntryKind::run_finished:

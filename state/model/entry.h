@@ -29,7 +29,9 @@ enum class EntryKind : std::uint8_t {
   approval_given,      // who, digest, how
   approval_denied,
   approval_timed_out,
-  run_held,  // waits for a person's decision
+  manual_requested,  // what a person is asked to do, until when
+  manual_done,       // who did it, what they told, digests of what they attached
+  run_held,          // waits for a person's decision
   run_paused,
   run_resumed,      // by a person, or taken up by a new process
   run_aborted,      // by whom and why

@@ -152,6 +152,7 @@ Folder::~Folder() {
 std::string Folder::write(const std::string& name, const std::string& content,
                           unsigned mode) const {
   const std::string file = path_ + "/" + name;
+  std::filesystem::create_directories(std::filesystem::path(file).parent_path());
   std::ofstream(file, std::ios::binary) << content;
   REQUIRE(chmod(file.c_str(), mode) == 0);
   return file;

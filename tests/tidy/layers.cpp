@@ -42,7 +42,8 @@ const std::map<std::string, Folders, std::less<>>& layers() {
       {"orchestrator/report", kWith(kEngine, {"orchestrator/engine"})},
       {"orchestrator", kOrchestrator},
       {"orchestrator/drill", kDrill},
-      {"orchestrator/cli", kWith(kDrill, {"orchestrator/drill"})},
+      {"orchestrator/playbook_test", kWith(kEngine, {"orchestrator/engine"})},
+      {"orchestrator/cli", kWith(kDrill, {"orchestrator/drill", "orchestrator/playbook_test"})},
   };
   return kLayers;
 }

@@ -192,20 +192,122 @@ ConnectorSet vendor_connectors(Repeat repeat, bool can_look) {
 }
 
 std::shared_ptr<const Playbook> playbook_from(const std::string& source,
-                                              const ConnectorSet& connectors) {
+                                              const ConnectorSet& connectors,
+                                              const Library& others) {
   ActionCatalog catalog;
   for (const auto& [name, connector] : connectors) catalog.connections.push_back(name);
   catalog.actions_of = [&connectors](std::string_view name) {
     const auto found = connectors.find(name);
     return found == connectors.end() ? std::span<const ActionSpec>() : found->second->actions();
   };
-  LoadResult loaded = load_playbook(source, "kill-all.yaml", catalog);
+  PlaybookSources sources;
+  sources.source_of = [&others](std::string_view id) -> std::optional<std::string> {
+    const auto found = others.find(std::string(id));
+    return found == others.end() ? std::nullopt : std::optional<std::string>(found->second);
+  };
+  LoadResult loaded = load_playbook(source, "kill-all.yaml", catalog, sources);
   std::string findings;
   for (const Diagnostic& diagnostic : loaded.diagnostics)
     findings += render(diagnostic, "kill-all.yaml", source, false);
   CAPTURE(findings);
   REQUIRE(loaded.playbook.has_value());
   return std::make_shared<const Playbook>(std::move(*loaded.playbook));
+}
+
+ProcessRun::ProcessRun(Journal& journal, SecretStore& secrets, Vendor& vendor, ManualClock& clock,
+                       ConnectorSet set)
+    : connectors(std::move(set)),
+      transport(vendor, clock),
+      engine({.clock = clock,
+              .transport = transport,
+              .journal = journal,
+              .secrets = secrets,
+              .connectors = connectors,
+              .load_playbook =
+                  [this](const std::string& source, const std::string&,
+                         const Library& called) -> Result<std::shared_ptr<const Playbook>> {
+                return playbook_from(source, connectors, called);
+              },
+              .write_bundle = [](const RunState&, const std::string&) -> Result<std::string> {
+                return std::string("bundle");
+              }}) {}
+
+void run_on(Engine& engine, RunId run, ManualClock& clock) {
+  for (int turns = 0; turns < 10'000 && !engine.find(run)->finished() && !engine.find(run)->held;
+       ++turns) {
+    // Outside the macro: a simulated death of the process must pass through it unchanged.
+    const Status turned = engine.turn(clock.now() + std::chrono::hours(1));
+    REQUIRE(turned);
+  }
+}
+
+RunRequest request_for(std::shared_ptr<const Playbook> playbook, RunMode mode) {
+  return {
+      .playbook = std::move(playbook), .inputs = Value(ValueMap{}), .mode = mode, .who = "mara"};
+}
+
+RunState Bench::run(const std::string& source, RunMode mode, ConnectorSet connectors,
+                    const Library& others) {
+  ProcessRun process(journal, secrets, vendor, clock, std::move(connectors));
+  const Result<RunId> id =
+      process.engine.start(request_for(playbook_from(source, process.connectors, others), mode));
+  REQUIRE(id);
+  run_on(process.engine, *id, clock);
+  return *process.engine.find(*id);
+}
+
+void crash_everywhere(const std::string& source, const Library& others,
+                      const std::function<void(Bench& bench, const RunState& run)>& look) {
+  std::size_t appends = 0;
+  {
+    Bench bench;
+    bench.run(source, RunMode::live, vendor_connectors(), others);
+    appends = bench.journal.append_count();
+  }
+  REQUIRE(appends > 5);
+  for (std::size_t at = 1; at <= appends; ++at) {
+    for (const Loss loss : {Loss::entry_lost, Loss::entry_kept}) {
+      CAPTURE(at);
+      Bench bench;
+      CrashingJournal dying(bench.journal, at, loss);
+      {
+        ProcessRun first(dying, bench.secrets, bench.vendor, bench.clock, vendor_connectors());
+        const auto run_it = [&] {
+          const Result<RunId> id =
+              first.engine.start(request_for(playbook_from(source, first.connectors, others)));
+          if (id) run_on(first.engine, *id, bench.clock);
+        };
+        CHECK_THROWS_AS(run_it(), SimulatedCrash);
+      }
+      ProcessRun second(bench.journal, bench.secrets, bench.vendor, bench.clock,
+                        vendor_connectors());
+      REQUIRE(second.engine.load());
+      if (second.engine.runs().empty()) continue;  // it died before the run was accepted
+      const RunId id = second.engine.runs().begin()->first;
+      if (!second.engine.find(id)->finished()) {
+        REQUIRE(second.engine.take_up(id, "mara"));
+        run_on(second.engine, id, bench.clock);
+      }
+      look(bench, *second.engine.find(id));
+      CHECK(every_kill_was_announced(bench.journal, bench.vendor));
+      CHECK_FALSE(bench.journal.verify().failure.has_value());
+    }
+  }
+}
+
+bool every_kill_was_announced(MemoryJournal& journal, const Vendor& vendor) {
+  std::map<std::string, int> announced;
+  for (const StoredEntry& stored : journal.read_all()) {
+    if (stored.entry.kind == EntryKind::request_sent)
+      ++announced[stored.entry.body["url"].string_or("")];
+  }
+  return std::all_of(vendor.kills.begin(), vendor.kills.end(), [&](const auto& row) {
+    const std::string path = "/things/" + row.first + "/";
+    const auto said = std::find_if(announced.begin(), announced.end(), [&](const auto& entry) {
+      return entry.first.find(path) != std::string::npos;
+    });
+    return said != announced.end() && row.second <= said->second;
+  });
 }
 
 }  // namespace quell::test

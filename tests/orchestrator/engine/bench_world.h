@@ -13,6 +13,7 @@
 #include "connectors/http_transport.h"
 #include "orchestrator/engine/engine.h"
 #include "state/base/clock.h"
+#include "tests/support/memory_journal.h"
 
 namespace quell::test {
 
@@ -56,8 +57,47 @@ std::shared_ptr<const Connector> vendor_connector(Repeat repeat = Repeat::look_f
 
 ConnectorSet vendor_connectors(Repeat repeat = Repeat::look_first, bool can_look = true);
 
-/// Loads `source` with these connectors; fails the test with its findings.
+/// Sources of playbooks that others call, by id.
+using Library = std::map<std::string, std::string>;
+
+/// Loads `source` with these connectors and the playbooks of `others`; fails the test with its
+/// findings.
 std::shared_ptr<const Playbook> playbook_from(const std::string& source,
-                                              const ConnectorSet& connectors);
+                                              const ConnectorSet& connectors,
+                                              const Library& others = {});
+
+/// One process: an engine over a disk, a vendor and a clock that outlive it.
+struct ProcessRun {
+  ConnectorSet connectors;
+  VendorTransport transport;
+  Engine engine;
+
+  ProcessRun(Journal& journal, SecretStore& secrets, Vendor& vendor, ManualClock& clock,
+             ConnectorSet set);
+};
+
+/// Turns until the run has its result, is held, or nothing is left to wait for.
+void run_on(Engine& engine, RunId run, ManualClock& clock);
+
+RunRequest request_for(std::shared_ptr<const Playbook> playbook, RunMode mode = RunMode::live);
+
+/// What outlives a process.
+struct Bench {
+  ManualClock clock{*parse_rfc3339("2031-03-04T05:06:07Z")};
+  MemoryJournal journal{};
+  MemorySecretStore secrets{};
+  Vendor vendor{};
+
+  RunState run(const std::string& source, RunMode mode = RunMode::live,
+               ConnectorSet connectors = vendor_connectors(), const Library& others = {});
+};
+
+/// Goes through the run once to count its appends, then kills the process at each of them in turn,
+/// with and without the entry on the disk; a new process takes the run up. `look` is shown each
+/// end.
+void crash_everywhere(const std::string& source, const Library& others,
+                      const std::function<void(Bench& bench, const RunState& run)>& look);
+
+bool every_kill_was_announced(MemoryJournal& journal, const Vendor& vendor);
 
 }  // namespace quell::test

@@ -37,74 +37,6 @@ std::string with_approval() {
   return source;
 }
 
-Timestamp start_time() { return *parse_rfc3339("2031-03-04T05:06:07Z"); }
-
-/// One process: an engine over a disk, a vendor and a clock that outlive it.
-struct ProcessRun {
-  ConnectorSet connectors;
-  VendorTransport transport;
-  Engine engine;
-
-  ProcessRun(Journal& journal, SecretStore& secrets, Vendor& vendor, ManualClock& clock,
-             ConnectorSet set)
-      : connectors(std::move(set)),
-        transport(vendor, clock),
-        engine({.clock = clock,
-                .transport = transport,
-                .journal = journal,
-                .secrets = secrets,
-                .connectors = connectors,
-                .load_playbook = [this](const std::string& source, const std::string&)
-                    -> Result<std::shared_ptr<const Playbook>> {
-                  return playbook_from(source, connectors);
-                },
-                .write_bundle = [](const RunState&, const std::string&) -> Result<std::string> {
-                  return std::string("bundle");
-                }}) {}
-};
-
-/// Turns until the run has its result, is held, or nothing is left to wait for.
-void run_on(Engine& engine, RunId run, ManualClock& clock) {
-  for (int turns = 0; turns < 10'000 && !engine.find(run)->finished() && !engine.find(run)->held;
-       ++turns) {
-    // Outside the macro: a simulated death of the process must pass through it unchanged.
-    const Status turned = engine.turn(clock.now() + std::chrono::hours(1));
-    REQUIRE(turned);
-  }
-}
-
-RunRequest request_for(std::shared_ptr<const Playbook> playbook, RunMode mode = RunMode::live) {
-  return {
-      .playbook = std::move(playbook), .inputs = Value(ValueMap{}), .mode = mode, .who = "mara"};
-}
-
-struct Bench {
-  ManualClock clock{start_time()};
-  MemoryJournal journal{};
-  MemorySecretStore secrets{};
-  Vendor vendor{};
-
-  RunState run(const std::string& source, RunMode mode = RunMode::live,
-               ConnectorSet connectors = vendor_connectors()) {
-    ProcessRun process(journal, secrets, vendor, clock, std::move(connectors));
-    const Result<RunId> id =
-        process.engine.start(request_for(playbook_from(source, process.connectors), mode));
-    REQUIRE(id);
-    run_on(process.engine, *id, clock);
-    return *process.engine.find(*id);
-  }
-};
-
-bool every_kill_was_announced(MemoryJournal& journal, const Vendor& vendor) {
-  std::map<std::string, int> announced;
-  for (const StoredEntry& stored : journal.read_all()) {
-    if (stored.entry.kind == EntryKind::request_sent)
-      ++announced[stored.entry.body["item"].string_or("")];
-  }
-  return std::all_of(vendor.kills.begin(), vendor.kills.end(),
-                     [&](const auto& row) { return row.second <= announced[row.first]; });
-}
-
 }  // namespace
 
 TEST_CASE("a playbook runs to its result and every claim is proved") {
@@ -300,43 +232,11 @@ TEST_CASE("the regrowth watch looks again, and a way in that works again is expo
 // nothing without a look. Method: die at each append in turn, with and without the entry on the
 // disk, then take the run up with a fresh engine.
 TEST_CASE("a run survives a crash at every journal append") {
-  std::size_t appends = 0;
-  {
-    Bench bench;
-    bench.run(std::string(kKillAll));
-    appends = bench.journal.append_count();
-  }
-  REQUIRE(appends > 5);
-  for (std::size_t at = 1; at <= appends; ++at) {
-    for (const Loss loss : {Loss::entry_lost, Loss::entry_kept}) {
-      CAPTURE(at);
-      Bench bench;
-      CrashingJournal dying(bench.journal, at, loss);
-      {
-        ProcessRun first(dying, bench.secrets, bench.vendor, bench.clock, vendor_connectors());
-        const auto run_it = [&] {
-          const Result<RunId> id = first.engine.start(
-              request_for(playbook_from(std::string(kKillAll), first.connectors)));
-          if (id) run_on(first.engine, *id, bench.clock);
-        };
-        CHECK_THROWS_AS(run_it(), SimulatedCrash);
-      }
-      ProcessRun second(bench.journal, bench.secrets, bench.vendor, bench.clock,
-                        vendor_connectors());
-      REQUIRE(second.engine.load());
-      if (second.engine.runs().empty()) continue;  // it died before the run was accepted
-      const RunId id = second.engine.runs().begin()->first;
-      if (!second.engine.find(id)->finished()) {
-        REQUIRE(second.engine.take_up(id, "mara"));
-        run_on(second.engine, id, bench.clock);
-      }
-      CHECK(second.engine.find(id)->result == RunResult::contained);
-      CHECK(bench.vendor.alive.empty());
-      for (const auto& [thing, kills] : bench.vendor.kills) CHECK(kills == 1);
-      CHECK(every_kill_was_announced(bench.journal, bench.vendor));
-      CHECK_FALSE(bench.journal.verify().failure.has_value());
-    }
-  }
+  crash_everywhere(std::string(kKillAll), {}, [](Bench& bench, const RunState& run) {
+    CHECK(run.result == RunResult::contained);
+    CHECK(bench.vendor.alive.empty());
+    for (const auto& [thing, kills] : bench.vendor.kills) CHECK(kills == 1);
+  });
 }
 
 TEST_CASE("request templates fit by segment, base and whole URL") {

@@ -1,4 +1,3 @@
-#include <chrono>
 #include <string>
 #include <variant>
 #include <vector>
@@ -54,9 +53,7 @@ TEST_CASE("depth is bounded") {
         repeated("a?b:", 10'000) + "c", "1" + repeated("-1", 10'000),
         repeated("has(a.b)[", 5'000)}) {
     CAPTURE(text.substr(0, 12));
-    const auto start = std::chrono::steady_clock::now();
     CHECK(code_of(text) == "too-deep");
-    CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(1));
   }
   CHECK(code_of("'" + std::string(70'000, 'a') + "'") == "too-long");
 }
@@ -128,28 +125,6 @@ TEST_CASE("what is newly built is bounded") {
   CHECK(outcome("size(sessions.filter(s, s.id != 'b'))", many) == "100000");
   CHECK(outcome("size(sessions.map(s, s.id))", many) == "100000");
   CHECK(outcome("size(sessions.map(s, s.id + 'b'))", many).starts_with(kTooLarge));
-}
-
-// Goal: evaluation costs what the expression reads, not what the scope holds.
-// Method: 1,000 evaluations over an object of 200 fields; the bound is generous for slow builds.
-TEST_CASE("a thousand evaluations over a large object are fast") {
-  ValueMap fields;
-  for (int i = 0; i < 200; ++i) fields.emplace("field_" + std::to_string(i), i);
-  fields.emplace("status", "running");
-  const Scope scope = with("result", Value(std::move(fields)));
-  const Expression expression = parsed(
-      "result.field_150 == 150 && result.status in ['running', 'idle'] && "
-      "(result.field_7 < 3 || result.field_199 - result.field_1 == 198)");
-  const auto start = std::chrono::steady_clock::now();
-  for (int i = 0; i < 1'000; ++i) {
-    const Result<Value> value = expression.evaluate(scope);
-    REQUIRE(value);
-    REQUIRE(value->as_bool());
-  }
-  const auto spent = std::chrono::steady_clock::now() - start;
-  MESSAGE("microseconds for 1,000 evaluations: "
-          << std::chrono::duration_cast<std::chrono::microseconds>(spent).count());
-  CHECK(spent < std::chrono::milliseconds(500));
 }
 
 // Goal: an error says what is wrong, where, and what to do, and never quotes a value.

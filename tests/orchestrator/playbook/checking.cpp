@@ -9,18 +9,10 @@
 
 #include "connectors/managed_agents/managed_agents_connector.h"
 #include "connectors/oauth/oauth_connector.h"
+#include "orchestrator/report/report_connector.h"
 
 namespace quell::test {
 namespace {
-
-ActionSpec bundle() {
-  ActionSpec spec;
-  spec.name = "bundle";
-  spec.inputs = {
-      ParamSpec{.name = "incident", .type = Type::of(Type::Kind::string), .required = true}};
-  spec.outputs = Type::object({Field{.name = "path", .type = Type::of(Type::Kind::string)}});
-  return spec;
-}
 
 ActionSpec lab_action(std::string name, Effect effect) {
   ActionSpec spec;
@@ -61,12 +53,12 @@ ActionSpec two_planes() {
 }
 
 std::span<const ActionSpec> actions_of(std::string_view connection) {
-  static const std::array<ActionSpec, 1> kReport{bundle()};
+  static const ReportConnector kReport;
   static const std::array<ActionSpec, 3> kLab{lab_action("delete_session", Effect::mutate), echo(),
                                               two_planes()};
   if (connection == "platform") return managed_agents_actions();
   if (connection == "issuer") return oauth_actions();
-  if (connection == "report") return kReport;
+  if (connection == "report") return kReport.actions();
   if (connection == "lab") return kLab;
   return {};
 }
@@ -79,9 +71,55 @@ const ActionCatalog& catalog() {
   return kCatalog;
 }
 
+const PlaybookSources& callable() {
+  static const std::map<std::string, std::string, std::less<>> kSources{
+      {"kill-session", R"(quell: 1
+id: kill-session
+title: Stop one session
+purpose: To be called.
+inputs:
+  session_id: {type: string, required: true, pattern: "^sesn_"}
+  token: {type: secret}
+steps:
+  - id: stop
+    use: platform.stop_session
+    with: {session_id: "${inputs.session_id}"}
+    kills: [session]
+    irreversible: true
+    verify: [{probe: platform.session_is_stopped, with: {session_id: "${inputs.session_id}"}}]
+)"},
+      {"purge", R"(quell: 1
+id: purge
+title: Archive one credential
+purpose: To be called too early.
+inputs:
+  vault_id: {type: string, required: true}
+  credential_id: {type: string, required: true}
+steps:
+  - id: archive
+    use: platform.archive_credential
+    with: {vault_id: "${inputs.vault_id}", credential_id: "${inputs.credential_id}"}
+    kills: [refresh]
+    irreversible: true
+    verify:
+      - {probe: platform.credential_is_archived, with: {vault_id: "${inputs.vault_id}", credential_id: "${inputs.credential_id}"}}
+)"},
+      {"broken",
+       "quell: 1\nid: broken\ntitle: t\npurpose: p\nsteps:\n  - {id: a, wiat: {for: 1s}}\n"},
+      {"ring", "quell: 1\nid: ring\ntitle: t\npurpose: p\nsteps:\n  - {id: a, call: p}\n"},
+  };
+  static const PlaybookSources kCallable{
+      .ids = {"broken", "kill-session", "purge", "ring"},
+      .source_of = [](std::string_view id) -> std::optional<std::string> {
+        const auto found = kSources.find(id);
+        return found == kSources.end() ? std::nullopt : std::optional<std::string>(found->second);
+      }};
+  return kCallable;
+}
+
 std::vector<std::string> findings(std::string_view source, std::string_view file) {
   std::vector<std::string> lines;
-  for (const Diagnostic& one : load_playbook(source, file, catalog()).diagnostics) {
+  for (const Diagnostic& one : load_playbook(source, file, catalog(), callable()).diagnostics) {
     lines.push_back(fmt::format("{}{}:{}: {}",
                                 one.severity == Diagnostic::Severity::warning ? "w " : "",
                                 one.at.line, one.at.column, one.code));
@@ -111,10 +149,13 @@ steps:
   return text;
 }
 
-std::string read_source_file(const std::string& path) {
+std::string source_path(const std::string& path) {
   const char* const root = std::getenv("QUELL_SOURCE_DIR");  // NOLINT(concurrency-mt-unsafe)
-  std::ifstream in((root == nullptr ? std::string(".") : std::string(root)) + "/" + path,
-                   std::ios::binary);
+  return (root == nullptr ? std::string(".") : std::string(root)) + "/" + path;
+}
+
+std::string read_source_file(const std::string& path) {
+  std::ifstream in(source_path(path), std::ios::binary);
   return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
 }
 

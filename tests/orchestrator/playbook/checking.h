@@ -12,6 +12,10 @@ namespace quell::test {
 /// connector has yet.
 const ActionCatalog& catalog();
 
+/// Playbooks that the tests may call: `kill-session` takes `session_id` and an optional `token`,
+/// `purge` archives a credential, `broken` does not load, and `ring` calls `p`.
+const PlaybookSources& callable();
+
 /// The findings of a file as `line:column: code`, warnings with a leading `w `.
 std::vector<std::string> findings(std::string_view source, std::string_view file = "p.yaml");
 
@@ -22,6 +26,8 @@ std::string joined(const std::vector<std::string>& lines);
 std::string with_steps(std::string_view steps);
 inline constexpr int kFirstStepLine = 13;
 
+/// `path` below the top of the source tree.
+std::string source_path(const std::string& path);
 /// A file of the source tree.
 std::string read_source_file(const std::string& path);
 

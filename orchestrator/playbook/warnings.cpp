@@ -1,0 +1,30 @@
+#include "orchestrator/playbook/warnings.h"
+
+#include <fmt/format.h>
+
+namespace quell {
+
+void warn_short_until(Findings& findings, const YamlNode& node, const Until& until,
+                      const ActionSpec& probe) {
+  if (until.span >= probe.timeout) return;
+  const YamlNode* const span = node.find("for");
+  findings.warning(span == nullptr ? node : *span, "short-until",
+                   fmt::format("this ends after {}, and one look may take {}",
+                               format_duration(until.span), format_duration(probe.timeout)),
+                   "lengthen for, or a slow answer leaves the claim unproved");
+}
+
+Diagnostic no_drill(std::string_view source, std::string_view id) {
+  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+  if (source.starts_with(kByteOrderMark)) source.remove_prefix(kByteOrderMark.size());
+  const SourceText lines(source);
+  Findings findings(lines);
+  YamlNode root;
+  static_cast<void>(parse_yaml(findings, root));  // it loads, so this finds nothing
+  const YamlNode* const node = root.find("id");
+  findings.warning(node == nullptr ? root : *node, "no-drill", "no drill rehearses this playbook",
+                   fmt::format("describe one in drills/{}.yaml beside it", id));
+  return findings.take().front();
+}
+
+}  // namespace quell

@@ -1,0 +1,65 @@
+// What `quell plan` says of every shipped playbook, word for word.
+
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <regex>
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "site.h"
+
+namespace quell::test {
+namespace {
+
+/// Ports are whatever is free, the digest covers them, and reading takes its time.
+std::string masked(std::string text) {
+  const std::vector<std::pair<const char*, const char*>> masks{
+      {R"(127\.0\.0\.1:[0-9]+)", "127.0.0.1:PORT"},
+      {R"(digest  [0-9a-f]+)", "digest  DIGEST"},
+      {R"(reads? in [^\n]+)", "reads in TIME"},
+      {R"(contained [^\n]+ after approval, proved by [^;\n]+)",
+       "contained TIME after approval, proved by TIME"}};
+  for (const auto& [pattern, word] : masks)
+    text = std::regex_replace(text, std::regex(pattern), word);
+  return text;
+}
+
+void check_plan(const Site& site, const std::string& playbook, std::vector<std::string> inputs) {
+  CAPTURE(playbook);
+  inputs.insert(inputs.begin(), {"plan", playbook, "--requests"});
+  const Finished done = site.run(std::move(inputs));
+  CAPTURE(done.err);
+  REQUIRE(done.exit == 0);
+  const std::string plan = masked(done.out);
+  const char* const root = std::getenv("QUELL_SOURCE_DIR");
+  REQUIRE(root != nullptr);
+  const std::string file = std::string(root) + "/tests/golden/" + playbook + ".plan.txt";
+  if (std::getenv("QUELL_WRITE_GOLDEN") != nullptr) std::ofstream(file, std::ios::binary) << plan;
+  std::ifstream in(file, std::ios::binary);
+  const std::string golden((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+  INFO("where the change is meant, write it anew with QUELL_WRITE_GOLDEN=1 and read the diff");
+  CHECK(plan == golden);
+}
+
+}  // namespace
+
+// Goal: a change of what a shipped playbook would send is seen by a reviewer, line by line.
+// Method: the range of the fixed seed gives the same ids each time.
+TEST_CASE("the plans of the shipped playbooks are the golden ones") {
+  const Site site;
+  const std::vector<std::string> leak{
+      "-i", "incident=INC-42",
+      "-i", "vault_id=" + site.vault_id(),
+      "-i", "credential_id=" + site.credential_id(),
+      "-i", "leaked_token=@" + site.folder().path() + "/token",
+      "-i", "leaked_refresh_token=@" + site.folder().path() + "/refresh"};
+  check_plan(site, "leaked-mcp-oauth", leak);
+  std::vector<std::string> rotation = leak;
+  rotation.insert(rotation.end(), {"-i", "new_access_token=@" + site.folder().path() + "/refresh"});
+  check_plan(site, "rotate-only", rotation);
+}
+
+}  // namespace quell::test
