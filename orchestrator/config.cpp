@@ -397,20 +397,6 @@ Status check_binding(const ConnectionSettings& platform, const std::string& file
                         ".api_key=secret://...");
 }
 
-/// The first mistake of the configuration, at its place; how many there are besides.
-Error first_of(std::vector<Diagnostic> mistakes, const std::string& file) {
-  std::erase_if(mistakes, [](const Diagnostic& found) {
-    return found.severity != Diagnostic::Severity::error;
-  });
-  QUELL_ASSERT(!mistakes.empty());
-  const Diagnostic& first = mistakes.front();
-  std::string sentence = file + ":" + std::to_string(first.at.line) + ":" +
-                         std::to_string(first.at.column) + ": " + first.message;
-  if (mistakes.size() > 1) sentence += ", and " + std::to_string(mistakes.size() - 1) + " more";
-  return make_error(ErrorCode::invalid, "config", sentence + ".",
-                    first.hint.empty() ? "correct " + file : first.hint);
-}
-
 }  // namespace
 
 Result<Config> load_config(const ConfigSources& sources) {
@@ -430,7 +416,7 @@ Result<Config> load_config(const ConfigSources& sources) {
     Findings findings(text);
     YamlNode root;
     if (parse_yaml(findings, root)) ConfigReader(config, findings).read(root);
-    if (findings.has_errors()) return first_of(findings.take(), config.file);
+    if (findings.has_errors()) return first_error(findings.take(), config.file, "config", "");
   }
   if (config.connections.empty()) {
     config.connections["platform"] =

@@ -11,18 +11,6 @@
 namespace quell {
 namespace {
 
-Result<PlaybookFile> read_playbook(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in)
-    return make_error(ErrorCode::invalid, "playbook", path + ": no such file.",
-                      "quell check names the shipped playbooks by id");
-  // One byte more than the language allows, so that the loader sees that it is too long.
-  std::string source(kYamlBytesMax + 1, '\0');
-  in.read(source.data(), static_cast<std::streamsize>(source.size()));
-  source.resize(static_cast<std::size_t>(in.gcount()));
-  return PlaybookFile{.file = path, .source = std::move(source)};
-}
-
 std::string id_of(const std::string& file_name) {
   return std::filesystem::path(file_name).stem().string();
 }
@@ -37,6 +25,18 @@ void add_ids(const std::string& folder, std::vector<std::string>& ids) {
 
 }  // namespace
 
+Result<PlaybookFile> read_playbook_file(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in)
+    return make_error(ErrorCode::invalid, "playbook", path + ": no such file.",
+                      "give a path, or the id of a shipped one");
+  // One byte more than the language allows, so that the loader sees that it is too long.
+  std::string source(kYamlBytesMax + 1, '\0');
+  in.read(source.data(), static_cast<std::streamsize>(source.size()));
+  source.resize(static_cast<std::size_t>(in.gcount()));
+  return PlaybookFile{.file = path, .source = std::move(source)};
+}
+
 std::vector<std::string> playbook_ids(const Config& config) {
   std::vector<std::string> ids;
   for (const auto& [name, source] : shipped_playbooks()) ids.push_back(id_of(name));
@@ -49,11 +49,11 @@ std::vector<std::string> playbook_ids(const Config& config) {
 Result<PlaybookFile> find_playbook(std::string_view name, const Config& config) {
   const std::string text(name);
   if (text.find('/') != std::string::npos || text.ends_with(".yaml") || text.ends_with(".yml"))
-    return read_playbook(text);
+    return read_playbook_file(text);
   for (const std::string& folder : config.playbook_dirs) {
     const std::string path = folder + "/" + text + ".yaml";
     std::error_code failed;
-    if (std::filesystem::is_regular_file(path, failed)) return read_playbook(path);
+    if (std::filesystem::is_regular_file(path, failed)) return read_playbook_file(path);
   }
   for (const auto& [file, source] : shipped_playbooks()) {
     if (id_of(file) == text) return PlaybookFile{.file = file, .source = source};
@@ -97,7 +97,7 @@ PlaybookSources others_beside(const PlaybookFile& file, const Config& config) {
       return std::nullopt;
     }
     if (!folder.empty()) {
-      Result<PlaybookFile> beside = read_playbook(folder + "/" + std::string(id) + ".yaml");
+      Result<PlaybookFile> beside = read_playbook_file(folder + "/" + std::string(id) + ".yaml");
       if (beside) return std::move(beside->source);
     }
     Result<PlaybookFile> known = find_playbook(id, config);
@@ -111,11 +111,8 @@ Result<std::shared_ptr<const Playbook>> load_checked(const PlaybookFile& file,
                                                      const PlaybookSources& others) {
   LoadResult loaded = load_playbook(file.source, file.file, catalog_of(connectors), others);
   if (loaded.playbook) return std::make_shared<const Playbook>(std::move(*loaded.playbook));
-  std::string findings;
-  for (const Diagnostic& diagnostic : loaded.diagnostics)
-    findings += render(diagnostic, file.file, file.source, false);
-  while (!findings.empty() && findings.back() == '\n') findings.pop_back();
-  return make_error(ErrorCode::invalid, "check", findings, "quell check " + file.file);
+  return first_error(std::move(loaded.diagnostics), file.file, "check",
+                     "quell check " + file.file + " tells all of it");
 }
 
 }  // namespace quell

@@ -20,6 +20,9 @@ struct PlaybookFile {
 /// The playbooks that come with quell, as (file name, source); they are part of the program.
 const std::vector<std::pair<std::string, std::string>>& shipped_playbooks();
 
+/// The YAML file at `path`, or as much of it as the loader needs to see that it is too long.
+Result<PlaybookFile> read_playbook_file(const std::string& path);
+
 /// The playbook that `name` means: a path, or an id in the configured folders or among the shipped
 /// ones. Errors suggest the nearest id.
 Result<PlaybookFile> find_playbook(std::string_view name, const Config& config);
@@ -37,7 +40,7 @@ PlaybookLoader loader_for(const ConnectorSet& connectors);
 /// knows by id.
 PlaybookSources others_beside(const PlaybookFile& file, const Config& config);
 
-/// The checked playbook, or an Error whose message is every finding as `quell check` prints it.
+/// The checked playbook, or its first mistake as an Error.
 Result<std::shared_ptr<const Playbook>> load_checked(const PlaybookFile& file,
                                                      const ConnectorSet& connectors,
                                                      const PlaybookSources& others);

@@ -78,7 +78,38 @@ Result<Secret> from_file(const std::string& path, const SecretReference& referen
   return read_secret(file.get(), reference.to_string());
 }
 
+/// The file that `reference` leads to; empty for a variable, and for a credential without systemd.
+std::string path_of(const SecretReference& reference, const SecretSource& source) {
+  switch (reference.kind) {
+    case SecretReference::Kind::environment:
+      return "";
+    case SecretReference::Kind::file: {
+      const bool absolute = reference.name.starts_with('/');
+      return absolute || source.directory.empty() ? reference.name
+                                                  : source.directory + "/" + reference.name;
+    }
+    case SecretReference::Kind::credential: {
+      const std::optional<std::string> folder =
+          source.environment ? source.environment("CREDENTIALS_DIRECTORY") : std::nullopt;
+      return folder ? *folder + "/" + reference.name : "";
+    }
+  }
+  return "";
+}
+
 }  // namespace
+
+bool lead_to_same(const SecretReference& a, const SecretSource& a_source, const SecretReference& b,
+                  const SecretSource& b_source) {
+  const bool a_is_variable = a.kind == SecretReference::Kind::environment;
+  const bool b_is_variable = b.kind == SecretReference::Kind::environment;
+  if (a_is_variable || b_is_variable) return a_is_variable && b_is_variable && a.name == b.name;
+  struct stat a_info {};
+  struct stat b_info {};
+  return stat(path_of(a, a_source).c_str(), &a_info) == 0 &&
+         stat(path_of(b, b_source).c_str(), &b_info) == 0 && a_info.st_dev == b_info.st_dev &&
+         a_info.st_ino == b_info.st_ino;
+}
 
 std::string SecretReference::to_string() const {
   switch (kind) {
@@ -126,20 +157,14 @@ Result<Secret> resolve_secret(const SecretReference& reference, const SecretSour
       if (!value) return missing(reference.to_string(), "no such environment variable", named);
       return trimmed(std::move(*value), reference.to_string());
     }
-    case SecretReference::Kind::file: {
-      const bool absolute = reference.name.starts_with('/');
-      const std::string path = absolute || source.directory.empty()
-                                   ? reference.name
-                                   : source.directory + "/" + reference.name;
-      return from_file(path, reference, source, named_at);
-    }
+    case SecretReference::Kind::file:
+      return from_file(path_of(reference, source), reference, source, named_at);
     case SecretReference::Kind::credential: {
-      const std::optional<std::string> folder =
-          source.environment ? source.environment("CREDENTIALS_DIRECTORY") : std::nullopt;
-      if (!folder)
+      const std::string path = path_of(reference, source);
+      if (path.empty())
         return missing(reference.to_string(), "CREDENTIALS_DIRECTORY is not set",
                        "systemd sets it for LoadCredential=");
-      return from_file(*folder + "/" + reference.name, reference, source, named_at);
+      return from_file(path, reference, source, named_at);
     }
   }
   return make_error(ErrorCode::internal, "an unknown kind of secret reference");

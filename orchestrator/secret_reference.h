@@ -33,6 +33,11 @@ struct SecretSource {
   bool refuse_readable_by_others = true;
 };
 
+/// True when both lead to the same variable or the same file, however they are spelled and through
+/// whatever links. Opens nothing.
+bool lead_to_same(const SecretReference& a, const SecretSource& a_source, const SecretReference& b,
+                  const SecretSource& b_source);
+
 /// The secret, at most 64 KiB, without one final newline; inner white space is refused. Error topic
 /// "secret" names the file and `named_at` (for instance "quell.yaml:15"), never the content.
 Result<Secret> resolve_secret(const SecretReference& reference, const SecretSource& source,

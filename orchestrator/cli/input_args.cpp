@@ -18,6 +18,21 @@ Error bad(const std::string& name, const std::string& what, std::string hint) {
                     std::move(hint));
 }
 
+/// Whatever a connection or the record's own keys use is never an input, by whatever name: the
+/// probe would carry it to the address that the input's record names (threat T3).
+bool is_in_use(const Config& config, const SecretReference& reference, const SecretSource& source) {
+  SecretSource own = source;
+  own.directory = config.directory;
+  const std::vector<std::string> in_use = references_in_use(config);
+  return std::any_of(in_use.begin(), in_use.end(), [&](const std::string& text) {
+    const Result<std::optional<SecretReference>> parsed = parse_secret_reference(text);
+    if (!parsed) return false;
+    const SecretReference used =
+        parsed->value_or(SecretReference{.kind = SecretReference::Kind::file, .name = text});
+    return lead_to_same(reference, source, used, own);
+  });
+}
+
 Result<Secret> read_secret_input(Session& session, const InputSpec& spec,
                                  const std::string& value) {
   SecretSource source;
@@ -25,20 +40,20 @@ Result<Secret> read_secret_input(Session& session, const InputSpec& spec,
   source.refuse_readable_by_others = false;
   source.warn = [&session](const std::string& text) { session.warn(text); };
   if (value == "@-") return read_secret(STDIN_FILENO, "standard input");
+  const auto refused = [&] {
+    return bad(spec.name, "names a secret that a connection or the record uses",
+               "hand over the leaked token itself, with @FILE");
+  };
   if (value.starts_with('@')) {
-    return resolve_secret({.kind = SecretReference::Kind::file, .name = value.substr(1)}, source,
-                          "");
+    const SecretReference file{.kind = SecretReference::Kind::file, .name = value.substr(1)};
+    if (is_in_use(*session.config(), file, source)) return refused();
+    return resolve_secret(file, source, "");
   }
   const Result<std::optional<SecretReference>> reference = parse_secret_reference(value);
   if (!reference) return reference.error();
   if (!*reference) {
     return bad(spec.name, "is a secret; the command line shows it to every process",
                "-i " + spec.name + "=@FILE, @- or secret://env/NAME");
-  }
-  const std::vector<std::string> in_use = references_in_use(*session.config());
-  if (std::find(in_use.begin(), in_use.end(), value) != in_use.end()) {
-    return bad(spec.name, "names a secret that a connection uses",
-               "hand over the leaked token itself, with @FILE");
   }
   if ((*reference)->kind == SecretReference::Kind::file) {
     const std::string& folder = session.config()->inputs_dir;
@@ -51,6 +66,7 @@ Result<Secret> read_secret_input(Session& session, const InputSpec& spec,
       return bad(spec.name, "lies outside inputs_dir", "move it below " + folder);
     }
   }
+  if (is_in_use(*session.config(), **reference, source)) return refused();
   return resolve_secret(**reference, source, "-i " + spec.name);
 }
 
@@ -103,6 +119,15 @@ Result<GivenInputs> read_inputs(Session& session, const Playbook& playbook,
       if (!text) return text.error();
       given.texts.emplace(name, std::move(*text));
     }
+  }
+  for (const InputSpec& spec : playbook.inputs) {
+    // The default of a secret is a reference, which is resolved where the run begins.
+    if (spec.type.kind != Type::Kind::secret || !spec.fallback || given.secrets.contains(spec.name))
+      continue;
+    if (spec.fallback->is_null()) continue;
+    Result<Secret> secret = read_secret_input(session, spec, spec.fallback->string_or(""));
+    if (!secret) return secret.error();
+    given.secrets.emplace(spec.name, std::make_shared<const Secret>(std::move(*secret)));
   }
   return given;
 }

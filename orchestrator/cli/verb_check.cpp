@@ -56,12 +56,16 @@ bool has_drill(const PlaybookFile& file, const std::string& id) {
 LoadResult load_and_warn(const PlaybookFile& file, const ActionCatalog& catalog,
                          const Config& config) {
   LoadResult loaded = load_playbook(file.source, file.file, catalog, others_beside(file, config));
-  if (!loaded.playbook || has_drill(file, loaded.playbook->id)) return loaded;
-  Diagnostic warning = no_drill(file.source, loaded.playbook->id);
+  if (!loaded.playbook) return loaded;
   std::vector<Diagnostic>& all = loaded.diagnostics;
-  const auto behind = std::find_if(
-      all.begin(), all.end(), [&](const Diagnostic& one) { return one.at.line > warning.at.line; });
-  all.insert(behind, std::move(warning));
+  for (Diagnostic& warning : unreachable_approvals(*loaded.playbook)) {
+    all.push_back(std::move(warning));
+  }
+  if (!has_drill(file, loaded.playbook->id)) {
+    all.push_back(no_drill(file.source, loaded.playbook->id));
+  }
+  std::stable_sort(all.begin(), all.end(),
+                   [](const Diagnostic& a, const Diagnostic& b) { return a.at.line < b.at.line; });
   return loaded;
 }
 

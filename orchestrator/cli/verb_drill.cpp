@@ -17,7 +17,7 @@ constexpr std::string_view kHelp =
     R"(quell drill - practise a leak on the embedded range; nothing leaves this machine
 usage: quell drill SCENARIO... [--expect] [--seed N] [--speed X] [--json]
        quell drill list
-SCENARIO    one or more; several are compared at the end
+SCENARIO    id of a shipped one, or the path of a file; several are compared at the end
 --expect    exit 0 if result and truth are as the scenario demands, else 1
 --seed N    the world is the same for the same seed (7)
 --speed X   drill seconds per second (20); max: as fast as it goes

@@ -176,6 +176,15 @@ void fill_intruder(DrillOutcome& outcome, const range::World& world) {
   }
 }
 
+Result<PlaybookFile> playbook_of(const Scenario& scenario) {
+  if (!scenario.folder.empty()) {
+    Result<PlaybookFile> beside =
+        read_playbook_file(scenario.folder + "/../" + scenario.playbook + ".yaml");
+    if (beside) return beside;
+  }
+  return find_playbook(scenario.playbook, Config{});
+}
+
 }  // namespace
 
 Result<DrillOutcome> run_drill(const Scenario& scenario, const DrillOptions& options,
@@ -220,7 +229,7 @@ Result<DrillOutcome> run_drill(const Scenario& scenario, const DrillOptions& opt
   owner = std::move(*opened);
   Engine& engine = owner->engine();
 
-  const Result<PlaybookFile> file = find_playbook(scenario.playbook, Config{});
+  const Result<PlaybookFile> file = playbook_of(scenario);
   if (!file) return file.error();
   const Result<std::shared_ptr<const Playbook>> playbook =
       load_checked(*file, owner->connectors(), others_beside(*file, Config{}));

@@ -6,6 +6,8 @@
 
 #include "orchestrator/playbook/diagnostics.h"
 #include "orchestrator/playbook/yaml_tree.h"
+#include "orchestrator/playbook_library.h"
+#include "state/private_file.h"
 
 namespace quell {
 namespace {
@@ -114,14 +116,17 @@ Result<Scenario> load_scenario(std::string_view source, std::string_view file) {
   Scenario scenario;
   if (parse_yaml(findings, root)) scenario = ScenarioReader(findings).read(root);
   if (!findings.has_errors()) return scenario;
-  std::string all;
-  for (const Diagnostic& diagnostic : findings.take())
-    all += render(diagnostic, file, source, false);
-  while (!all.empty() && all.back() == '\n') all.pop_back();
-  return make_error(ErrorCode::invalid, "check", all, "correct " + std::string(file));
+  return first_error(findings.take(), std::string(file), "check", "");
 }
 
 Result<Scenario> find_scenario(std::string_view id) {
+  if (id.find('/') != std::string_view::npos || id.ends_with(".yaml")) {
+    const Result<PlaybookFile> file = read_playbook_file(std::string(id));
+    if (!file) return file.error();
+    Result<Scenario> scenario = load_scenario(file->source, file->file);
+    if (scenario) scenario->folder = folder_of(file->file);
+    return scenario;
+  }
   std::vector<std::string> known;
   for (const auto& [file, source] : shipped_scenarios()) {
     const std::string stem = file.substr(0, file.rfind('.'));

@@ -17,7 +17,8 @@ struct Scenario {
   std::string id{};
   std::string title{};  // what the defenders do, in a few words
   std::string teaches{};
-  std::string playbook{};     // id of a shipped playbook
+  std::string playbook{};     // id: `../ID.yaml` beside the scenario's folder, else a shipped one
+  std::string folder{};       // that the scenario's file lies in; empty for a shipped one
   std::string profile{};      // of the range; empty: everything as documented
   Duration respond_after{0};  // from the intruder's first use to the start of the run
   Duration approve_after{0};  // a simulated approver says yes this long after being asked
@@ -32,10 +33,10 @@ struct Scenario {
 /// The scenarios that come with quell, as (file name, source); they are part of the program.
 const std::vector<std::pair<std::string, std::string>>& shipped_scenarios();
 
-/// Parses one scenario file; an Error is every finding as `quell check` prints it.
+/// Parses one scenario file; an Error is its first mistake.
 Result<Scenario> load_scenario(std::string_view source, std::string_view file);
 
-/// The shipped scenario `id`; an Error suggests the nearest.
-Result<Scenario> find_scenario(std::string_view id);
+/// The scenario that `name` means: a path, or the id of a shipped one. An Error suggests the nearest.
+Result<Scenario> find_scenario(std::string_view name);
 
 }  // namespace quell

@@ -120,9 +120,11 @@ void Decider::finish_step(const Step& step, OutcomeKind outcome, ValueMap more) 
   more["outcome"] = to_string(outcome);
   if (outcome == OutcomeKind::failed && step.continue_on_failure) more["continued"] = true;
   std::vector<Claim> own;
-  if (!step.kills.empty()) {
+  if (!step.kills.empty() || is_expanded(step)) {
     for (Claim& claim : claims_of(run_, connectors_)) {
-      if (claim.step == step.id) own.push_back(std::move(claim));
+      const bool inside =
+          claim.step.starts_with(step.id + "/") || claim.step.starts_with(step.id + "[");
+      if (claim.step == step.id || inside) own.push_back(std::move(claim));
     }
   }
   const std::optional<Verdict> verdict = verdict_of(own);

@@ -402,14 +402,13 @@ Value Engine::residual_exposure(const RunState& run, const Value& since) const {
       if (claim.verdict == Verdict::proved) continue;
       ++open;
       if (rows.size() >= kExposuresMax) continue;
-      const std::optional<Timestamp> until =
-          claim.residual ? claim.residual->until : std::optional<Timestamp>();
+      const Value told = to_value(claim);
       rows.push_back(Value::map({{"run", to_string(id)},
-                                 {"subject", claim.subject},
-                                 {"plane", to_string(claim.plane)},
-                                 {"verdict", to_string(claim.verdict)},
-                                 {"until", until ? Value(*until) : Value()},
-                                 {"reason", claim.residual ? claim.residual->reason : ""}}));
+                                 {"subject", told["subject"]},
+                                 {"plane", told["plane"]},
+                                 {"verdict", told["verdict"]},
+                                 {"until", told["residual"]["until"]},
+                                 {"reason", told["residual"]["reason"].string_or("")}}));
     }
   }
   return Value::map({{"open", open}, {"exposures", Value(std::move(rows))}});

@@ -11,17 +11,8 @@ namespace quell {
 // Nesting is bounded by the loader's depth limit and by kCallDepthMax.
 // NOLINTBEGIN(misc-no-recursion)
 
-/// Calls `visit` for every step of the file, outer ones first.
-template <typename Visit>
-void for_each_step(const std::vector<Step>& steps, const Visit& visit) {
-  for (const Step& step : steps) {
-    visit(step);
-    for_each_inner_list(step, [&](const std::vector<Step>& list) { for_each_step(list, visit); });
-  }
-}
-
-/// As above over what `run` made of them: of a step that goes through several steps time and again,
-/// the steps of each time.
+/// As for_each_step() of a file, over what `run` made of its steps: of a step that goes through
+/// several steps time and again, the steps of each time.
 template <typename Visit>
 void for_each_step(const RunState& run, const std::vector<Step>& steps, const Visit& visit) {
   const auto go_on = [&](const std::vector<Step>& list) { for_each_step(run, list, visit); };

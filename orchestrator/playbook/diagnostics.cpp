@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "state/base/assert.h"
 #include "state/base/bytes.h"
 
 namespace quell {
@@ -132,6 +133,21 @@ std::string render(const Diagnostic& diagnostic, std::string_view file, std::str
                       std::string(lead, ' '), std::string(carets, '^'));
   if (!diagnostic.hint.empty()) text += fmt::format("      = help: {}\n", diagnostic.hint);
   return text;
+}
+
+Error first_error(std::vector<Diagnostic> found, const std::string& file, std::string topic,
+                  const std::string& tells_all) {
+  std::erase_if(found,
+                [](const Diagnostic& one) { return one.severity != Diagnostic::Severity::error; });
+  QUELL_ASSERT(!found.empty());
+  const Diagnostic& first = found.front();
+  std::string sentence =
+      fmt::format("{}:{}:{}: {}", file, first.at.line, first.at.column, first.message);
+  const bool several = found.size() > 1;
+  if (several) sentence += fmt::format(", and {} more", found.size() - 1);
+  std::string hint = first.hint.empty() ? "correct " + file : first.hint;
+  if (!tells_all.empty() && (several || first.hint.empty())) hint = tells_all;
+  return make_error(ErrorCode::invalid, std::move(topic), sentence + ".", std::move(hint));
 }
 
 }  // namespace quell

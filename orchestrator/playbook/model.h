@@ -222,6 +222,17 @@ void for_each_inner_list(const Step& step, const Visit& visit) {
   }
 }
 
+/// Calls `visit` for every step of the file, outer ones first.
+// Nesting is bounded by the loader's depth limit.
+template <typename Visit>
+void for_each_step(const std::vector<Step>& steps,  // NOLINT(misc-no-recursion)
+                   const Visit& visit) {
+  for (const Step& step : steps) {
+    visit(step);
+    for_each_inner_list(step, [&](const std::vector<Step>& list) { for_each_step(list, visit); });
+  }
+}
+
 /// What `quell check` says of a good file: "ok, 9 steps, 5 claims, each can be proved". Counts the
 /// steps that do something themselves, and one claim per kill.
 std::string playbook_summary(const Playbook& playbook);

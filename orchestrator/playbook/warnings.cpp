@@ -14,6 +14,24 @@ void warn_short_until(Findings& findings, const YamlNode& node, const Until& unt
                    "lengthen for, or a slow answer leaves the claim unproved");
 }
 
+std::vector<Diagnostic> unreachable_approvals(const Playbook& playbook) {
+  std::vector<Diagnostic> found;
+  const auto look = [&](const Step& step) {
+    const auto* const approve = std::get_if<ApproveStep>(&step.kind);
+    if (approve == nullptr || approve->need < 2) return;
+    found.push_back(
+        {.severity = Diagnostic::Severity::warning,
+         .code = "unreachable-approval",
+         .at = step.at,
+         .length = static_cast<int>(step.id.size()),
+         .message = fmt::format("{} people must approve, and without users one can", approve->need),
+         .hint = "need: 1, as long as no users are configured"});
+  };
+  for_each_step(playbook.steps, look);
+  for_each_step(playbook.finally_steps, look);
+  return found;
+}
+
 Diagnostic no_drill(std::string_view source, std::string_view id) {
   constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
   if (source.starts_with(kByteOrderMark)) source.remove_prefix(kByteOrderMark.size());

@@ -59,8 +59,8 @@ class NoTransport final : public HttpTransport {
  public:
   explicit NoTransport(ManualClock& clock) : clock_(clock) {}
   void start(Ticket ticket, HttpRequest) override {
-    refused_.push_back(
-        {.ticket = ticket, .answer = make_error(ErrorCode::internal, "a test sends nothing")});
+    Result<HttpResponse> answer = make_error(ErrorCode::internal, "a test sends nothing");
+    refused_.push_back({.ticket = ticket, .answer = std::move(answer)});
   }
   std::vector<Completion> poll(Timestamp until) override {
     if (refused_.empty() && !std::exchange(woken_, false)) clock_.advance_to(until);

@@ -47,8 +47,8 @@ std::vector<std::string> wrap_arguments(const Site& site, const std::string& ver
 
 }  // namespace
 
-// Goal: a person's part is asked for, checked and kept in the record, and a called playbook does its
-// work with a secret that it was handed, also when the process dies in the middle of the call.
+// Goal: a person's part is asked for, checked and kept in the record, and a called playbook does
+// its work with a secret that it was handed, also when the process dies in the middle of the call.
 TEST_CASE("a step by hand, a call, a kill and a resume") {
   const Site site;
   site.folder().write("wrap.yaml", kWrap);
@@ -88,6 +88,35 @@ TEST_CASE("a step by hand, a call, a kill and a resume") {
     is_kept |= path.find("/r1c/attached/") != std::string::npos && content == "not really";
   }
   CHECK(is_kept);
+}
+
+// Goal: people rehearse their own playbooks, steps by hand included: the drill's people do those.
+TEST_CASE("a drill of one's own, from a file beside the playbook") {
+  const Folder folder;
+  const std::string drill = folder.write("drills/wrap.yaml", R"(scenario: wrap
+title: tell the vendor and revoke
+teaches: people come first and the machine follows
+playbook: wrap
+respond_after: 30s
+approve_after: 5s
+lasts: 2m
+ends: contained
+inputs:
+  vault_id: "${leaked.vault_id}"
+  credential_id: "${leaked.credential_id}"
+  token: "${leaked.access_token}"
+)");
+  std::string wrap = kWrap;  // the drill's people know no pattern
+  const std::string pattern = R"(, pattern: "^OPS-[0-9]+$")";
+  wrap.erase(wrap.find(pattern), pattern.size());
+  folder.write("wrap.yaml", wrap);
+  Process process({quell_path(), "drill", drill, "--speed", "max", "--expect", "--json"},
+                  {{"HOME", folder.path()}});
+  const Finished done = process.wait();
+  CAPTURE(done.out);
+  CAPTURE(done.err);
+  CHECK(done.exit == 0);
+  CHECK(done.json()["run"]["result"].string_or("") == "contained");
 }
 
 }  // namespace quell::test

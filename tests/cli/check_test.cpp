@@ -67,4 +67,19 @@ TEST_CASE("a drill beside the file, or shipped with it, is seen") {
             "name\n"));
 }
 
+// Goal: an approval that cannot be given is found in calm. No users can be configured yet, so one
+// person gives all there are.
+TEST_CASE("an approval by two while there is one") {
+  const Folder folder;
+  std::string source = kPlaybook;
+  const std::string step = "  - {id: go, approve: {need: 2, from: approver, within: 10m}}\n";
+  source.insert(source.find("  - id: stop"), step);
+  const Finished done = check(folder, {folder.write("stop-one.yaml", source)});
+  CAPTURE(done.out);
+  CHECK(done.exit == 0);
+  CHECK(has(done.out,
+            "stop-one.yaml:6:10: warning: 2 people must approve, and without users one can "
+            "[unreachable-approval]"));
+}
+
 }  // namespace quell::test

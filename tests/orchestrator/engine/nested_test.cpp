@@ -79,6 +79,7 @@ TEST_CASE("a foreach over a block goes through all of it for each item") {
   CHECK(bench.vendor.alive.empty());
   const StepState& step = run.steps.at("each");
   CHECK(step.items.size() == 3);
+  CHECK(step.verdict == Verdict::proved);
   CHECK(run.steps.at("each[b]/told").values["text"].string_or("") == "killed b done");
   CHECK(run.steps_value["each"]["items"]["c"]["outcome"].string_or("") == "done");
   CHECK_FALSE(run.steps_value.has("told"));

@@ -181,5 +181,29 @@ TEST_CASE("inputs are read from text and checked") {
   CHECK_FALSE(check_input(spec("n"), Value("5")));
 }
 
+/// Names of the members of `type` whose shape nobody declared.
+void find_shapeless(const Type& type, const std::string& name, std::string& found) {
+  if (type.kind == Type::Kind::dyn || (type.kind == Type::Kind::object && !type.fields)) {
+    found += (found.empty() ? "" : ", ") + name;
+  }
+  if (type.element) find_shapeless(*type.element, name + "[]", found);
+  if (!type.fields) return;
+  for (const Field& field : *type.fields)
+    find_shapeless(field.type, name + "." + field.name, found);
+}
+
+// Goal: what an answer holds beside the declared outputs reaches no expression, and so no message
+// and no entry (threat T54). Method: every output of every action has a declared shape; that
+// actions give exactly those is checked wherever the connectors' tests run one.
+TEST_CASE("every output of every action has a declared shape") {
+  std::string found;
+  for (const char* const connection : {"platform", "issuer", "report"}) {
+    for (const ActionSpec& spec : catalog().actions_of(connection)) {
+      find_shapeless(spec.outputs, std::string(connection) + "." + spec.name, found);
+    }
+  }
+  CHECK(found == "");
+}
+
 }  // namespace
 }  // namespace quell::test
