@@ -36,7 +36,8 @@ const std::vector<std::pair<std::string, std::string>>& shipped_scenarios();
 /// Parses one scenario file; an Error is its first mistake.
 Result<Scenario> load_scenario(std::string_view source, std::string_view file);
 
-/// The scenario that `name` means: a path, or the id of a shipped one. An Error suggests the nearest.
+/// The scenario that `name` means: a path, or the id of a shipped one. An Error suggests the
+/// nearest.
 Result<Scenario> find_scenario(std::string_view name);
 
 }  // namespace quell

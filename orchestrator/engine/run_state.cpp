@@ -269,7 +269,7 @@ Value coerce(const Type& type, const Value& value) {
   switch (type.kind) {
     case Type::Kind::timestamp:
       if (value.is_string()) {
-        if (const auto time = parse_rfc3339(value.as_string())) return Value(*time);
+        if (const auto time = parse_rfc3339_fine(value.as_string())) return Value(*time);
       }
       return value;
     case Type::Kind::duration:

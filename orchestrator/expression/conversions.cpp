@@ -18,30 +18,22 @@ constexpr std::int64_t kNanosPerMilli = 1'000'000;
 
 bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
 
-/// `.5`, `.25` of milliseconds within a second: the digits that are needed, or nothing.
-std::string fraction_text(std::int64_t ms) {
-  if (ms == 0) return {};
-  std::string digits = fmt::format(".{:03}", ms);
+/// `.5`, `.25` of nanoseconds within a second: the digits that are needed, or nothing.
+std::string fraction_text(std::int64_t nanos) {
+  if (nanos == 0) return {};
+  std::string digits = fmt::format(".{:09}", nanos);
   while (digits.back() == '0') digits.pop_back();
   return digits;
 }
 
-std::string timestamp_text(Timestamp time) {
-  const auto day = std::chrono::floor<std::chrono::days>(time);
+std::string timestamp_text(FineTime time) {
+  const auto day = std::chrono::floor<std::chrono::days>(time.time);
   const std::chrono::year_month_day date(day);
-  const std::int64_t ms = (time - day).count();
+  const std::int64_t ms = (time.time - day).count();
   return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}{}Z", static_cast<int>(date.year()),
                      static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                     ms / 3'600'000, ms / 60'000 % 60, ms / 1'000 % 60, fraction_text(ms % 1'000));
-}
-
-std::string duration_text(Duration duration) {
-  const std::int64_t ms = duration.count();
-  const std::int64_t seconds = ms / 1'000;
-  const std::int64_t rest = ms % 1'000;
-  const bool is_negative = ms < 0;
-  return fmt::format("{}{}{}s", is_negative ? "-" : "", is_negative ? -seconds : seconds,
-                     fraction_text(is_negative ? -rest : rest));
+                     ms / 3'600'000, ms / 60'000 % 60, ms / 1'000 % 60,
+                     fraction_text(ms % 1'000 * kNanosPerMilli + time.nanos));
 }
 
 /// The shortest digits that read back as the same number; an exponent only where plain digits would
@@ -188,11 +180,7 @@ Computed to_duration(const Value& from) {
       if (__builtin_add_overflow(total, scale * (digit - '0'), &total)) return too_large;
     }
   }
-  if (total % kNanosPerMilli != 0) {
-    return failed("the duration is finer than a millisecond", "round it to milliseconds");
-  }
-  const Duration size{total / kNanosPerMilli};
-  return Value(is_negative ? -size : size);
+  return Value(duration_of(is_negative ? -total : total));
 }
 
 Computed to_timestamp(const Value& from) {
@@ -206,11 +194,11 @@ Computed to_timestamp(const Value& from) {
     return Value(Timestamp(std::chrono::seconds(from.as_int())));
   }
   if (!from.is_string()) return failed(kNoSuchOverload);
-  const std::optional<Timestamp> time = parse_rfc3339(from.as_string());
+  const std::optional<FineTime> time = parse_rfc3339_fine(from.as_string());
   if (!time) {
     return failed("the string is not a timestamp in range", "RFC 3339, as in 2026-11-22T03:41:00Z");
   }
-  if (!in_range(*time)) return failed("the timestamp is out of range", "the years 1 to 9999");
+  if (!in_range(time->time)) return failed("the timestamp is out of range", "the years 1 to 9999");
   return Value(*time);
 }
 
@@ -225,9 +213,9 @@ std::optional<std::string> plain_text(const Value& value) {
     case Value::Kind::boolean:
       return value.as_bool() ? "true" : "false";
     case Value::Kind::timestamp:
-      return timestamp_text(value.as_timestamp());
+      return timestamp_text(value.as_fine_time());
     case Value::Kind::duration:
-      return duration_text(value.as_duration());
+      return format_seconds(value.as_fine_duration());
     case Value::Kind::null:
     case Value::Kind::list:
     case Value::Kind::map:
@@ -243,6 +231,19 @@ bool in_range(Timestamp time) noexcept {
   constexpr std::int64_t kLast = 253'402'300'799'999;
   const std::int64_t ms = time.time_since_epoch().count();
   return ms >= kFirst && ms <= kLast;
+}
+
+// Both go around the one millisecond below the least nanosecond, which 64 bits do not hold.
+std::int64_t nanos_of(FineDuration duration) noexcept {
+  const bool borrows = duration.whole.count() < 0 && duration.nanos > 0;
+  return borrows ? (duration.whole.count() + 1) * kNanosPerMilli + (duration.nanos - kNanosPerMilli)
+                 : duration.whole.count() * kNanosPerMilli + duration.nanos;
+}
+
+FineDuration duration_of(std::int64_t nanos) noexcept {
+  const std::int64_t rest = nanos % kNanosPerMilli;
+  return {.whole = Duration(nanos / kNanosPerMilli - (rest < 0 ? 1 : 0)),
+          .nanos = static_cast<std::int32_t>(rest < 0 ? rest + kNanosPerMilli : rest)};
 }
 
 bool in_range(Duration duration) noexcept {

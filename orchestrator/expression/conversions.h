@@ -38,9 +38,8 @@ Computed to_int(const Value& from);
 Computed to_double(const Value& from);
 Computed to_bool(const Value& from);
 /// CEL's spelling: a sign, then decimal numbers with h, m, s, ms, us or ns (`1h30m`, `-1.5s`).
-/// Values hold milliseconds: a finer duration is refused rather than cut.
 Computed to_duration(const Value& from);
-/// RFC 3339 (a fraction is cut to milliseconds) or seconds since 1970.
+/// RFC 3339 or seconds since 1970.
 Computed to_timestamp(const Value& from);
 
 /// What string() gives, and what a value becomes inside a longer text; none for a null, list, map
@@ -51,7 +50,9 @@ std::optional<std::string> plain_text(const Value& value);
 /// The years 1 to 9999 (cel-spec langdef, "Timestamps").
 bool in_range(Timestamp time) noexcept;
 /// What 64 bits of nanoseconds hold, about 292 years either way: the bound of the public
-/// conformance suite.
+/// conformance suite. Durations of other sources may be longer: in_range() is asked first.
+std::int64_t nanos_of(FineDuration duration) noexcept;
+FineDuration duration_of(std::int64_t nanos) noexcept;
 bool in_range(Duration duration) noexcept;
 
 }  // namespace quell::expression

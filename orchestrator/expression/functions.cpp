@@ -244,8 +244,10 @@ Computed convert(FunctionId id, const Value& from) {
 
 /// Getters of a duration give whole units of the whole duration, but the milliseconds only what is
 /// beyond the second (cel-spec langdef, "List of Standard Definitions").
-Value duration_part(FunctionId id, Duration duration) {
-  const std::int64_t ms = duration.count();
+Value duration_part(FunctionId id, FineDuration duration) {
+  // Towards zero: of a negative one the milliseconds are those below.
+  const std::int64_t ms =
+      duration.whole.count() + (duration.whole.count() < 0 && duration.nanos > 0 ? 1 : 0);
   if (id == FunctionId::get_hours) return Value(ms / 3'600'000);
   if (id == FunctionId::get_minutes) return Value(ms / 60'000);
   if (id == FunctionId::get_seconds) return Value(ms / 1'000);
@@ -396,7 +398,7 @@ Computed call_function(FunctionId id, std::span<const Value> arguments, const Pa
     case FunctionId::get_minutes:
     case FunctionId::get_seconds:
     case FunctionId::get_milliseconds:
-      if (first.is_duration()) return duration_part(id, first.as_duration());
+      if (first.is_duration()) return duration_part(id, first.as_fine_duration());
       return timestamp_part(
           id, first.as_timestamp(),
           arguments.size() > 1 ? std::string_view(arguments[1].as_string()) : "UTC");

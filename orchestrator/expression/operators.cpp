@@ -38,39 +38,58 @@ Computed double_arithmetic(Operator op, double left, double right) {
   return failed(kNoSuchOverload, "% is for integers");
 }
 
-Computed duration_value(Int ms, bool overflows) {
-  if (overflows || !in_range(Duration(ms))) {
-    return failed("the duration is out of range", "at most about 292 years");
-  }
-  return Value(Duration(ms));
+constexpr Int kNanosPerMilli = 1'000'000;
+
+Computed duration_value(Int nanos, bool overflows) {
+  if (overflows) return failed("the duration is out of range", "at most about 292 years");
+  return Value(duration_of(nanos));
 }
 
-Computed timestamp_value(Int ms, bool overflows) {
-  if (overflows || !in_range(Timestamp(Duration(ms)))) {
+/// `time` moved by milliseconds and nanoseconds, these -999,999 to 999,999.
+Computed moved(FineTime time, Int ms, Int nanos) {
+  nanos += time.nanos;
+  ms += nanos >= kNanosPerMilli ? 1 : nanos < 0 ? -1 : 0;
+  nanos -= nanos >= kNanosPerMilli ? kNanosPerMilli : nanos < 0 ? -kNanosPerMilli : 0;
+  Int sum = 0;
+  const bool overflows = __builtin_add_overflow(time.time.time_since_epoch().count(), ms, &sum);
+  if (overflows || !in_range(Timestamp(Duration(sum)))) {
     return failed("the timestamp is out of range", "the years 1 to 9999");
   }
-  return Value(Timestamp(Duration(ms)));
+  return Value(
+      FineTime{.time = Timestamp(Duration(sum)), .nanos = static_cast<std::int32_t>(nanos)});
+}
+
+/// The nanoseconds from `from` to `to`.
+Computed between(FineTime from, FineTime to) {
+  Int ms = 0;
+  Int nanos = 0;
+  const bool overflows = __builtin_sub_overflow(to.time.time_since_epoch().count(),
+                                                from.time.time_since_epoch().count(), &ms) ||
+                         __builtin_mul_overflow(ms, kNanosPerMilli, &nanos) ||
+                         __builtin_add_overflow(nanos, Int{to.nanos} - from.nanos, &nanos);
+  return duration_value(nanos, overflows);
 }
 
 Computed time_arithmetic(Operator op, const Value& left, const Value& right) {
-  const auto ms_of = [](const Value& value) -> Int {
-    return value.is_timestamp() ? value.as_timestamp().time_since_epoch().count()
-                                : value.as_duration().count();
-  };
-  Int ms = 0;
-  if (op == Operator::add) {
-    if (left.is_timestamp() && right.is_timestamp()) return failed(kNoSuchOverload);
-    const bool overflows = __builtin_add_overflow(ms_of(left), ms_of(right), &ms);
-    const bool gives_time = left.is_timestamp() || right.is_timestamp();
-    return gives_time ? timestamp_value(ms, overflows) : duration_value(ms, overflows);
+  const bool adds = op == Operator::add;
+  if (!adds && op != Operator::subtract) return failed(kNoSuchOverload);
+  if (left.is_timestamp() && right.is_timestamp()) {
+    return adds ? failed(kNoSuchOverload) : between(right.as_fine_time(), left.as_fine_time());
   }
-  if (op == Operator::subtract) {
-    if (left.is_duration() && right.is_timestamp()) return failed(kNoSuchOverload);
-    const bool overflows = __builtin_sub_overflow(ms_of(left), ms_of(right), &ms);
-    const bool gives_time = left.is_timestamp() && right.is_duration();
-    return gives_time ? timestamp_value(ms, overflows) : duration_value(ms, overflows);
+  if (left.is_duration() && right.is_duration()) {
+    const FineDuration a = left.as_fine_duration();
+    const FineDuration b = right.as_fine_duration();
+    Int sum = 0;
+    const bool overflows = !in_range(a.whole) || !in_range(b.whole) ||
+                           (adds ? __builtin_add_overflow(nanos_of(a), nanos_of(b), &sum)
+                                 : __builtin_sub_overflow(nanos_of(a), nanos_of(b), &sum));
+    return duration_value(sum, overflows);
   }
-  return failed(kNoSuchOverload);
+  if (left.is_duration() && !adds) return failed(kNoSuchOverload);
+  const FineTime time = left.is_timestamp() ? left.as_fine_time() : right.as_fine_time();
+  const FineDuration by = left.is_duration() ? left.as_fine_duration() : right.as_fine_duration();
+  return adds ? moved(time, by.whole.count(), by.nanos)
+              : moved(time, -by.whole.count(), -Int{by.nanos});
 }
 
 /// As doubles, so that the greatest ints equal 2^63: what CEL's conformance suite expects.
@@ -173,9 +192,9 @@ std::optional<std::partial_ordering> compare(const Value& left, const Value& rig
       // Bytes of UTF-8 are in the order of their code points.
       return left.as_string() <=> right.as_string();
     case Value::Kind::timestamp:
-      return left.as_timestamp() <=> right.as_timestamp();
+      return left.as_fine_time() <=> right.as_fine_time();
     case Value::Kind::duration:
-      return left.as_duration() <=> right.as_duration();
+      return left.as_fine_duration() <=> right.as_fine_duration();
     case Value::Kind::null:
     case Value::Kind::list:
     case Value::Kind::map:

@@ -56,6 +56,14 @@ bool read_char(std::string_view text, std::size_t& at, std::string_view any_of) 
   return true;
 }
 
+/// `fraction` of `of` as decimal digits behind a point, without zeros at the end; nothing for 0.
+std::string fraction_text(std::uint64_t fraction, std::uint64_t of) {
+  if (fraction == 0) return {};
+  std::string digits = std::to_string(of + fraction).substr(1);
+  while (digits.back() == '0') digits.pop_back();
+  return "." + digits;
+}
+
 }  // namespace
 
 Timestamp SystemClock::now() const {
@@ -95,6 +103,19 @@ std::string format_rfc3339(Timestamp time) {
          padded(c.millisecond, 3) + "Z";
 }
 
+std::string format_seconds(FineDuration duration) {
+  constexpr std::int64_t kNanosPerMilli = 1'000'000;
+  const bool is_negative = duration.whole.count() < 0;
+  // Of a negative one, milliseconds are counted downwards and nanoseconds up from there.
+  const bool borrows = is_negative && duration.nanos > 0;
+  const auto ms = static_cast<std::uint64_t>(duration.whole.count() + (borrows ? 1 : 0));
+  const std::uint64_t size = is_negative ? 0 - ms : ms;
+  const auto nanos =
+      static_cast<std::uint64_t>(borrows ? kNanosPerMilli - duration.nanos : duration.nanos);
+  return (is_negative ? "-" : "") + std::to_string(size / 1'000) +
+         fraction_text(size % 1'000 * kNanosPerMilli + nanos, 1'000'000'000) + "s";
+}
+
 std::string format_clock_time(Timestamp time, Timestamp today) {
   const Civil c = civil(time);
   const std::string minutes_text = padded(c.hour, 2) + ":" + padded(c.minute, 2);
@@ -106,6 +127,11 @@ std::string format_clock_time(Timestamp time, Timestamp today) {
 }
 
 std::optional<Timestamp> parse_rfc3339(std::string_view text) {
+  const std::optional<FineTime> fine = parse_rfc3339_fine(text);
+  return fine ? std::optional<Timestamp>(fine->time) : std::nullopt;
+}
+
+std::optional<FineTime> parse_rfc3339_fine(std::string_view text) {
   std::size_t at = 0;
   const int year = read_digits(text, at, 4);
   if (year < 0 || !read_char(text, at, "-")) return std::nullopt;
@@ -119,13 +145,14 @@ std::optional<Timestamp> parse_rfc3339(std::string_view text) {
   if (minute < 0 || minute > 59 || !read_char(text, at, ":")) return std::nullopt;
   const int second = read_digits(text, at, 2);
   if (second < 0 || second > 60) return std::nullopt;
-  std::int64_t fraction_ms = 0;
+  constexpr std::int64_t kNanosPerMilli = 1'000'000;
+  std::int64_t fraction = 0;  // nanoseconds
   if (read_char(text, at, ".")) {
-    std::int64_t scale = 100;
+    std::int64_t scale = 100'000'000;
     std::size_t digits = 0;
     while (at < text.size() && text[at] >= '0' && text[at] <= '9') {
       if (++digits > 9) return std::nullopt;
-      fraction_ms += (text[at] - '0') * scale;
+      fraction += (text[at] - '0') * scale;
       scale /= 10;
       ++at;
     }
@@ -147,8 +174,10 @@ std::optional<Timestamp> parse_rfc3339(std::string_view text) {
                                          std::chrono::month(static_cast<unsigned>(month)),
                                          std::chrono::day(static_cast<unsigned>(day))};
   if (!date.ok()) return std::nullopt;
-  return Timestamp(sys_days(date)) + hours(hour) + minutes(minute) + seconds(second) +
-         milliseconds(fraction_ms) - minutes(offset_minutes);
+  return FineTime{.time = Timestamp(sys_days(date)) + hours(hour) + minutes(minute) +
+                          seconds(second) + milliseconds(fraction / kNanosPerMilli) -
+                          minutes(offset_minutes),
+                  .nanos = static_cast<std::int32_t>(fraction % kNanosPerMilli)};
 }
 
 std::optional<Duration> parse_duration(std::string_view text) {

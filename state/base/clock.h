@@ -1,6 +1,8 @@
 #pragma once
 
 #include <chrono>
+#include <compare>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,6 +13,20 @@ namespace quell {
 
 using Duration = std::chrono::milliseconds;
 using Timestamp = std::chrono::sys_time<std::chrono::milliseconds>;
+
+/// A time with the nanoseconds that only the expression language keeps: `nanos` is what lies beyond
+/// the whole milliseconds, 0 to 999,999.
+struct FineTime {
+  Timestamp time{};
+  std::int32_t nanos = 0;
+  auto operator<=>(const FineTime&) const = default;
+};
+/// Likewise; of a negative one, `whole` is the next lower millisecond.
+struct FineDuration {
+  Duration whole{};
+  std::int32_t nanos = 0;
+  auto operator<=>(const FineDuration&) const = default;
+};
 
 /// The one source of time. It may run faster than real time (drills) or only when told (tests).
 class Clock {
@@ -59,10 +75,14 @@ class ManualClock final : public Clock {
 
 /// RFC 3339 in UTC with milliseconds: `2026-11-22T02:31:40.112Z`.
 std::string format_rfc3339(Timestamp time);
+/// Decimal seconds with the digits they need: `90s`, `-1.5s`.
+std::string format_seconds(FineDuration duration);
 /// `02:31:40Z` on the day of `today`, else `2026-11-20 16:02Z`.
 std::string format_clock_time(Timestamp time, Timestamp today);
 /// RFC 3339 with any offset and up to nine fractional digits (cut to milliseconds).
 std::optional<Timestamp> parse_rfc3339(std::string_view text);
+/// As above, not cut.
+std::optional<FineTime> parse_rfc3339_fine(std::string_view text);
 
 /// The language's spelling: `500ms`, `15m`, `2h30m`, `90s`, `1d`. Refuses negative, empty and
 /// overflowing text.

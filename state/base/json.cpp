@@ -143,17 +143,11 @@ std::string number_text(double number) {
   return text;
 }
 
-std::string duration_text(Duration duration) {
-  const std::int64_t ms = duration.count();
-  const std::uint64_t size =
-      ms < 0 ? 0 - static_cast<std::uint64_t>(ms) : static_cast<std::uint64_t>(ms);
-  std::string text = (ms < 0 ? "-" : "") + std::to_string(size / 1'000);
-  if (size % 1'000 != 0) {
-    std::string fraction = std::to_string(1'000 + size % 1'000).substr(1);
-    while (fraction.back() == '0') fraction.pop_back();
-    text += "." + fraction;
-  }
-  return text + "s";
+std::string timestamp_text(FineTime time) {
+  std::string text = format_rfc3339(time.time);
+  if (time.nanos > 0)
+    text.insert(text.size() - 1, std::to_string(1'000'000 + time.nanos).substr(1));
+  return text;
 }
 
 /// Depth is bounded by what built the value: parse limits, the expression budgets, and our own
@@ -183,10 +177,10 @@ void append_json(std::string& out, const Value& value, int indent) {
       append_string(out, value.as_string());
       return;
     case Value::Kind::timestamp:
-      append_string(out, format_rfc3339(value.as_timestamp()));
+      append_string(out, timestamp_text(value.as_fine_time()));
       return;
     case Value::Kind::duration:
-      append_string(out, duration_text(value.as_duration()));
+      append_string(out, format_seconds(value.as_fine_duration()));
       return;
     case Value::Kind::secret:
       append_string(out, short_fingerprint(value.as_secret().fingerprint));

@@ -42,14 +42,18 @@ const ValueMap& Value::as_map() const {
   return *std::get<std::shared_ptr<const ValueMap>>(data_);
 }
 
-Timestamp Value::as_timestamp() const {
+Timestamp Value::as_timestamp() const { return as_fine_time().time; }
+
+FineTime Value::as_fine_time() const {
   QUELL_ASSERT(is_timestamp());
-  return std::get<Timestamp>(data_);
+  return std::get<FineTime>(data_);
 }
 
-Duration Value::as_duration() const {
+Duration Value::as_duration() const { return as_fine_duration().whole; }
+
+FineDuration Value::as_fine_duration() const {
   QUELL_ASSERT(is_duration());
-  return std::get<Duration>(data_);
+  return std::get<FineDuration>(data_);
 }
 
 const SecretValue& Value::as_secret() const {

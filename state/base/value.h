@@ -46,13 +46,15 @@ class Value {
   Value(int v) : data_(static_cast<std::int64_t>(v)) {}  // NOLINT(google-explicit-constructor)
   Value(std::int64_t v) : data_(v) {}                    // NOLINT(google-explicit-constructor)
   Value(std::uint64_t v)
-      : data_(static_cast<std::int64_t>(v)) {}          // NOLINT(google-explicit-constructor)
-  Value(double v) : data_(v) {}                         // NOLINT(google-explicit-constructor)
-  Value(std::string v) : data_(std::move(v)) {}         // NOLINT(google-explicit-constructor)
-  Value(std::string_view v) : data_(std::string(v)) {}  // NOLINT(google-explicit-constructor)
-  Value(const char* v) : data_(std::string(v)) {}       // NOLINT(google-explicit-constructor)
-  Value(Timestamp v) : data_(v) {}                      // NOLINT(google-explicit-constructor)
-  Value(Duration v) : data_(v) {}                       // NOLINT(google-explicit-constructor)
+      : data_(static_cast<std::int64_t>(v)) {}            // NOLINT(google-explicit-constructor)
+  Value(double v) : data_(v) {}                           // NOLINT(google-explicit-constructor)
+  Value(std::string v) : data_(std::move(v)) {}           // NOLINT(google-explicit-constructor)
+  Value(std::string_view v) : data_(std::string(v)) {}    // NOLINT(google-explicit-constructor)
+  Value(const char* v) : data_(std::string(v)) {}         // NOLINT(google-explicit-constructor)
+  Value(Timestamp v) : data_(FineTime{.time = v}) {}      // NOLINT(google-explicit-constructor)
+  Value(FineTime v) : data_(v) {}                         // NOLINT(google-explicit-constructor)
+  Value(Duration v) : data_(FineDuration{.whole = v}) {}  // NOLINT(google-explicit-constructor)
+  Value(FineDuration v) : data_(v) {}                     // NOLINT(google-explicit-constructor)
   Value(SecretValue v)
       : data_(std::make_shared<const SecretValue>(std::move(v))) {
   }  // NOLINT(google-explicit-constructor)
@@ -92,8 +94,10 @@ class Value {
   const std::string& as_string() const;
   const ValueList& as_list() const;
   const ValueMap& as_map() const;
-  Timestamp as_timestamp() const;
-  Duration as_duration() const;
+  Timestamp as_timestamp() const;  // cut to milliseconds
+  FineTime as_fine_time() const;
+  Duration as_duration() const;  // cut to milliseconds, downwards
+  FineDuration as_fine_duration() const;
   const SecretValue& as_secret() const;
   const ValueEntries& as_entries() const;
 
@@ -112,8 +116,9 @@ class Value {
 
  private:
   std::variant<std::monostate, bool, std::int64_t, double, std::string,
-               std::shared_ptr<const ValueList>, std::shared_ptr<const ValueMap>, Timestamp,
-               Duration, std::shared_ptr<const SecretValue>, std::shared_ptr<const ValueEntries>>
+               std::shared_ptr<const ValueList>, std::shared_ptr<const ValueMap>, FineTime,
+               FineDuration, std::shared_ptr<const SecretValue>,
+               std::shared_ptr<const ValueEntries>>
       data_;  // without {}: clang looks for Value() before it has read an initializer
 };
 
