@@ -3,39 +3,12 @@
 #include <utility>
 
 #include "orchestrator/cli/run_loop.h"
+#include "orchestrator/engine/forgetful.h"
 
 namespace quell::cli {
 namespace {
 
 constexpr Duration kTurnMax{1'000};
-
-/// A journal that counts and forgets: a plan leaves nothing behind.
-class ForgetfulJournal final : public Journal {
- public:
-  Result<Tip> append(std::span<const Entry> entries) override {
-    tip_.seq += entries.size();
-    return tip_;
-  }
-  Status read(std::uint64_t, const std::function<Status(const StoredEntry&)>&) override {
-    return ok();
-  }
-  Result<Tip> tip() override { return tip_; }
-  Result<std::string> sign_head() override { return std::string(); }
-
- private:
-  Tip tip_{};
-};
-
-/// Secrets stay with the caller; nothing is sealed.
-class ForgetfulStore final : public SecretStore {
- public:
-  Status seal(RunId, std::string_view, const Secret&) override { return ok(); }
-  Result<Secret> open(RunId, std::string_view) override {
-    return make_error(ErrorCode::gone, "a plan keeps no secret");
-  }
-  Status erase_run(RunId) override { return ok(); }
-  std::string fingerprint(const Secret&) override { return {}; }
-};
 
 }  // namespace
 
@@ -44,7 +17,7 @@ Result<Rehearsal> rehearse(Session& session, const ConnectorSet& connectors,
   Result<std::unique_ptr<HttpTransport>> transport = session.make_transport(session.clock());
   if (!transport) return transport.error();
   ForgetfulJournal journal;
-  ForgetfulStore secrets;
+  ForgetfulStore secrets([](const Secret&) { return std::string(); });
   std::vector<PlannedRequest> reads;
   Engine engine({.clock = session.clock(),
                  .transport = **transport,

@@ -199,8 +199,8 @@ struct RunState {
   bool finished() const noexcept { return result.has_value(); }
 };
 
-/// Makes `steps` of `frame` known to the run. Until one ends, others see it as not run: that is what
-/// finally and a rescue see of a step that never began.
+/// Makes `steps` of `frame` known to the run. Until one ends, others see it as not run: that is
+/// what finally and a rescue see of a step that never began.
 void add_steps(RunState& run, std::string_view frame, const std::vector<Step>& steps);
 
 /// Makes the state of the run that `entry` (run_started) begins. `playbook` is loaded from the

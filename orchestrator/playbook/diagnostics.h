@@ -28,8 +28,9 @@ std::string nearest_word(std::string_view word, const std::vector<std::string>& 
 std::string render(const Diagnostic& diagnostic, std::string_view file, std::string_view source,
                    bool short_form);
 
-/// The first error of `found`, which holds one, as an Error of topic `topic`: where it stands, what it
-/// is, how many more there are. Its remedy is its own hint; of several, `tells_all` unless empty.
+/// The first error of `found`, which holds one, as an Error of topic `topic`: where it stands, what
+/// it is, how many more there are. Its remedy is its own hint; of several, `tells_all` unless
+/// empty.
 Error first_error(std::vector<Diagnostic> found, const std::string& file, std::string topic,
                   const std::string& tells_all);
 

@@ -15,8 +15,8 @@ namespace quell {
 void warn_short_until(Findings& findings, const YamlNode& node, const Until& until,
                       const ActionSpec& probe);
 
-/// A warning for each approval that wants more people than there can be: while no user is configured,
-/// one person gives them all.
+/// A warning for each approval that wants more people than there can be: while no user is
+/// configured, one person gives them all.
 std::vector<Diagnostic> unreachable_approvals(const Playbook& playbook);
 
 /// The warning that no drill rehearses the playbook `id`, whose file is `source`; under its id.

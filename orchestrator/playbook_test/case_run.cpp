@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "orchestrator/engine/engine.h"
+#include "orchestrator/engine/forgetful.h"
 #include "orchestrator/playbook/inputs.h"
 #include "orchestrator/playbook_test/scripted_connector.h"
 #include "state/base/random.h"
@@ -21,38 +22,6 @@ constexpr int kTurnsMax = 100'000;
 constexpr Duration kCaseMax{31LL * 24 * 3600'000};
 constexpr std::string_view kPerson = "a person of the case";
 constexpr std::string_view kReport = "report";
-
-/// Counts and forgets; what is appended is seen by the engine's own observer.
-class CountingJournal final : public Journal {
- public:
-  Result<Tip> append(std::span<const Entry> entries) override {
-    tip_.seq += entries.size();
-    return tip_;
-  }
-  Status read(std::uint64_t, const std::function<Status(const StoredEntry&)>&) override {
-    return ok();
-  }
-  Result<Tip> tip() override { return tip_; }
-  Result<std::string> sign_head() override { return std::string(); }
-
- private:
-  Tip tip_{};
-};
-
-/// Secrets stay in the case; nothing is sealed.
-class CaseSecrets final : public SecretStore {
- public:
-  explicit CaseSecrets(const TestFingerprints& fingerprints) : fingerprints_(fingerprints) {}
-  Status seal(RunId, std::string_view, const Secret&) override { return ok(); }
-  Result<Secret> open(RunId, std::string_view) override {
-    return make_error(ErrorCode::gone, "a test keeps no secret");
-  }
-  Status erase_run(RunId) override { return ok(); }
-  std::string fingerprint(const Secret& secret) override { return fingerprints_(secret); }
-
- private:
-  const TestFingerprints& fingerprints_;
-};
 
 /// No network; waiting moves the clock to what the engine waits for, unless a person spoke.
 class NoTransport final : public HttpTransport {
@@ -271,8 +240,8 @@ Result<CaseOutcome> run_case(const TestCase& one, std::shared_ptr<const Playbook
   }
   ManualClock clock(kBegin);
   NoTransport transport(clock);
-  CountingJournal journal;
-  CaseSecrets secrets(fingerprints);
+  ForgetfulJournal journal;
+  ForgetfulStore secrets([&](const Secret& secret) { return fingerprints(secret); });
   const People people(one);
   CaseOutcome outcome;
   Engine* playing = nullptr;

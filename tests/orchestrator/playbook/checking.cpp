@@ -112,7 +112,9 @@ steps:
       .ids = {"broken", "kill-session", "purge", "ring"},
       .source_of = [](std::string_view id) -> std::optional<std::string> {
         const auto found = kSources.find(id);
-        return found == kSources.end() ? std::nullopt : std::optional<std::string>(found->second);
+        if (found != kSources.end()) return found->second;
+        std::string shipped = read_source_file("playbooks/" + std::string(id) + ".yaml");
+        return shipped.empty() ? std::nullopt : std::optional<std::string>(std::move(shipped));
       }};
   return kCallable;
 }

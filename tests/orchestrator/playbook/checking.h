@@ -13,7 +13,7 @@ namespace quell::test {
 const ActionCatalog& catalog();
 
 /// Playbooks that the tests may call: `kill-session` takes `session_id` and an optional `token`,
-/// `purge` archives a credential, `broken` does not load, and `ring` calls `p`.
+/// `purge` archives a credential, `broken` does not load, `ring` calls `p`; and the shipped ones.
 const PlaybookSources& callable();
 
 /// The findings of a file as `line:column: code`, warnings with a leading `w `.

@@ -85,7 +85,7 @@ TEST_CASE("every example of the guide loads without a finding") {
     const std::size_t id = source.find("\nid: ") + 5;
     const std::string file = source.substr(id, source.find_first_of(" \n", id) - id) + ".yaml";
     std::string found;
-    for (const Diagnostic& one : load_playbook(source, file, catalog()).diagnostics) {
+    for (const Diagnostic& one : load_playbook(source, file, catalog(), callable()).diagnostics) {
       found += render(one, file, source, false);
     }
     CHECK(found == "");
