@@ -34,6 +34,7 @@ struct RetrySpec {
   int max = 3;            // attempts after the first
   Duration backoff{500};  // doubles each time
   Duration cap{8'000};
+  bool jitter = false;  // waits between half of it and all of it
 };
 
 struct RequestCost {

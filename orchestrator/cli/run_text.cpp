@@ -560,6 +560,14 @@ std::string closing_text(const Stream& stream, const RunState& run, const Connec
   }
   if (!open.empty()) text += "still exposed, or not known to be closed\n" + open;
   if (result == RunResult::contained) text += "nothing is known to be exposed\n";
+  std::string goals;
+  for (const Goal& goal : goals_of(run)) {
+    goals += (goals.empty() ? "goals   " : ", ") +
+             (goal.took ? std::string(goal.word) + " after " + format_duration(*goal.took)
+                        : "not " + std::string(goal.word)) +
+             " (goal " + format_duration(goal.limit) + (goal.met() ? ")" : ", missed)");
+  }
+  if (!goals.empty()) text += goals + "\n";
   if (!run.head.empty()) text += "record  quell journal verify --head " + run.head + "\n";
   return text;
 }

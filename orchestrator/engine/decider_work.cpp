@@ -188,7 +188,8 @@ void Decider::settle_by_probes(const Step& step, const ItemState& item) {
     body["found"] = "it had been applied";
     emit(EntryKind::attempt_finished, std::move(body));
   } else if ((was_not || spec.repeat == Repeat::safe) && item.retries <= retry.max) {
-    body["due"] = Value(now_ + backoff_after(retry, item.retries));
+    const WorkId id{.step = step.id, .item = item.key};
+    body["due"] = Value(now_ + wait_before_retry(retry, run_.id, id, item.retries));
     body["why"] = "looked: it was not applied";
     emit(EntryKind::retry_scheduled, std::move(body));
   } else if (was_not) {

@@ -48,6 +48,10 @@ RetrySpec retry_of(const Step& step, const ActionSpec& spec);
 /// The wait after that many failures in a row.
 Duration backoff_after(const RetrySpec& retry, int failures);
 
+/// The wait of the attempt `id` of `run`: as above, and with jitter a part of it that depends on
+/// both alone, so that the same journal gives the same waits.
+Duration wait_before_retry(const RetrySpec& retry, RunId run, const WorkId& id, int failures);
+
 /// What a finished look leads to. `params` are the look's own, without secrets.
 std::vector<Entry> after_probe(const RunState& run, const ConnectorSet& connectors,
                                const WorkId& id, const Result<Outcome>& outcome,

@@ -8,6 +8,7 @@
 #include "orchestrator/engine/entry_bodies.h"
 #include "orchestrator/engine/step_walk.h"
 #include "state/base/assert.h"
+#include "state/base/sha256.h"
 
 namespace quell {
 namespace {
@@ -46,6 +47,7 @@ RetrySpec retry_of(const Step& step, const ActionSpec& spec) {
   if (step.retry.max) retry.max = *step.retry.max;
   if (step.retry.backoff) retry.backoff = *step.retry.backoff;
   if (step.retry.cap) retry.cap = *step.retry.cap;
+  if (step.retry.jitter) retry.jitter = *step.retry.jitter;
   return retry;
 }
 
@@ -53,6 +55,18 @@ Duration backoff_after(const RetrySpec& retry, int failures) {
   Duration wait = retry.backoff;
   for (int i = 1; i < failures && wait < retry.cap; ++i) wait *= 2;
   return std::min(wait, retry.cap);
+}
+
+Duration wait_before_retry(const RetrySpec& retry, RunId run, const WorkId& id, int failures) {
+  const Duration wait = backoff_after(retry, failures);
+  if (!retry.jitter) return wait;
+  const std::string seed =
+      to_string(run) + "\n" + id.step + "\n" + id.item + "\n" + std::to_string(failures);
+  constexpr std::size_t kDigits = 8;
+  constexpr std::uint64_t kParts = 1ULL << 32;
+  const std::uint64_t part = std::stoull(sha256_hex(seed).substr(0, kDigits), nullptr, 16);
+  const auto half = static_cast<std::uint64_t>(wait.count()) / 2;
+  return wait - Duration(static_cast<std::int64_t>(half * part / kParts));
 }
 
 std::vector<Entry> after_attempt(const RunState& run, const ConnectorSet& connectors,
@@ -122,8 +136,8 @@ std::vector<Entry> after_attempt(const RunState& run, const ConnectorSet& connec
   ValueMap body{{"outcome", "failed"}, {"error", error_value(error)}};
   add_traffic(body, traffic);
   emit(EntryKind::attempt_finished, std::move(body));
-  const Timestamp due =
-      now + std::max(backoff_after(retry, item.retries), error.retry_after.value_or(Duration{0}));
+  const Timestamp due = now + std::max(wait_before_retry(retry, run.id, id, item.retries),
+                                       error.retry_after.value_or(Duration{0}));
   const bool in_time = !step->deadline || due < state.started + *step->deadline;
   if (is_retried(*step, error.code) && item.retries <= retry.max && in_time && !run.aborted) {
     emit(EntryKind::retry_scheduled, {{"due", Value(due)}, {"why", describe(error)}});

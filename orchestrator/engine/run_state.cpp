@@ -479,6 +479,7 @@ void apply(RunState& run, const Entry& entry, const ConnectorSet& connectors) {
       state.error = error_of(body["error"]);
       state.deadline_passed = body["deadline_passed"].bool_or(false);
       state.failed_onward = body["continued"].bool_or(false);
+      state.finished = entry.at;
       if (!body["values"].is_null()) {
         state.values = typed_values(run, body["step"].string_or(""), body["values"]);
       }

@@ -107,6 +107,7 @@ struct StepState {
   std::optional<Verdict> verdict{};
   std::optional<Error> error{};
   Timestamp started{};
+  Timestamp finished{};
   Timestamp due{};  // of a wait
   bool deadline_passed = false;
   bool failed_onward = false;      // failed, and the author said continue

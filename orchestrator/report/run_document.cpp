@@ -32,7 +32,41 @@ Value step_value(const StepState& state) {
 
 std::string incident_of(const RunState& run) { return run.inputs["incident"].string_or(""); }
 
+std::vector<Goal> goals_of(const RunState& run) {
+  std::vector<Goal> goals;
+  if (!run.finished() || run.mode == RunMode::dry_run) return goals;
+  std::optional<Timestamp> last;
+  bool all_done = true;
+  for_each_step(run, run.playbook->steps, [&](const Step& step) {
+    const auto state = run.steps.find(step.id);
+    if (step.kills.empty()) return;
+    const bool done = state != run.steps.end() && (state->second.outcome == OutcomeKind::done ||
+                                                   state->second.outcome == OutcomeKind::already);
+    all_done &= done;
+    if (done) last = last ? std::max(*last, state->second.finished) : state->second.finished;
+  });
+  if (const auto& limit = run.playbook->slo_contain) {
+    Goal goal{.word = "contained", .limit = *limit};
+    if (all_done && last) goal.took = *last - run.started;
+    goals.push_back(goal);
+  }
+  if (const auto& limit = run.playbook->slo_prove) {
+    Goal goal{.word = "proved", .limit = *limit};
+    if (run.result == RunResult::contained) goal.took = run.finished_at - run.started;
+    goals.push_back(goal);
+  }
+  return goals;
+}
+
 Value run_document(const RunState& run, const ConnectorSet& connectors) {
+  ValueList goals;
+  for (const Goal& goal : goals_of(run)) {
+    const auto seconds = [](Duration time) { return static_cast<double>(time.count()) / 1000.0; };
+    goals.push_back(Value::map({{"goal", goal.word},
+                                {"limit_s", seconds(goal.limit)},
+                                {"took_s", goal.took ? Value(seconds(*goal.took)) : Value()},
+                                {"met", goal.met()}}));
+  }
   const std::vector<Claim> claims = claims_of(run, connectors);
   ValueMap steps;
   const auto add = [&](const Step& step) {
@@ -53,6 +87,7 @@ Value run_document(const RunState& run, const ConnectorSet& connectors) {
                      {"started_by", run.who},
                      {"finished_at", run.finished() ? Value(run.finished_at) : Value()},
                      {"digest", run.digest},
+                     {"goals", Value(std::move(goals))},
                      {"claims", claims_value(claims)},
                      {"steps", Value(std::move(steps))},
                      {"requests", Value::map({{"read", run.requests.read},

@@ -1,12 +1,27 @@
 #pragma once
 
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "orchestrator/engine/claims.h"
 #include "orchestrator/engine/run_state.h"
 
 namespace quell {
+
+/// A time that the playbook sets itself (`settings.slo`), counted from the acceptance of the run.
+struct Goal {
+  std::string_view word{};  // "contained", "proved"
+  Duration limit{};
+  std::optional<Duration> took{};  // none: not reached
+
+  bool met() const { return took && *took <= limit; }
+};
+
+/// The goals of a finished run: contained when the last step that kills something did, proved when
+/// the run ended contained.
+std::vector<Goal> goals_of(const RunState& run);
 
 /// The document of `quell run --json` and `quell show --json` (docs/design.md, "Machine-readable
 /// output").

@@ -279,4 +279,21 @@ TEST_CASE("a block past its deadline fails, and its rescue runs") {
   CHECK(run.finished_at - run.started == Duration{60'000});
 }
 
+TEST_CASE("jitter waits between half and all of a backoff, the same for the same run") {
+  const RetrySpec plain{.backoff = Duration{1'000}};
+  RetrySpec spread = plain;
+  spread.jitter = true;
+  std::set<std::int64_t> waits;
+  for (int item = 0; item < 50; ++item) {
+    const WorkId id{.step = "kill", .item = std::to_string(item)};
+    CHECK(wait_before_retry(plain, {.number = 1}, id, 2) == Duration{2'000});
+    const Duration wait = wait_before_retry(spread, {.number = 1}, id, 2);
+    CHECK(wait == wait_before_retry(spread, {.number = 1}, id, 2));
+    CHECK(wait > Duration{999});
+    CHECK(wait <= Duration{2'000});
+    waits.insert(wait.count());
+  }
+  CHECK(waits.size() > 40);
+}
+
 }  // namespace quell::test
