@@ -225,12 +225,41 @@ void add_step_claims(std::vector<Claim>& claims, const RunState& run, const Step
   }
 }
 
+/// A call or a loop over steps that never began: what its steps would have claimed stays open.
+// Calls are at most kCallDepthMax deep.
+// NOLINTNEXTLINE(misc-no-recursion)
+void add_unmade_claims(std::vector<Claim>& claims, const RunState& run, const Step& step,
+                       const std::string& id) {
+  const auto visit = [&](const Step& inner) {  // NOLINT(misc-no-recursion)
+    const std::string name = id + "/" + std::string(local_name(inner.id));
+    for (const Kill kill : inner.kills) {
+      Claim claim;
+      claim.kills = {kill};
+      claim.step = name;
+      claim.subject = inner.title.empty() ? name : inner.title;
+      claim.plane = inner.plane.value_or(Plane::holder);
+      explain(claim, run, nullptr);
+      claims.push_back(std::move(claim));
+    }
+    if (std::holds_alternative<CallStep>(inner.kind)) add_unmade_claims(claims, run, inner, name);
+  };
+  if (const auto* const call = std::get_if<CallStep>(&step.kind)) {
+    for_each_step(call->callee->steps, visit);
+  } else {
+    for_each_inner_list(step, [&](const std::vector<Step>& list) { for_each_step(list, visit); });
+  }
+}
+
 }  // namespace
 
 std::vector<Claim> claims_of(const RunState& run, const ConnectorSet& connectors) {
   std::vector<Claim> claims;
-  for_each_step(run, run.playbook->steps,
-                [&](const Step& step) { add_step_claims(claims, run, step, connectors); });
+  for_each_step(run, run.playbook->steps, [&](const Step& step) {
+    add_step_claims(claims, run, step, connectors);
+    if (is_expanded(step) && !run.expansions.contains(step.id)) {
+      add_unmade_claims(claims, run, step, step.id);
+    }
+  });
   for (const Postcondition& condition : run.verify) {
     const ProbeSpec& probe = *condition.spec;
     if (condition.probe.skipped && run.mode != RunMode::dry_run) continue;

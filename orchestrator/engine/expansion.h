@@ -9,8 +9,6 @@
 
 namespace quell {
 
-/// Playbooks that call playbooks that call playbooks, and so on, at most.
-inline constexpr int kCallDepthMax = 8;
 /// Steps that one run may come to, all times of all foreach counted.
 inline constexpr std::size_t kExpandedStepsMax = 100'000;
 

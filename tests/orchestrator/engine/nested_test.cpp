@@ -95,6 +95,27 @@ TEST_CASE("a call runs another playbook in a scope of its own, verify and finall
   CHECK(run.steps.at("each[c]/bundle").outcome == OutcomeKind::done);
 }
 
+// Goal: a call that was skipped has proved nothing. Method: all else in the run is proved.
+TEST_CASE("a call that never began leaves its claims open") {
+  const std::string source = std::string(kHead) + R"(steps:
+  - id: kill_a
+    use: vendor.kill_thing
+    with: {id: a}
+    plane: holder
+    kills: [refresh]
+    irreversible: true
+    verify: [{probe: vendor.thing_is_dead, with: {id: a}, until: {every: 2s, for: 10s}}]
+  - id: skipped
+    when: ${run.id == "no such run"}
+    call: kill-one
+    with: {id: b}
+)";
+  Bench bench;
+  const RunState run = bench.run(source, RunMode::live, vendor_connectors(), kLibrary);
+  CHECK(run.steps.at("skipped").outcome == OutcomeKind::skipped);
+  CHECK(run.result == RunResult::incomplete);
+}
+
 TEST_CASE("what a called playbook is given is checked when it is called") {
   Bench bench;
   bench.vendor.alive = {"a", "bb"};
