@@ -60,6 +60,8 @@ struct ActionSpec {
   Duration timeout{15'000};  // per request
   Repeat repeat = Repeat::safe;
   bool irreversible = false;
+  /// One call hits more than the one thing that it names: a whole vault, a client, an account.
+  bool wide = false;
   /// True when perform() with Intent::look can find out whether an earlier attempt was applied.
   bool can_look = false;
   std::vector<RequestTemplate> requests{};  // of its non-read requests
@@ -77,6 +79,9 @@ enum class Intent : std::uint8_t { act, look };
 struct Inputs {
   Value params{};  // a map of the declared inputs; optional ones may be absent
   Intent intent = Intent::act;
+  /// How many looks or attempts of the same step are made side by side; an action may read a list
+  /// once for all of them.
+  int together = 1;
   Value
       baseline{};  // last probe_token output of this run for the same URL and fingerprint, or null
 };

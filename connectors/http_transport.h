@@ -34,6 +34,9 @@ struct HttpRequest {
   Trust trust = Trust::configured;
   Duration timeout{15'000};
   std::size_t body_bytes_max = 4U << 20;
+  /// Ids and URLs of what a change hits, as read right before it: checked against the protected
+  /// list when it is sent. What stands in the URL and in the parameters need not be repeated.
+  std::vector<std::string> touches{};
   /// Stop reading at the first complete SSE `data:` line (MCP probe), and call that the body.
   bool first_event_only = false;
 };

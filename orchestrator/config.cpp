@@ -11,6 +11,7 @@
 
 #include "connectors/managed_agents/presets.h"
 #include "connectors/url.h"
+#include "orchestrator/config_policy.h"
 #include "orchestrator/connections_platform.h"
 #include "orchestrator/playbook/diagnostics.h"
 #include "orchestrator/playbook/yaml_tree.h"
@@ -21,19 +22,19 @@ namespace {
 constexpr std::string_view kDefaultBaseUrl = "https://api.anthropic.com";
 
 /// Keys of the design that this version does not act on: refused, never ignored.
-constexpr std::array<std::string_view, 11> kNotBuiltYet{
-    "anchor", "resume_max_age", "evidence", "preflight", "policy", "resume",
-    "panel",  "hooks",          "users",    "alerts",    "notify"};
-constexpr std::array<std::string_view, 8> kTopKeys{"state",       "seal_key",   "mac_key",
-                                                   "signing_key", "inputs_dir", "playbooks",
-                                                   "connections", "egress"};
-constexpr std::array<std::string_view, 22> kPlatformKeys{
+constexpr std::array<std::string_view, 9> kNotBuiltYet{"anchor",    "resume_max_age", "evidence",
+                                                       "preflight", "resume",         "panel",
+                                                       "hooks",     "alerts",         "notify"};
+constexpr std::array<std::string_view, 10> kTopKeys{
+    "state",     "seal_key",    "mac_key", "signing_key", "inputs_dir",
+    "playbooks", "connections", "egress",  "policy",      "users"};
+constexpr std::array<std::string_view, 23> kPlatformKeys{
     "kind",        "preset",           "base_url",   "region",
     "base_path",   "api_key",          "key_header", "version_header",
     "api_version", "beta_header",      "beta",       "workspace_header",
     "query",       "workspace_id",     "pagination", "page_limit",
     "may_lack",    "absent_next_page", "vaults",     "sessions_page_limit",
-    "sessions",    "deployments"};
+    "sessions",    "deployments",      "limits"};
 /// Below a resource of a platform: what its calls say otherwise than the rest.
 constexpr std::array<std::string_view, 3> kResourceKeys{"api_version", "beta", "query"};
 constexpr std::array<std::string_view, 2> kOauthKeys{"kind", "issuers"};
@@ -57,7 +58,7 @@ bool is_resource(std::string_view key) {
 bool is_platform_setting(const std::string& key) {
   const std::size_t dot = key.find('.');
   if (dot == std::string::npos)
-    return key != "kind" && !is_resource(key) && is_one_of(key, kPlatformKeys);
+    return key != "kind" && key != "limits" && !is_resource(key) && is_one_of(key, kPlatformKeys);
   return is_resource(key.substr(0, dot)) && is_one_of(key.substr(dot + 1), kResourceKeys);
 }
 
@@ -97,6 +98,8 @@ class ConfigReader {
       if (key == "playbooks") config_.playbook_dirs = texts(member.value, "playbooks");
       if (key == "egress") read_egress(member.value);
       if (key == "connections") read_connections(member.value);
+      if (key == "policy") read_policy(member.value, config_.policy, findings_);
+      if (key == "users") read_users(member.value, config_.policy, findings_);
     }
   }
 
@@ -183,15 +186,12 @@ class ConfigReader {
     }
     for (const YamlMember& member : node.members) {
       const std::string& key = member.key.text;
-      if (key == "limits") {
-        findings_.error(member.key, "not-built-yet", "this version does not act on \"limits\"",
-                        "take it out until a version that does");
-        continue;
-      }
       if (!known(member.key, platform ? std::span<const std::string_view>(kPlatformKeys)
                                       : std::span<const std::string_view>(kOauthKeys)))
         continue;
-      if (key == "issuers") {
+      if (key == "limits") {
+        connection.limits = read_limits(member.value, findings_);
+      } else if (key == "issuers") {
         read_issuers(connection, member.value);
       } else if (is_resource(key)) {
         read_resource(connection, key, member.value);
@@ -453,6 +453,21 @@ Result<Config> load_config(const ConfigSources& sources) {
   config.inputs_dir = absolute(config.inputs_dir, config.directory);
   for (std::string& folder : config.playbook_dirs) folder = absolute(folder, config.directory);
   return config;
+}
+
+std::map<std::string, OriginLimits, std::less<>> origin_limits(const Config& config) {
+  std::map<std::string, OriginLimits, std::less<>> limits;
+  const auto stricter = [](std::optional<double>& mine, const std::optional<double>& other) {
+    if (other) mine = mine ? std::min(*mine, *other) : *other;
+  };
+  for (const auto& [name, connection] : config.connections) {
+    const auto base = connection.values.find("base_url");
+    if (base == connection.values.end()) continue;
+    OriginLimits& mine = limits[origin_of_url(base->second.value)];
+    stricter(mine.read, connection.limits.read);
+    stricter(mine.write, connection.limits.write);
+  }
+  return limits;
 }
 
 bool platform_is_loopback(const Config& config) {

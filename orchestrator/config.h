@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "orchestrator/engine/pace.h"
+#include "orchestrator/engine/policy.h"
 #include "orchestrator/engine/run_state.h"
 #include "orchestrator/secret_reference.h"
 #include "state/base/random.h"
@@ -46,6 +48,7 @@ struct ConnectionSettings {
   Setting kind{};
   std::map<std::string, Setting, std::less<>> values{};  // base_url, api_key, api_version, ...
   std::vector<IssuerSettings> issuers{};
+  OriginLimits limits{};
 };
 
 /// `quell.yaml`, the environment and the flags, in that order of rising strength. Unknown keys are
@@ -60,6 +63,7 @@ struct Config {
   std::string inputs_dir{};
   std::vector<std::string> playbook_dirs{};
   std::vector<std::string> allow_private{};
+  Policy policy{};
   std::map<std::string, ConnectionSettings, std::less<>> connections{};
 };
 
@@ -84,6 +88,9 @@ Result<ConnectorSet> make_connectors(
     const Config& config, const ConfigSources& sources, Random& random,
     const std::function<bool(const std::string& connection)>& connection_needed,
     const std::function<std::string(const Secret&)>& fingerprint);
+
+/// What the connections' `limits:` say, by origin; of several with one origin the stricter.
+std::map<std::string, OriginLimits, std::less<>> origin_limits(const Config& config);
 
 /// True when the platform's own base URL is loopback: then loopback, http included, is open
 /// (docs/design.md, "egress").

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "orchestrator/kill_switch.h"
 #include "orchestrator/owner_api.h"
 #include "orchestrator/playbook_library.h"
 #include "orchestrator/report/bundle.h"
@@ -58,20 +59,24 @@ Result<std::unique_ptr<Owner>> Owner::open(Parts parts) {
 
   const std::string evidence = evidence_folder(parts.database, parts.drill);
   Owner* const self = owner.get();
-  owner->engine_ = std::make_unique<Engine>(
-      Engine::Parts{.clock = parts.clock,
-                    .transport = parts.transport,
-                    .journal = *owner->journal_,
-                    .secrets = *owner->secrets_,
-                    .connectors = owner->connectors_,
-                    .load_playbook = loader_for(owner->connectors_),
-                    .write_bundle =
-                        [self, evidence](const RunState& run, const std::string&) {
-                          return write_bundle(evidence, run, self->connectors_, *self->journal_);
-                        },
-                    .on_entry = std::move(parts.on_entry),
-                    .on_request = std::move(parts.on_request),
-                    .drill = parts.drill});
+  owner->engine_ = std::make_unique<Engine>(Engine::Parts{
+      .clock = parts.clock,
+      .transport = parts.transport,
+      .journal = *owner->journal_,
+      .secrets = *owner->secrets_,
+      .connectors = owner->connectors_,
+      .load_playbook = loader_for(owner->connectors_),
+      .write_bundle =
+          [self, evidence](const RunState& run, const std::string&) {
+            return write_bundle(evidence, run, self->connectors_, *self->journal_);
+          },
+      .on_entry = std::move(parts.on_entry),
+      .on_request = std::move(parts.on_request),
+      .policy = parts.policy,
+      .limits = std::move(parts.limits),
+      .kill_switch = [path = kill_switch_path(parts.database)] { return read_kill_switch(path); },
+      .still_owner = [self] { return self->lock_->still_held(); },
+      .drill = parts.drill});
   if (Status loaded = owner->engine_->load(); !loaded) return loaded.error();
 
   Result<std::unique_ptr<OwnerApi>> api =

@@ -39,6 +39,8 @@ class Owner {
         make_connectors{};
     std::function<void(const RunState&, const Entry&)> on_entry{};
     std::function<void(const RunState&, const WorkId&, const HttpRequest&)> on_request{};
+    const Policy* policy = nullptr;  // null: the defaults
+    std::map<std::string, OriginLimits, std::less<>> limits{};
     bool drill = false;
     /// The other journal that the same keys serve: while either is there, missing keys are lost
     /// ones and no new ones are made.

@@ -23,15 +23,16 @@ struct Word {
   std::string_view text;
 };
 
-constexpr std::array<Word, 9> kWords{{{Command::Kind::approve, "approve"},
-                                      {Command::Kind::deny, "deny"},
-                                      {Command::Kind::pause, "pause"},
-                                      {Command::Kind::resume, "resume"},
-                                      {Command::Kind::abort, "abort"},
-                                      {Command::Kind::retry, "retry"},
-                                      {Command::Kind::skip, "skip"},
-                                      {Command::Kind::note, "note"},
-                                      {Command::Kind::done, "done"}}};
+constexpr std::array<Word, 10> kWords{{{Command::Kind::approve, "approve"},
+                                       {Command::Kind::deny, "deny"},
+                                       {Command::Kind::pause, "pause"},
+                                       {Command::Kind::resume, "resume"},
+                                       {Command::Kind::abort, "abort"},
+                                       {Command::Kind::retry, "retry"},
+                                       {Command::Kind::skip, "skip"},
+                                       {Command::Kind::note, "note"},
+                                       {Command::Kind::done, "done"},
+                                       {Command::Kind::undo, "undo"}}};
 
 HttpReply reply(int status, Value body) {
   HttpReply answer;
@@ -75,6 +76,10 @@ Result<Command> command_of(const HttpCall& call) {
   command.run = *run;
   for (const auto& [name, member] : body->as_map()) {
     if (name == "fields" || name == "attachments") continue;
+    if (name == "break_glass") {
+      command.break_glass = member.bool_or(false);
+      continue;
+    }
     if (!member.is_string() || member.as_string().size() > kWordBytesMax)
       return make_error(ErrorCode::invalid, "a member is not a short text");
     if (name == "who")
@@ -117,6 +122,7 @@ Result<StartCommand> start_of(const HttpCall& call) {
   command.dry_run = (*body)["dry_run"].bool_or(false);
   command.send_probes = (*body)["probes"].bool_or(true);
   command.approved_in_advance = (*body)["approved_in_advance"].bool_or(false);
+  command.join = (*body)["join"].bool_or(false);
   const Value& texts = (*body)["inputs"];
   const Value& secrets = (*body)["secrets"];
   if (texts.is_map()) {
@@ -235,6 +241,7 @@ Status send_command(const std::string& socket_path, const Command& command) {
   if (!command.digest.empty()) body["digest"] = command.digest;
   if (!command.target.empty()) body["target"] = command.target;
   if (!command.reason.empty()) body["reason"] = command.reason;
+  if (command.break_glass) body["break_glass"] = true;
   ValueMap fields;
   for (const auto& [name, text] : command.fields) fields.emplace(name, text);
   if (!fields.empty()) body["fields"] = Value(std::move(fields));
@@ -267,6 +274,7 @@ Result<RunId> send_start(const std::string& socket_path, const StartCommand& com
                              {"dry_run", command.dry_run},
                              {"probes", command.send_probes},
                              {"approved_in_advance", command.approved_in_advance},
+                             {"join", command.join},
                              {"inputs", Value(std::move(texts))},
                              {"secrets", Value(std::move(secrets))}}));
   if (!answer) return answer.error();

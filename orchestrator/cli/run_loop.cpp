@@ -19,7 +19,9 @@ namespace {
 constexpr Duration kRedrawEvery{200};
 constexpr Duration kQuietWait{1'000};
 constexpr Duration kPipeHeartbeat{30'000};
-constexpr Duration kSettleMax{30'000};
+/// A process that is told to end has ten seconds: what is not settled by then is written down as
+/// unknown.
+constexpr Duration kSettleMax{7'000};
 
 std::atomic<int> received_signal{0};
 static_assert(std::atomic<int>::is_always_lock_free);
@@ -41,13 +43,6 @@ std::optional<std::string> typed_line() {
   return line;
 }
 
-const StepState* waiting_for_approval(const RunState& run) {
-  for (const auto& [id, state] : run.steps) {
-    if (state.approval.requested && state.phase == StepState::Phase::running) return &state;
-  }
-  return nullptr;
-}
-
 /// Asks the person at the terminal for the approval that the run waits for; at most once per
 /// request.
 class ApprovalPrompt {
@@ -57,13 +52,17 @@ class ApprovalPrompt {
 
   void turn() {
     const RunState& run = *engine_.find(run_);
-    const StepState* const step = waiting_for_approval(run);
-    if (step == nullptr) return;
+    const ApprovalState* const approval = pending_approval(run);
+    if (approval == nullptr) {
+      asked_ = false;
+      return;
+    }
     if (!asked_) {
       asked_ = true;
       count_ = irreversible_left(run, connectors_);
       session_.err().clear_live();
-      session_.err().write("Approve plan " + step->approval.digest.substr(0, 12) + " as " +
+      if (!approval->why.empty()) session_.err().line(approval->why);
+      session_.err().write("Approve plan " + approval->digest.substr(0, 12) + " as " +
                            Session::who() + "? Type " + with_commas(count_) +
                            ", the irreversible requests: ");
       session_.err().flush();
@@ -74,7 +73,7 @@ class ApprovalPrompt {
     Command command{.run = run_, .who = Session::who()};
     if (*line == std::to_string(count_)) {
       command.kind = Command::Kind::approve;
-      command.digest = step->approval.digest;
+      command.digest = approval->digest;
     } else {
       command.kind = Command::Kind::deny;
       command.reason = "not confirmed at the terminal";
@@ -82,7 +81,7 @@ class ApprovalPrompt {
     engine_.submit(std::move(command));
   }
 
-  bool is_asking() const { return asked_ && waiting_for_approval(*engine_.find(run_)) != nullptr; }
+  bool is_asking() const { return asked_ && pending_approval(*engine_.find(run_)) != nullptr; }
 
  private:
   Session& session_;
@@ -247,6 +246,7 @@ int run_to_end(Session& session, Engine& engine, RunId id, const ConnectorSet& c
   ApprovalPrompt prompt(session, engine, id, connectors);
   Timestamp heartbeat = clock.now() + kPipeHeartbeat;
   std::optional<Timestamp> stopping_since;
+  std::string obstacle;
   bool told = false;
   while (true) {
     const RunState& run = *engine.find(id);
@@ -285,7 +285,7 @@ int run_to_end(Session& session, Engine& engine, RunId id, const ConnectorSet& c
     const bool live = session.err().is_terminal() && !session.options().quiet && !run.finished() &&
                       !prompt.is_asking();
     if (live) session.err().show_live(live_text(session.err(), run, clock.now()));
-    const bool asking = options.prompt_for_approval && waiting_for_approval(run) != nullptr;
+    const bool asking = options.prompt_for_approval && pending_approval(run) != nullptr;
     const std::int64_t mutations = run.requests.mutate;  // durable so far
     const Status turned = engine.turn(clock.now() + (live || asking ? kRedrawEvery : kQuietWait));
     if (!turned) {
@@ -293,7 +293,11 @@ int run_to_end(Session& session, Engine& engine, RunId id, const ConnectorSet& c
       return session.fail(held_by(turned.error(), id, mutations), kExitNotFinished);
     }
     if (options.prompt_for_approval) prompt.turn();
-    if (!live && !session.options().quiet && waiting_for_approval(run) != nullptr &&
+    if (const std::string why = engine.obstacle(run); why != obstacle) {
+      obstacle = why;
+      if (!why.empty()) session.err().line(to_string(id) + " begins no change: " + why);
+    }
+    if (!live && !session.options().quiet && pending_approval(run) != nullptr &&
         clock.now() >= heartbeat) {
       heartbeat = clock.now() + kPipeHeartbeat;
       session.err().line(to_string(id) + " waits for approval: quell approve " + to_string(id));
@@ -301,6 +305,10 @@ int run_to_end(Session& session, Engine& engine, RunId id, const ConnectorSet& c
   }
   session.err().clear_live();
   const RunState& run = *engine.find(id);
+  if (stopping_since && engine.has_changes_in_flight()) {
+    if (const Status told_unknown = engine.give_up_in_flight(); !told_unknown)
+      return session.fail(held_by(told_unknown.error(), id, run.requests.mutate), kExitNotFinished);
+  }
   if (const Status others = finish_other_runs(session, engine, run, clock); !others)
     return session.fail(others.error(), kExitNotFinished);
   if (!run.finished()) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "orchestrator/cli/terminal.h"
@@ -12,6 +13,12 @@ namespace quell::cli {
 
 /// `T+00:47`, hours only when there are any.
 std::string clock_since(Timestamp start, Timestamp now);
+
+std::string upper(std::string_view text);
+/// What the items of a step are called: `session`, `deployment`.
+std::string noun_of(const Step& step);
+/// A text of an outside system, fit for a terminal.
+std::string shown(const std::string& text);
 
 /// The sign, word and colour of a verdict: `✓ proved`.
 std::string verdict_text(const Stream& stream, Verdict verdict, Grade grade);

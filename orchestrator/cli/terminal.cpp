@@ -132,6 +132,14 @@ void Stream::clear_live() {
   write("\x1b[" + std::to_string(std::exchange(live_lines_, 0)) + "A\x1b[J");
 }
 
+std::string typed_word() {
+  constexpr std::size_t kWordMax = 40;
+  std::string typed;
+  char c = 0;
+  while (read(STDIN_FILENO, &c, 1) == 1 && c != '\n' && typed.size() < kWordMax) typed += c;
+  return typed;
+}
+
 std::size_t width_of(std::string_view text) {
   std::size_t width = 0;
   for (std::size_t at = 0; at < text.size(); ++at) {

@@ -45,6 +45,9 @@ class Stream {
   std::size_t live_lines_ = 0;
 };
 
+/// What a person types at a prompt, up to the end of the line.
+std::string typed_word();
+
 /// Display width in columns, escape sequences not counted; wide characters do not occur in our own
 /// texts.
 std::size_t width_of(std::string_view text);

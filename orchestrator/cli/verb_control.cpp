@@ -21,8 +21,9 @@ namespace quell::cli {
 namespace {
 
 constexpr std::string_view kApproveHelp = R"(quell approve - allow the plan that a run waits with
-usage: quell approve RUN [--digest DIGEST]
+usage: quell approve RUN [--digest DIGEST] [--break-glass --reason TEXT]
 On a terminal you type how many requests cannot be undone. Elsewhere --digest names the plan that you looked at.
+--break-glass approves at once, past strict separation and every floor, by a role of policy.break_glass; the report says so.
 Exit codes  0 approved  2 refused
 Examples    quell approve r17x
             quell approve r17x --digest 9f2c41d07b6e
@@ -35,8 +36,9 @@ Examples    quell deny r17x --reason "wrong vault"
 )";
 constexpr std::string_view kPauseHelp =
     R"(quell pause - begin no new step or attempt until somebody says resume
-usage: quell pause RUN [--reason TEXT]
+usage: quell pause RUN [STEP[/ITEM]] [--reason TEXT]
 Examples    quell pause r17x
+            quell pause r17x stop/sesn_01HQ --reason "the team needs it for five minutes"
             quell resume r17x
 )";
 constexpr std::string_view kAbortHelp =
@@ -47,17 +49,21 @@ Examples    quell abort r17x --reason "wrong credential"
 )";
 constexpr std::string_view kRetryHelp =
     R"(quell retry - send a held step or item again, although it may have been applied
-usage: quell retry RUN STEP[/ITEM] [--reason TEXT]
+usage: quell retry RUN STEP[/ITEM] [--reason TEXT] [--break-glass]
+A failed item may be sent again as long as its step goes on.
+--break-glass lets this one attempt pass policy.protected, by a role of policy.break_glass and with a reason.
 Examples    quell retry r17x revoke_grant
+            quell retry r17x purge --break-glass --reason "the owner agreed, call of 03:20"
 )";
 constexpr std::string_view kSkipHelp =
-    R"(quell skip - go on without a held step or item; the run is incomplete at best
+    R"(quell skip - go on without a step or item that is held or has not begun; the run is incomplete at best
 usage: quell skip RUN STEP[/ITEM] --reason TEXT
 Examples    quell skip r17x revoke_grant --reason "the vendor confirmed by phone"
 )";
 constexpr std::string_view kNoteHelp = R"(quell note - write a sentence into the record of a run
-usage: quell note RUN TEXT
+usage: quell note RUN TEXT [--on STEP[/ITEM]]
 Examples    quell note r17x "vendor called, ticket 4711"
+            quell note r17x "batch job of the billing team" --on stop/sesn_01HQ
 )";
 
 constexpr std::string_view kDoneHelp =
@@ -77,17 +83,11 @@ struct ControlOptions {
   std::string digest{};
   std::vector<std::string> fields{};
   std::vector<std::string> files{};
+  bool break_glass = false;
 };
 
 constexpr std::size_t kAttachmentBytesMax = 64U << 20U;
 constexpr std::size_t kAttachmentsMax = 20;
-
-std::string typed_word() {
-  std::string typed;
-  char c = 0;
-  while (read(STDIN_FILENO, &c, 1) == 1 && c != '\n' && typed.size() < 40) typed += c;
-  return typed;
-}
 
 /// Free text goes into the record for ever: a token in it is refused (threat T40).
 Status check_free_text(const std::string& text) {
@@ -130,10 +130,20 @@ Command command_for(const ControlOptions& options, Command::Kind kind) {
   command.run = parse_run_id(options.run).value_or(RunId{});
   command.reason = options.reason;
   command.target = options.target;
+  command.break_glass = options.break_glass;
   return command;
 }
 
+/// Past a guard of the policy nobody goes without saying why.
+Status check_break_glass(const ControlOptions& options) {
+  if (!options.break_glass || !options.reason.empty()) return ok();
+  return make_error(ErrorCode::invalid, "usage", "--break-glass needs a reason.",
+                    "add --reason TEXT");
+}
+
 int approve(Session& session, const ControlOptions& options) {
+  if (Status reasoned = check_break_glass(options); !reasoned)
+    return session.fail(reasoned.error());
   Command command = command_for(options, Command::Kind::approve);
   command.digest = options.digest;
   if (command.run.number == 0) return send(session, command, "");
@@ -150,7 +160,8 @@ int approve(Session& session, const ControlOptions& options) {
   const Result<RunId> id = run_named(options.run, folded->runs, false);
   if (!id) return session.fail(id.error());
   const RunState& run = folded->runs.at(*id);
-  if (run.digest.empty() || run.finished()) {
+  const ApprovalState* const approval = pending_approval(run);
+  if (approval == nullptr || run.finished()) {
     return session.fail(make_error(ErrorCode::conflict, "approval",
                                    options.run + " waits for no approval.",
                                    "quell show " + options.run));
@@ -159,6 +170,7 @@ int approve(Session& session, const ControlOptions& options) {
   session.err().line(to_string(*id) + "  " + run.playbook->id + "  started by " + run.who);
   session.err().line("  " + counted(count, "request") +
                      " cannot be undone. All of them: quell show " + options.run);
+  if (!approval->why.empty()) session.err().line("  " + approval->why);
   session.err().write("Approve plan " + run.digest.substr(0, 12) + " as " + Session::who() +
                       "? Type " + std::to_string(count) + ", the irreversible requests: ");
   session.err().flush();
@@ -240,20 +252,28 @@ int done(Session& session, const ControlOptions& options) {
 }
 
 Verb control_verb(std::string_view name, std::string_view help, Command::Kind kind,
-                  std::string done, bool has_target, bool needs_reason) {
+                  std::string done, bool needs_reason) {
   auto options = std::make_shared<ControlOptions>();
-  return {
-      .name = name,
-      .help = help,
-      .declare =
-          [options, has_target, needs_reason](CLI::App& app) {
-            app.add_option("run", options->run)->required();
-            if (has_target) app.add_option("step", options->target)->required();
-            CLI::Option* const reason = app.add_option("--reason", options->reason);
-            if (needs_reason) reason->required();
-          },
-      .run = [options, kind,
-              done](Session& session) { return send(session, command_for(*options, kind), done); }};
+  return {.name = name,
+          .help = help,
+          .declare =
+              [options, kind, needs_reason](CLI::App& app) {
+                app.add_option("run", options->run)->required();
+                if (kind != Command::Kind::deny) {
+                  CLI::Option* const target = app.add_option("step", options->target);
+                  if (kind != Command::Kind::pause) target->required();
+                }
+                if (kind == Command::Kind::retry)
+                  app.add_flag("--break-glass", options->break_glass);
+                CLI::Option* const reason = app.add_option("--reason", options->reason);
+                if (needs_reason) reason->required();
+              },
+          .run =
+              [options, kind, done](Session& session) {
+                if (Status reasoned = check_break_glass(*options); !reasoned)
+                  return session.fail(reasoned.error());
+                return send(session, command_for(*options, kind), done);
+              }};
 }
 
 }  // namespace
@@ -266,6 +286,8 @@ Verb approve_verb() {
               [options](CLI::App& app) {
                 app.add_option("run", options->run)->required();
                 app.add_option("--digest", options->digest);
+                app.add_flag("--break-glass", options->break_glass);
+                app.add_option("--reason", options->reason);
               },
           .run = [options](Session& session) { return approve(session, *options); }};
 }
@@ -285,17 +307,15 @@ Verb done_verb() {
           .run = [options](Session& session) { return done(session, *options); }};
 }
 
-Verb deny_verb() {
-  return control_verb("deny", kDenyHelp, Command::Kind::deny, "denied", false, false);
-}
+Verb deny_verb() { return control_verb("deny", kDenyHelp, Command::Kind::deny, "denied", false); }
 Verb pause_verb() {
-  return control_verb("pause", kPauseHelp, Command::Kind::pause, "paused", false, false);
+  return control_verb("pause", kPauseHelp, Command::Kind::pause, "paused", false);
 }
 Verb retry_verb() {
-  return control_verb("retry", kRetryHelp, Command::Kind::retry, "told to try again", true, false);
+  return control_verb("retry", kRetryHelp, Command::Kind::retry, "told to try again", false);
 }
 Verb skip_verb() {
-  return control_verb("skip", kSkipHelp, Command::Kind::skip, "told to skip", true, true);
+  return control_verb("skip", kSkipHelp, Command::Kind::skip, "told to skip", true);
 }
 
 Verb abort_verb() {
@@ -318,6 +338,7 @@ Verb note_verb() {
               [options](CLI::App& app) {
                 app.add_option("run", options->run)->required();
                 app.add_option("text", options->reason)->required();
+                app.add_option("--on", options->target);
               },
           .run =
               [options](Session& session) {

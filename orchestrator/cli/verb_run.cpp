@@ -22,6 +22,7 @@ Careful     --dry-run        send reads only, predict the rest
             --probe          with --dry-run: also probe with the leaked token
             --plan DIGEST    refuse to start unless the plan is the one that was seen
             --yes            no start prompt; the approval while no user exists
+            --join           go on with the run that holds the same lock, if there is one
 Elsewhere   --connect C.KEY=VALUE   override a connection setting
 Afterwards  --watch, --no-watch     stay for the regrowth watch, or leave
 Output      --json [--follow]       one document, or a line per event
@@ -37,6 +38,7 @@ struct RunOptions {
   bool dry_run = false;
   bool probe = false;
   bool yes = false;
+  bool join = false;
   bool follow = false;
   bool watch = false;
   bool no_watch = false;
@@ -70,9 +72,14 @@ bool has_approval_first(const Playbook& playbook, const ConnectorSet& connectors
 
 /// The start prompt of a playbook without an approval before its first mutation: the person types
 /// how many requests cannot be undone.
-Result<bool> confirmed(Session& session, const RunOptions& options, const ConnectorSet& connectors,
-                       const std::shared_ptr<const Playbook>& playbook, const Value& inputs) {
-  if (options.yes || options.dry_run || has_approval_first(*playbook, connectors)) return true;
+enum class Confirmation : std::uint8_t { not_asked, typed, refused };
+
+Result<Confirmation> confirmed(Session& session, const RunOptions& options,
+                               const ConnectorSet& connectors,
+                               const std::shared_ptr<const Playbook>& playbook,
+                               const Value& inputs) {
+  if (options.yes || options.dry_run || has_approval_first(*playbook, connectors))
+    return Confirmation::not_asked;
   if (!session.can_prompt()) {
     return make_error(ErrorCode::invalid, "approval",
                       "nobody is here to confirm what cannot be undone.",
@@ -85,10 +92,8 @@ Result<bool> confirmed(Session& session, const RunOptions& options, const Connec
   session.err().write("Run it? Type " + std::to_string(rehearsal->plan.irreversible) +
                       ", the irreversible requests: ");
   session.err().flush();
-  std::string typed;
-  char c = 0;
-  while (read(STDIN_FILENO, &c, 1) == 1 && c != '\n' && typed.size() < 40) typed += c;
-  return typed == std::to_string(rehearsal->plan.irreversible);
+  return typed_word() == std::to_string(rehearsal->plan.irreversible) ? Confirmation::typed
+                                                                      : Confirmation::refused;
 }
 
 Status check_digest(Session& session, const RunOptions& options, const ConnectorSet& connectors,
@@ -132,9 +137,19 @@ int run_at_owner(Session& session, const RunOptions& options, const PlaybookFile
                                        .dry_run = options.dry_run,
                                        .send_probes = !options.dry_run || options.probe,
                                        .approved_in_advance = options.yes,
+                                       .join = options.join,
                                        .who = Session::who()});
   if (!id) return session.fail(id.error());
   return follow_run(session, *reader, *id, options.follow);
+}
+
+/// Goes on with the run that holds the lock instead of beginning another.
+int join(Session& session, Engine& engine, RunId holder, const ConnectorSet& connectors,
+         const LoopOptions& loop) {
+  session.warn("joining " + to_string(holder) + ", which began to change the same thing");
+  if (Status taken = engine.take_up(holder, Session::who()); !taken)
+    return session.fail(taken.error());
+  return run_to_end(session, engine, holder, connectors, session.clock(), loop);
 }
 
 int run(Session& session, const RunOptions& options) {
@@ -166,6 +181,8 @@ int run(Session& session, const RunOptions& options) {
            },
        .on_entry = [&printer](const RunState& state, const Entry& entry) { printer(state, entry); },
        .on_request = session.request_log(),
+       .policy = &config->policy,
+       .limits = origin_limits(*config),
        .sibling_database = drills_database(config->database.value)});
   if (!owner && owner.error().topic == "locked") return run_at_owner(session, options, *file);
   if (!owner) return session.fail(owner.error());
@@ -184,25 +201,28 @@ int run(Session& session, const RunOptions& options) {
     if (!other.finished())
       session.warn(to_string(id) + " is unfinished: quell resume " + to_string(id));
   }
+  printer.set_connectors(connectors);
   if (!options.dry_run) {
-    if (Status free = engine.check_lock(**playbook, *inputs); !free)
-      return session.fail(free.error());
+    if (const auto holder = engine.lock_holder(**playbook, *inputs)) {
+      if (!options.join) return session.fail(engine.locked_by(*holder));
+      return join(session, engine, *holder, connectors, loop);
+    }
   }
   if (Status same = check_digest(session, options, connectors, *playbook, *inputs); !same)
     return session.fail(same.error());
-  const Result<bool> go = confirmed(session, options, connectors, *playbook, *inputs);
+  const Result<Confirmation> go = confirmed(session, options, connectors, *playbook, *inputs);
   if (!go) return session.fail(go.error());
-  if (!*go)
+  if (*go == Confirmation::refused)
     return session.fail(make_error(ErrorCode::denied, "approval",
                                    "not confirmed; nothing was started.",
                                    "type the count that the prompt names"));
-  printer.set_connectors(connectors);
   const Result<RunId> id = engine.start({.playbook = *playbook,
                                          .inputs = *inputs,
                                          .mode = options.dry_run ? RunMode::dry_run : RunMode::live,
                                          .send_probes = !options.dry_run || options.probe,
                                          .who = Session::who(),
-                                         .approved_in_advance = options.yes});
+                                         .approved_in_advance = options.yes,
+                                         .confirmed = *go == Confirmation::typed});
   if (!id) return session.fail(id.error());
   return run_to_end(session, engine, *id, connectors, session.clock(), loop);
 }
@@ -219,13 +239,15 @@ void tell_inputs(Session& session, const RunOptions& options) {
 
 struct ResumeOptions {
   std::string run{};
+  std::string target{};
   bool follow = false;
 };
 
 constexpr std::string_view kResumeHelp =
     R"(quell resume - go on with a run that was cut off, or that somebody paused
-usage: quell resume [RUN] [--json [--follow]]
+usage: quell resume [RUN] [STEP[/ITEM]] [--json [--follow]]
 What was in doubt is looked at, never blindly repeated. Without RUN the one unfinished run is taken.
+With STEP or ITEM only that, which somebody paused, goes on. A run whose regrowth watch was cut off watches again.
 Exit codes  as of quell run; 2 when there is nothing to resume
 Examples    quell resume r17x
 )";
@@ -259,10 +281,23 @@ void tell_cut_off(Session& session, const RunState& run) {
   if (!waiting.empty()) err.line("  not started    " + waiting);
 }
 
+/// Lets a paused step or item go on, in the process that works on its run.
+int resume_part(Session& session, const Config& config, const ResumeOptions& options) {
+  const Status sent = send_command(owner_socket_path(config.database.value),
+                                   {.kind = Command::Kind::resume,
+                                    .run = parse_run_id(options.run).value_or(RunId{}),
+                                    .who = Session::who(),
+                                    .target = options.target});
+  if (!sent) return session.fail(sent.error());
+  session.out().line(options.target + " of " + options.run + " goes on.");
+  return kExitOk;
+}
+
 int resume(Session& session, const ResumeOptions& options) {
   const StopSignals signals;
   const Config* const config = session.config();
   if (config == nullptr) return kExitNotStarted;
+  if (!options.target.empty()) return resume_part(session, *config, options);
   Result<std::unique_ptr<HttpTransport>> transport = session.make_transport(session.clock());
   if (!transport) return session.fail(transport.error());
   const LoopOptions loop{.follow_json = options.follow,
@@ -284,6 +319,8 @@ int resume(Session& session, const ResumeOptions& options) {
            },
        .on_entry = [&printer](const RunState& state, const Entry& entry) { printer(state, entry); },
        .on_request = session.request_log(),
+       .policy = &config->policy,
+       .limits = origin_limits(*config),
        .sibling_database = drills_database(config->database.value)});
   if (!owner && owner.error().topic == "locked" && !options.run.empty()) {
     // Another process is at work: the run may be one that somebody paused.
@@ -336,6 +373,7 @@ Verb run_verb() {
                 CLI::Option* const dry = app.add_flag("--dry-run", options->dry_run);
                 app.add_flag("--probe", options->probe)->needs(dry);
                 app.add_flag("-y,--yes", options->yes);
+                app.add_flag("--join", options->join)->excludes(dry);
                 app.add_option("--plan", options->digest);
                 app.add_flag("--follow", options->follow);
                 CLI::Option* const watch = app.add_flag("--watch", options->watch);
@@ -352,6 +390,7 @@ Verb resume_verb() {
           .declare =
               [options](CLI::App& app) {
                 app.add_option("run", options->run);
+                app.add_option("step", options->target);
                 app.add_flag("--follow", options->follow);
               },
           .run = [options](Session& session) { return resume(session, *options); }};

@@ -167,6 +167,7 @@ void add_step_claims(std::vector<Claim>& claims, const RunState& run, const Step
   const auto* const use = std::get_if<UseStep>(&step.kind);
   const ActionSpec* const spec =
       use == nullptr ? nullptr : find_action(connectors, use->connection, use->action);
+  const auto judges = run.judges.find(step.id);
   const auto base = [&](Kill kill) {
     Claim claim;
     claim.kills = {kill};
@@ -187,16 +188,17 @@ void add_step_claims(std::vector<Claim>& claims, const RunState& run, const Step
             judge(claim, item.probes[i]);
         }
       }
-      for_each_step(run, run.playbook->steps, [&](const Step& other) {
-        if (other.proves != step.id) return;
-        const auto judge_step = run.steps.find(other.id);
-        if (judge_step == run.steps.end() || judge_step->second.items.empty()) return;
-        const ItemState& judging = judge_step->second.items.front();
-        for (std::size_t i = 0; i < judging.probes.size(); ++i) {
-          if (contains(provable(other, other.verify[i], connectors), kill))
-            judge(claim, judging.probes[i]);
+      if (judges != run.judges.end()) {
+        for (const Step* const other : judges->second) {
+          const auto judge_step = run.steps.find(other->id);
+          if (judge_step == run.steps.end() || judge_step->second.items.empty()) continue;
+          const ItemState& judging = judge_step->second.items.front();
+          for (std::size_t i = 0; i < judging.probes.size(); ++i) {
+            if (contains(provable(*other, other->verify[i], connectors), kill))
+              judge(claim, judging.probes[i]);
+          }
         }
-      });
+      }
       // A person skipped the act: that it is dead all the same was somebody else's doing.
       if (!item.skipped_by.empty() && claim.verdict == Verdict::proved) claim.grade = Grade::weak;
       heed_doubts(claim, item);
@@ -250,36 +252,76 @@ void add_unmade_claims(std::vector<Claim>& claims, const RunState& run, const St
   }
 }
 
-}  // namespace
-
-std::vector<Claim> claims_of(const RunState& run, const ConnectorSet& connectors) {
-  std::vector<Claim> claims;
-  for_each_step(run, run.playbook->steps, [&](const Step& step) {
+/// The claims of `steps` and of what is in them.
+void add_claims(std::vector<Claim>& claims, const RunState& run, const std::vector<Step>& steps,
+                const ConnectorSet& connectors) {
+  for_each_step(run, steps, [&](const Step& step) {
     add_step_claims(claims, run, step, connectors);
     if (is_expanded(step) && !run.expansions.contains(step.id)) {
       add_unmade_claims(claims, run, step, step.id);
     }
   });
+}
+
+void add_postcondition(std::vector<Claim>& claims, const RunState& run,
+                       const Postcondition& condition, const ConnectorSet& connectors) {
+  const ProbeSpec& probe = *condition.spec;
+  if (condition.probe.skipped && run.mode != RunMode::dry_run) return;
+  Claim claim;
+  claim.subject = condition.frame.empty() ? "run" : condition.frame;
+  claim.step = condition.frame.empty() ? "verify" : condition.frame + "/verify";
+  claim.item = probe.connection + "." + probe.action;
+  claim.outcome = run.mode == RunMode::dry_run ? OutcomeKind::predicted : OutcomeKind::done;
+  if (const ActionSpec* const spec = find_action(connectors, probe.connection, probe.action)) {
+    claim.kills = spec->proves;
+    if (!spec->planes.empty()) claim.plane = spec->planes.front();
+  }
+  judge(claim, condition.probe);
+  if (claim.verdict != Verdict::proved && !claim.residual) {
+    claim.residual = Residual{.reason = run.mode == RunMode::dry_run ? "a rehearsal proves nothing"
+                                        : condition.probe.looks == 0 ? "the look was not made"
+                                                                     : "the look settled nothing"};
+  }
+  claims.push_back(std::move(claim));
+}
+
+}  // namespace
+
+std::vector<Claim> claims_of(const RunState& run, const ConnectorSet& connectors) {
+  std::vector<Claim> claims;
+  add_claims(claims, run, run.playbook->steps, connectors);
   for (const Postcondition& condition : run.verify) {
-    const ProbeSpec& probe = *condition.spec;
-    if (condition.probe.skipped && run.mode != RunMode::dry_run) continue;
-    Claim claim;
-    claim.subject = condition.frame.empty() ? "run" : condition.frame;
-    claim.step = condition.frame.empty() ? "verify" : condition.frame + "/verify";
-    claim.item = probe.connection + "." + probe.action;
-    claim.outcome = run.mode == RunMode::dry_run ? OutcomeKind::predicted : OutcomeKind::done;
-    if (const ActionSpec* const spec = find_action(connectors, probe.connection, probe.action)) {
-      claim.kills = spec->proves;
-      if (!spec->planes.empty()) claim.plane = spec->planes.front();
-    }
-    judge(claim, condition.probe);
-    if (claim.verdict != Verdict::proved && !claim.residual) {
-      claim.residual =
-          Residual{.reason = run.mode == RunMode::dry_run ? "a rehearsal proves nothing"
-                             : condition.probe.looks == 0 ? "the look was not made"
-                                                          : "the look settled nothing"};
-    }
-    claims.push_back(std::move(claim));
+    add_postcondition(claims, run, condition, connectors);
+  }
+  return claims;
+}
+
+std::vector<Claim> claims_of_step(const RunState& run, const ConnectorSet& connectors,
+                                  const Step& step) {
+  std::vector<Claim> claims;
+  add_step_claims(claims, run, step, connectors);
+  if (!is_expanded(step)) return claims;
+  const auto made = run.expansions.find(step.id);
+  if (made == run.expansions.end()) {
+    add_unmade_claims(claims, run, step, step.id);
+    return claims;
+  }
+  for (const Expansion& time : *made->second) {
+    const std::vector<Claim> more = claims_of_time(run, connectors, time);
+    claims.insert(claims.end(), more.begin(), more.end());
+  }
+  return claims;
+}
+
+std::vector<Claim> claims_of_time(const RunState& run, const ConnectorSet& connectors,
+                                  const Expansion& time) {
+  std::vector<Claim> claims;
+  add_claims(claims, run, time.steps, connectors);
+  add_claims(claims, run, time.last, connectors);
+  for (const Postcondition& condition : run.verify) {
+    const bool inside =
+        condition.frame == time.frame || condition.frame.starts_with(time.frame + "/");
+    if (inside) add_postcondition(claims, run, condition, connectors);
   }
   return claims;
 }

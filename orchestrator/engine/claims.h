@@ -25,6 +25,13 @@ struct Claim {
 /// Every claim of the run as it stands, in the order of the steps.
 std::vector<Claim> claims_of(const RunState& run, const ConnectorSet& connectors);
 
+/// Those of one step, with all that is in it.
+std::vector<Claim> claims_of_step(const RunState& run, const ConnectorSet& connectors,
+                                  const Step& step);
+/// Those of one time that a step goes through several steps.
+std::vector<Claim> claims_of_time(const RunState& run, const ConnectorSet& connectors,
+                                  const Expansion& time);
+
 /// What the claims of one step or item come to: refuted if one is, proved if all are, nothing
 /// without claims.
 std::optional<Verdict> verdict_of(const std::vector<Claim>& claims);

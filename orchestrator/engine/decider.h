@@ -15,11 +15,12 @@ namespace quell {
 enum class Progress : std::uint8_t { running, ok, failed };
 
 /// One pass over a run. Collects entries; the caller applies them and asks again. Steps are decided
-/// in decisions.cpp, the actions and looks of a step in decider_work.cpp.
+/// in decisions.cpp, the actions and looks of a step in decider_work.cpp, what policy demands
+/// before a change in decider_policy.cpp.
 class Decider {
  public:
-  Decider(const RunState& run, const ConnectorSet& connectors, Timestamp now)
-      : run_(run), connectors_(connectors), now_(now) {}
+  Decider(const RunState& run, const ConnectorSet& connectors, const Circumstances& around)
+      : run_(run), connectors_(connectors), around_(around), now_(around.now) {}
 
   std::vector<Entry> decide();
 
@@ -57,8 +58,17 @@ class Decider {
   Progress advance_wait(const Step& step, const WaitStep& wait, const StepState& state);
   const ActionSpec& spec_of(const Step& step) const;
   Progress advance_use(const Step& step, const StepState& state);
-  void begin_items(const Step& step, const StepState& state, std::size_t unfinished);
+  void begin_items(const Step& step, const StepState& state, std::size_t canary,
+                   std::size_t unfinished);
   void start_attempt(const Step& step, const ItemState& item, Intent intent);
+  /// A change begins only when the kill switch, the lock and the approvals that policy demands
+  /// allow it; asks for an approval that is missing.
+  bool may_change(const Step& step);
+  /// True when the target of `item` is protected: then it is held for a person, or has failed.
+  bool stops_at_protection(const Step& step, const ItemState& item, const Value& params);
+  bool is_approved(Gravity gravity) const;
+  void ask_policy_approval(Gravity gravity);
+  void decide_gate();
   void finish_item(const Step& step, const ItemState& item);
   void advance_item(const Step& step, const ItemState& item, bool deadline_passed);
   /// Looks that need no request: those that a rehearsal withholds, those whose `when` is false, and
@@ -76,7 +86,9 @@ class Decider {
 
   const RunState& run_;
   const ConnectorSet& connectors_;
+  const Circumstances& around_;
   Timestamp now_;
+  bool asked_ = false;  // for policy's approval, in this pass
   bool stopping_ = false;
   std::vector<Entry> out_{};
 };

@@ -34,17 +34,20 @@ Progress Decider::advance_use(const Step& step, const StepState& state) {
     advance_item(step, item, deadline_passed);
   }
   if (!out_.empty()) return Progress::running;
-  const bool stop = stops_early(run_, connectors_, step, state);
-  if (!stop && may_begin() && !stopping_) begin_items(step, state, unfinished);
+  const std::size_t canary = canary_of(run_, step, state, connectors_, around_.policy);
+  const bool stop = stops_early(run_, connectors_, step, state, canary);
+  if (!stop && may_begin() && !stopping_ && !state.paused)
+    begin_items(step, state, canary, unfinished);
   if (!out_.empty()) return Progress::running;
   const bool all = state.next_item >= state.items.size() || stop || stopping_;
   if (all && unfinished == 0) finish_use(step, state, deadline_passed);
   return Progress::running;
 }
 
-void Decider::begin_items(const Step& step, const StepState& state, std::size_t unfinished) {
+void Decider::begin_items(const Step& step, const StepState& state, std::size_t canary,
+                          std::size_t unfinished) {
   std::size_t limit = 1;
-  const std::size_t end = items_released(step, state);
+  const std::size_t end = items_released(state, canary);
   if (step.foreach_items) {
     limit = static_cast<std::size_t>(std::max(step.foreach_items->concurrency, 1));
     if (const auto next = next_by_rate(run_, step, state)) {
@@ -53,7 +56,8 @@ void Decider::begin_items(const Step& step, const StepState& state, std::size_t 
     }
   }
   for (std::size_t i = state.next_item; i < end && unfinished < limit; ++i) {
-    if (state.items[i].phase != ItemState::Phase::idle) continue;
+    if (state.items[i].phase != ItemState::Phase::idle || state.items[i].paused) continue;
+    if (!may_change(step)) return;
     start_attempt(step, state.items[i], Intent::act);
     ++unfinished;
   }
@@ -62,6 +66,7 @@ void Decider::begin_items(const Step& step, const StepState& state, std::size_t 
 void Decider::start_attempt(const Step& step, const ItemState& item, Intent intent) {
   const Result<Value> params =
       params_of(run_, connectors_, WorkId{.step = step.id, .item = item.key});
+  if (intent == Intent::act && params && stops_at_protection(step, item, *params)) return;
   ValueMap body{{"step", step.id}, {"item", item.key}, {"attempt", item.attempt + 1}};
   const auto& use = std::get<UseStep>(step.kind);
   body["action"] = use.connection + "." + use.action;
@@ -101,7 +106,7 @@ void Decider::advance_item(const Step& step, const ItemState& item, bool deadlin
     case ItemState::Phase::retry_wait:
       if (stopping_ || deadline_passed) {
         finish_item(step, item);
-      } else if (now_ >= item.due && may_begin()) {
+      } else if (now_ >= item.due && may_begin() && !item.paused && may_change(step)) {
         start_attempt(step, item, Intent::act);
       }
       return;

@@ -46,6 +46,8 @@ std::vector<Entry> Decider::decide() {
     emit(EntryKind::run_aborted, {{"who", "the clock"}, {"reason", "run_timeout passed"}});
     return std::move(out_);
   }
+  decide_gate();
+  if (!out_.empty()) return std::move(out_);
   stopping_ = run_.aborted;
   const Progress steps = sequence(run_.playbook->steps);
   if (steps == Progress::running || !out_.empty()) return std::move(out_);
@@ -81,7 +83,7 @@ Progress Decider::advance(const Step& step) {
   const StepState* const state = state_of(step);
   if (state == nullptr || state->phase == StepState::Phase::idle) {
     if (stopping_) return Progress::failed;
-    if (may_begin()) begin(step);
+    if (may_begin() && (state == nullptr || !state->paused)) begin(step);
     return Progress::running;
   }
   if (state->phase == StepState::Phase::finished) {
@@ -119,15 +121,7 @@ void Decider::finish_step(const Step& step, OutcomeKind outcome, ValueMap more) 
   more["step"] = step.id;
   more["outcome"] = to_string(outcome);
   if (outcome == OutcomeKind::failed && step.continue_on_failure) more["continued"] = true;
-  std::vector<Claim> own;
-  if (!step.kills.empty() || is_expanded(step)) {
-    for (Claim& claim : claims_of(run_, connectors_)) {
-      const bool inside =
-          claim.step.starts_with(step.id + "/") || claim.step.starts_with(step.id + "[");
-      if (claim.step == step.id || inside) own.push_back(std::move(claim));
-    }
-  }
-  const std::optional<Verdict> verdict = verdict_of(own);
+  const std::optional<Verdict> verdict = verdict_of(claims_of_step(run_, connectors_, step));
   more["verdict"] = verdict ? Value(to_string(*verdict)) : Value();
   emit(EntryKind::step_finished, std::move(more));
 }
@@ -246,11 +240,12 @@ void Decider::begin_foreach(const Step& step) {
 Progress Decider::advance_expansions(const Step& step, const StepState& state,
                                      bool deadline_passed) {
   const std::vector<Expansion>& times = *run_.expansions.at(step.id);
-  const bool stop = stopping_ || stops_early(run_, connectors_, step, state);
+  const std::size_t canary = canary_of(run_, step, state, connectors_, around_.policy);
+  const bool stop = stopping_ || stops_early(run_, connectors_, step, state, canary);
   std::size_t limit = step.foreach_items
                           ? static_cast<std::size_t>(std::max(step.foreach_items->concurrency, 1))
                           : 1;
-  const std::size_t end = items_released(step, state);
+  const std::size_t end = items_released(state, canary);
   std::size_t running = 0;
   for (std::size_t i = 0; i < end && running < limit; ++i) {
     if (state.items[i].finished()) continue;
@@ -361,10 +356,10 @@ Progress Decider::advance_approve(const Step& step, const ApproveStep& approve,
                                   const StepState& state) {
   if (stopping_) {
     finish_step(step, OutcomeKind::failed);
-  } else if (run_.mode == RunMode::dry_run ||
+  } else if (run_.mode == RunMode::dry_run || run_.break_glass ||
              static_cast<int>(state.approval.given_by.size()) >= approve.need) {
     finish_step(step, OutcomeKind::done);
-  } else if (run_.approved_in_advance) {
+  } else if (run_.approved_in_advance && !around_.policy.strict) {
     emit(EntryKind::approval_given, {{"step", step.id},
                                      {"who", run_.who},
                                      {"digest", state.approval.digest},
@@ -517,13 +512,15 @@ RunResult result_of(const RunState& run, const ConnectorSet& connectors, bool st
     excused |= found->second.failed_onward || !found->second.excluded.empty();
     excused |= std::any_of(found->second.items.begin(), found->second.items.end(),
                            [](const ItemState& item) { return !item.skipped_by.empty(); });
+    excused |= !found->second.skipped_by.empty();
   });
   // Nothing claimed is nothing proved: such a run has contained nothing.
   return all_proved && claimed && !excused ? RunResult::contained : RunResult::incomplete;
 }
 
-std::vector<Entry> decide(const RunState& run, const ConnectorSet& connectors, Timestamp now) {
-  return Decider(run, connectors, now).decide();
+std::vector<Entry> decide(const RunState& run, const ConnectorSet& connectors,
+                          const Circumstances& around) {
+  return Decider(run, connectors, around).decide();
 }
 
 }  // namespace quell

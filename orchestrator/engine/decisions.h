@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "connectors/connector.h"
+#include "orchestrator/engine/policy.h"
 #include "orchestrator/engine/run_state.h"
 #include "state/model/entry.h"
 
@@ -12,11 +13,13 @@ namespace quell {
 // Pure decisions: state and event give entries. The engine appends them, folds them in with
 // apply(), and starts whatever the new state wants started. docs/design.md lists the rows.
 
+inline constexpr int kUndo = -2;
+
 /// Which look or attempt of a run something belongs to.
 struct WorkId {
   std::string step{};  // empty: a top-level verify
   std::string item{};
-  int probe = -1;  // index of the look; -1: the step's own action
+  int probe = -1;  // index of the look; -1: the step's own action; kUndo: its undo
 
   auto operator<=>(const WorkId&) const = default;
 };
@@ -29,9 +32,27 @@ struct Traffic {
   bool from_outside = false;
 };
 
+/// What a decision needs to know beside the run itself.
+struct Circumstances {
+  Timestamp now{};
+  const Policy& policy;
+  bool disarmed = false;  // the kill switch is on for this run: no change begins
+  bool locked = false;    // another run has begun to change what this one locks
+};
+
 /// Everything that follows now without an outside event: steps that may start, waits that are over,
 /// the result. Empty when the run waits for something. Call again after applying what it gave.
-std::vector<Entry> decide(const RunState& run, const ConnectorSet& connectors, Timestamp now);
+std::vector<Entry> decide(const RunState& run, const ConnectorSet& connectors,
+                          const Circumstances& around);
+
+/// How grave the change is that `step` makes.
+Gravity gravity_of(const RunState& run, const Step& step, const ActionSpec& spec,
+                   const Policy& policy);
+
+/// The pattern of the protected list that shields the target of an action with these parameters for
+/// `item`: its names, or what the run has read about it. Null when nothing does.
+const std::string* shield_of_target(const Policy& policy, const ItemState& item,
+                                    const Value& params);
 
 /// What the claims of a run come to as they stand; the first that holds of exposed, aborted,
 /// failed, incomplete, contained.
@@ -41,6 +62,14 @@ RunResult result_of(const RunState& run, const ConnectorSet& connectors, bool st
 std::vector<Entry> after_attempt(const RunState& run, const ConnectorSet& connectors,
                                  const WorkId& id, const Result<Outcome>& outcome,
                                  const Traffic& traffic, Timestamp now);
+
+/// What a finished undo leads to.
+std::vector<Entry> after_undo(const RunState& run, const WorkId& id, const Result<Outcome>& outcome,
+                              const Traffic& traffic, Timestamp now);
+
+/// That an attempt has sent something and its end was never seen.
+Entry unknown_entry(const RunState& run, const WorkId& id, const ActionSpec& spec,
+                    std::string_view why, Timestamp now);
 
 /// How often and how soon `step` repeats an action: what it says itself, else the action's table.
 RetrySpec retry_of(const Step& step, const ActionSpec& spec);

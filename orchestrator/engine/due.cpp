@@ -114,6 +114,8 @@ std::optional<Timestamp> next_due(const RunState& run, Timestamp now) {
     if (run.watch.started && !run.watch.finished) at(std::min(run.watch.due, run.watch.until));
     return next;
   }
+  if (run.gate.requested && static_cast<int>(run.gate.given_by.size()) < run.gate.need)
+    at(run.gate.until);
   if (run.playbook->run_timeout && !run.aborted) at(run.started + *run.playbook->run_timeout);
   const auto of_step = [&](const Step& step) {
     const auto found = run.steps.find(step.id);
@@ -155,6 +157,12 @@ Result<Value> params_of(const RunState& run, const ConnectorSet& connectors, con
                 : scope_of(run, run.verify[static_cast<std::size_t>(id.probe)].frame);
     with = &look.probe->with;
     spec = find_action(connectors, look.probe->connection, look.probe->action);
+  } else if (id.probe == kUndo) {
+    const Step* const step = find_step(run, id.step);
+    const StepState& state = run.steps.at(id.step);
+    scope = scope_of_item(run, *step, state.items[state.item_index.at(id.item)]);
+    with = &step->undo->with;
+    spec = find_action(connectors, step->undo->connection, step->undo->action);
   } else {
     const Step* const step = find_step(run, id.step);
     const StepState& state = run.steps.at(id.step);

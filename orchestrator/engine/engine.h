@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <deque>
 #include <functional>
@@ -18,6 +19,7 @@
 #include "orchestrator/engine/claims.h"
 #include "orchestrator/engine/decisions.h"
 #include "orchestrator/engine/fold.h"
+#include "orchestrator/engine/pace.h"
 #include "orchestrator/engine/run_state.h"
 #include "state/base/clock.h"
 #include "state/journal.h"
@@ -33,13 +35,25 @@ struct Attachment {
 
 /// A person's word on a run, from any thread or process.
 struct Command {
-  enum class Kind : std::uint8_t { approve, deny, pause, resume, abort, retry, skip, note, done };
+  enum class Kind : std::uint8_t {
+    approve,
+    deny,
+    pause,
+    resume,
+    abort,
+    retry,
+    skip,
+    note,
+    done,
+    undo
+  };
   Kind kind = Kind::note;
   RunId run{};
   std::string who{};
-  std::string digest{};  // approve: the plan that was looked at, at least 8 hex digits
-  std::string target{};  // retry, skip: STEP or STEP/ITEM; done: STEP, or empty for the only one
-  std::string reason{};  // deny, abort, skip, retry; the text of a note
+  std::string digest{};      // approve: the plan that was looked at, at least 8 hex digits
+  std::string target{};      // STEP or STEP/ITEM; empty: the whole run, or for done the only step
+  std::string reason{};      // the text of a note
+  bool break_glass = false;  // approve, retry: past separation and protection, by a role that may
   std::map<std::string, std::string> fields{};  // done: what the person tells, as typed
   std::vector<Attachment> attachments{};        // done
   /// Called on the engine thread with the outcome; durable when it says ok.
@@ -54,6 +68,17 @@ struct RunRequest {
   bool send_probes = true;
   std::string who{};
   bool approved_in_advance = false;
+  bool confirmed = false;  // who began it typed how much of the plan cannot be undone
+  bool automatic = false;  // an alert begins it, no person
+};
+
+/// Whether a person switched changes off, as a file that is read before every one of them.
+struct KillSwitch {
+  bool automation = false;  // nothing that an alert began changes anything
+  bool people = false;      // nor does any other run
+  std::string who{};
+  std::string reason{};
+  bool operator==(const KillSwitch&) const = default;
 };
 
 /// A run that another process of the same user asks the owner to begin. Inputs are texts as typed;
@@ -67,6 +92,7 @@ struct StartCommand {
   bool dry_run = false;
   bool send_probes = true;
   bool approved_in_advance = false;
+  bool join = false;  // gives the run that holds the lock instead of refusing
   std::string who{};
   /// Called on the engine thread; durable when it gives a run.
   std::function<void(Result<RunId>)> done{};
@@ -94,6 +120,13 @@ class Engine {
     /// Sees every request as it leaves, for plans and verbose logs; may be empty. Secrets in it
     /// stay unrendered.
     std::function<void(const RunState&, const WorkId&, const HttpRequest&)> on_request{};
+    const Policy* policy = nullptr;                             // null: the defaults
+    std::map<std::string, OriginLimits, std::less<>> limits{};  // by origin
+    /// Asked before every change; may be empty.
+    std::function<KillSwitch()> kill_switch{};
+    /// Whether this process still owns the state, asked before requests leave (threat T50); may be
+    /// empty.
+    std::function<bool()> still_owner{};
     bool drill = false;  // numbers runs as d1.. instead of r1..
   };
 
@@ -106,9 +139,11 @@ class Engine {
   /// `corrupt` names the entry.
   Status load();
 
-  /// Error topic "locked" when another unfinished run has begun to change the same thing, by the
-  /// playbooks' own `settings.lock`.
-  Status check_lock(const Playbook& playbook, const Value& inputs) const;
+  /// The unfinished run that has begun to change the same thing, by the playbooks' own
+  /// `settings.lock`; none where nobody has.
+  std::optional<RunId> lock_holder(const Playbook& playbook, const Value& inputs) const;
+  /// The Error (topic "locked") that names `holder` and the way on.
+  Error locked_by(RunId holder) const;
 
   /// Begins a run; durable on return.
   Result<RunId> start(const RunRequest& request);
@@ -120,6 +155,12 @@ class Engine {
   /// Watches a finished run for regrowth, as its playbook says; a run without `watch:` is not
   /// watched.
   Status watch(RunId id);
+
+  /// Lifts what can be lifted of a finished run, the last thing first. Refused while the run is
+  /// exposed: what is lifted then would help the intruder.
+  Status undo(RunId id, std::string_view who, std::string_view reason);
+  /// True while an undo of `id` goes on.
+  bool is_undoing(RunId id) const;
 
   /// The run and its watch are over: its secrets are erased.
   Status close(RunId id);
@@ -135,8 +176,12 @@ class Engine {
   /// After this nothing new is sent; answers in flight are settled by further turns. Any thread,
   /// and signal handlers.
   void stop_starting() noexcept { stopping_.store(true); }
-  /// True while a request that changes something has no answer yet.
-  bool has_changes_in_flight() const noexcept { return changes_in_flight_ > 0; }
+  /// True while an action that has sent a change is not settled.
+  bool has_changes_in_flight() const noexcept { return unsettled_ > 0; }
+  /// Writes down as unknown what is not settled yet; for a process that cannot wait for it.
+  Status give_up_in_flight();
+  /// Why `run` begins no change although nobody paused it: the kill switch or a lock; else empty.
+  std::string obstacle(const RunState& run) const;
   void wake() { parts_.transport.wake(); }
 
   const RunState* find(RunId id) const;
@@ -149,6 +194,29 @@ class Engine {
 
  private:
   struct Live;
+  /// A request on its way out: it leaves when its turn comes and nothing forbids it any more.
+  struct Outgoing {
+    Ticket ticket = 0;
+    std::shared_ptr<Live> live{};
+    HttpRequest request{};
+    Timestamp give_up{};  // its origin asks to wait longer than its step may
+  };
+  /// A request that waits, has left, or waits for the answer to the same question.
+  struct Exchange {
+    std::shared_ptr<Live> live{};
+    std::size_t index = 0;
+    Effect effect = Effect::read;
+    Trust trust = Trust::configured;
+    std::string origin{};    // once it has left
+    std::string question{};  // of a read that others may share; else empty
+  };
+  /// A read that was asked for more than once. Whoever asks after it has left waits for the next
+  /// one, so no answer is older than its question.
+  struct SharedRead {
+    bool has_left = false;
+    std::vector<Ticket> followers{};
+    std::vector<Outgoing> parked{};
+  };
   struct PendingSend {
     Ticket ticket = 0;
     HttpRequest request{};
@@ -156,35 +224,63 @@ class Engine {
 
   void record(std::vector<Entry> entries);
   Status flush();
+  /// Decides what follows, makes it durable, and lets go what waited for that.
+  Status settle();
   Status decide_all();
   void decide_run(RunState& run, Status& status);
   void reconcile(RunState& run);
   void start_live(RunState& run, const WorkId& id, Intent intent, bool of_watch);
   void pump(std::shared_ptr<Live> live);
   void send(const std::shared_ptr<Live>& live, SendOp op);
+  /// Lets the requests leave that may: the most urgent first, at the pace that each origin allows.
+  Status dispatch();
+  bool depart(Outgoing& outgoing, Timestamp now);
+  bool joins_another(Outgoing& outgoing);
+  void refuse(Outgoing& outgoing, Error why);
+  /// The action goes no further now; its attempt is made again later.
+  void put_off(const std::shared_ptr<Live>& live, std::string why);
+  /// The action goes no further, and what it sent may or may not have been applied.
+  void leave_unknown(const std::shared_ptr<Live>& live, std::string_view why);
+  const std::string* shield_of(const Outgoing& outgoing) const;
+  void watch_kill_switch();
+  bool is_disarmed(const RunState& run) const;
+  bool is_locked(const RunState& run) const;
   void keep(const std::shared_ptr<Live>& live, KeepOp op);
   void finish(const std::shared_ptr<Live>& live, const Result<Outcome>& outcome);
   void abandon(const std::shared_ptr<Live>& live);
   void release();
   void take(Completion completion);
+  void deliver(const Exchange& exchange, Result<HttpResponse> answer);
   void carry_out_commands();
   Result<RunId> begin(const StartCommand& command);
-  Result<std::vector<Entry>> entries_of(const Command& command) const;
+  Result<Entry> entry_of(const Command& command) const;
   void run_report(RunState& run, const WorkId& id, const std::string& action);
   /// What is not proved dead, of `run` and of the others that began since then.
   Value residual_exposure(const RunState& run, const Value& since) const;
   void run_watch(RunState& run);
+  void run_undo(RunState& run);
   std::vector<Entry> after_watch_look(RunState& run, const Live& live,
                                       const Result<Outcome>& outcome) const;
   Timestamp next_wake(Timestamp until) const;
 
+  /// Containment, the looks that prove it, and everything else.
+  static constexpr std::size_t kRanks = 3;
+
   Parts parts_;
+  Policy default_policy_{};
+  const Policy& policy_;
   std::map<RunId, RunState> runs_{};
   std::vector<std::string> unreadable_{};
   RunId last_{};
   std::set<RunId> active_{};
   std::map<std::pair<RunId, WorkId>, std::shared_ptr<Live>> live_{};
-  std::unordered_map<Ticket, std::pair<std::shared_ptr<Live>, std::size_t>> tickets_{};
+  std::unordered_map<Ticket, Exchange> exchanges_{};
+  std::unordered_map<std::string, SharedRead> shared_{};
+  std::array<std::deque<Outgoing>, kRanks> outgoing_{};  // most urgent first
+  Pacer pacer_;
+  std::optional<Timestamp> next_departure_{};
+  std::map<std::string, RunId, std::less<>> holders_{};  // by what they lock
+  KillSwitch kill_switch_{};
   std::multimap<Timestamp, std::shared_ptr<Live>> waits_{};
   std::vector<Completion> refused_{};          // by the guard; taken like answers
   std::vector<Entry> batch_{};                 // folded in, not yet durable
@@ -192,7 +288,7 @@ class Engine {
   std::vector<std::shared_ptr<Live>> kept_{};  // sealed a secret; go on when the batch is durable
   std::vector<std::function<void()>> answers_{};  // to commands, when the batch is durable
   Ticket next_ticket_ = 1;
-  std::size_t changes_in_flight_ = 0;
+  std::size_t unsettled_ = 0;
   std::mutex inbox_mutex_{};
   std::deque<Command> inbox_{};
   std::deque<StartCommand> starts_{};

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "orchestrator/engine/claims.h"
+#include "orchestrator/engine/decisions.h"
 #include "orchestrator/engine/expansion.h"
 
 namespace quell {
@@ -82,28 +83,34 @@ Result<ItemChoice> choose_items(const RunState& run, const Step& step) {
   return choice;
 }
 
-std::size_t items_released(const Step& step, const StepState& state) {
+std::size_t canary_of(const RunState& run, const Step& step, const StepState& state,
+                      const ConnectorSet& connectors, const Policy& policy) {
+  if (!step.foreach_items) return 0;
   const std::size_t all = state.items.size();
-  if (!step.foreach_items || step.foreach_items->canary <= 0) return all;
-  const std::size_t canary = std::min(all, static_cast<std::size_t>(step.foreach_items->canary));
+  auto canary = static_cast<std::size_t>(std::max(step.foreach_items->canary, 0));
+  const auto* const use = std::get_if<UseStep>(&step.kind);
+  const ActionSpec* const spec =
+      use == nullptr ? nullptr : find_action(connectors, use->connection, use->action);
+  const bool many = all > static_cast<std::size_t>(policy.canary_above);
+  if (many && (run.automatic || policy.strict) && run.mode != RunMode::dry_run && spec != nullptr &&
+      spec->effect == Effect::mutate && gravity_of(run, step, *spec, policy) != Gravity::change) {
+    canary = std::max(canary, static_cast<std::size_t>(policy.canary));
+  }
+  return std::min(all, canary);
+}
+
+std::size_t items_released(const StepState& state, std::size_t canary) {
   const bool is_over =
       std::all_of(state.items.begin(), state.items.begin() + static_cast<std::ptrdiff_t>(canary),
                   [](const ItemState& item) { return item.finished(); });
-  return is_over ? all : canary;
+  return is_over ? state.items.size() : canary;
 }
 
 bool stops_early(const RunState& run, const ConnectorSet& connectors, const Step& step,
-                 const StepState& state) {
+                 const StepState& state, std::size_t canary) {
   if (!step.foreach_items) return false;
   const Foreach& each = *step.foreach_items;
-  const auto failed = std::count_if(
-      state.items.begin(), state.items.end(),
-      [](const ItemState& item) { return item.finished() && item.outcome == OutcomeKind::failed; });
-  if (each.stop_on_failure && failed >= each.stop_after) return true;
-  const std::size_t canary =
-      std::min(state.items.size(), static_cast<std::size_t>(std::max(each.canary, 0)));
-  if (canary == 0) return false;
-  std::set<std::string, std::less<>> frames;
+  if (each.stop_on_failure && state.failed_items >= each.stop_after) return true;
   for (std::size_t i = 0; i < canary; ++i) {
     const ItemState& item = state.items[i];
     if (!item.finished()) return false;
@@ -111,15 +118,17 @@ bool stops_early(const RunState& run, const ConnectorSet& connectors, const Step
     for (const ProbeState& probe : item.probes) {
       if (!probe.skipped && probe.last.verdict != Verdict::proved) return true;
     }
-    frames.insert(step.id + "[" + item.key + "]/");
   }
-  if (!is_expanded(step) || run.mode == RunMode::dry_run) return false;
-  const std::vector<Claim> claims = claims_of(run, connectors);
-  return std::any_of(claims.begin(), claims.end(), [&](const Claim& claim) {
-    return claim.verdict != Verdict::proved &&
-           std::any_of(frames.begin(), frames.end(),
-                       [&](const std::string& frame) { return claim.step.starts_with(frame); });
-  });
+  if (canary == 0 || !is_expanded(step) || run.mode == RunMode::dry_run) return false;
+  const std::vector<Expansion>& times = *run.expansions.at(step.id);
+  for (std::size_t i = 0; i < canary; ++i) {
+    const std::vector<Claim> claims = claims_of_time(run, connectors, times[i]);
+    if (std::any_of(claims.begin(), claims.end(),
+                    [](const Claim& claim) { return claim.verdict != Verdict::proved; })) {
+      return true;
+    }
+  }
+  return false;
 }
 
 std::optional<Timestamp> next_by_rate(const RunState& run, const Step& step,

@@ -22,8 +22,8 @@ struct Engine::Live {
   std::unique_ptr<Io> io = std::make_unique<Io>();
   std::optional<Task<Result<Outcome>>> task{};
   std::vector<std::optional<Result<HttpResponse>>> answers{};
-  std::vector<Effect> effects{};
   std::size_t outstanding = 0;
+  bool changed = false;  // a request that changes something has left, or was about to
   std::optional<Result<SecretValue>> kept{};
   Traffic traffic{};
   bool abandoned = false;

@@ -22,24 +22,6 @@ bool is_retried(const Step& step, ErrorCode code) {
   return code == ErrorCode::throttled || code == ErrorCode::transient;
 }
 
-/// True for an item whose action was on the wire.
-bool may_still_settle(const ItemState& item) {
-  switch (item.phase) {
-    case ItemState::Phase::attempting:
-    case ItemState::Phase::looking:
-      return true;
-    case ItemState::Phase::idle:
-    case ItemState::Phase::retry_wait:
-    case ItemState::Phase::look_wait:
-    case ItemState::Phase::probing_unknown:
-    case ItemState::Phase::verifying:
-    case ItemState::Phase::held:
-    case ItemState::Phase::finished:
-      return false;
-  }
-  return false;
-}
-
 }  // namespace
 
 RetrySpec retry_of(const Step& step, const ActionSpec& spec) {
@@ -133,6 +115,12 @@ std::vector<Entry> after_attempt(const RunState& run, const ConnectorSet& connec
     emit(EntryKind::attempt_unknown, std::move(body));
     return out;
   }
+  if (error.topic == "protected" && !run.automatic) {
+    ValueMap held{{"why", error.message}};
+    add_traffic(held, traffic);
+    emit(EntryKind::run_held, std::move(held));
+    return out;
+  }
   ValueMap body{{"outcome", "failed"}, {"error", error_value(error)}};
   add_traffic(body, traffic);
   emit(EntryKind::attempt_finished, std::move(body));
@@ -145,6 +133,16 @@ std::vector<Entry> after_attempt(const RunState& run, const ConnectorSet& connec
     emit(EntryKind::step_finished, {});
   }
   return out;
+}
+
+Entry unknown_entry(const RunState& run, const WorkId& id, const ActionSpec& spec,
+                    std::string_view why, Timestamp now) {
+  return make_entry(EntryKind::attempt_unknown, run.id, now,
+                    {{"step", id.step},
+                     {"item", id.item},
+                     {"error", error_value(make_error(ErrorCode::unknown, std::string(why)))},
+                     {"look", spec.can_look ? "action" : "probes"},
+                     {"due", Value(now + kLookBackoff)}});
 }
 
 std::vector<Entry> after_probe(const RunState& run, const ConnectorSet& connectors,
@@ -222,40 +220,6 @@ std::vector<Entry> after_probe(const RunState& run, const ConnectorSet& connecto
   }
   std::vector<Entry> out;
   out.push_back(make_entry(EntryKind::probe_finished, run.id, now, std::move(body)));
-  return out;
-}
-
-std::vector<Entry> recover(const RunState& run, const ConnectorSet& connectors,
-                           std::string_view who, Timestamp now) {
-  std::vector<Entry> out;
-  out.push_back(make_entry(EntryKind::run_resumed, run.id, now,
-                           {{"who", who}, {"why", "the process before this one ended"}}));
-  const auto visit = [&](const Step& step) {
-    const auto found = run.steps.find(step.id);
-    if (found == run.steps.end()) return;
-    for (const std::size_t index : found->second.active) {
-      const ItemState& item = found->second.items[index];
-      if (!may_still_settle(item)) continue;
-      const auto& use = std::get<UseStep>(step.kind);
-      const ActionSpec* const spec = find_action(connectors, use.connection, use.action);
-      ValueMap body{{"step", step.id}, {"item", item.key}, {"due", Value(now)}};
-      if (item.phase == ItemState::Phase::looking) {
-        body["look"] = true;
-        body["why"] = "the look was cut off";
-        out.push_back(make_entry(EntryKind::retry_scheduled, run.id, now, std::move(body)));
-      } else if (item.request_left) {
-        body["error"] = error_value(
-            make_error(ErrorCode::unknown, "sent, answer never seen: the process ended"));
-        body["look"] = spec != nullptr && spec->can_look ? "action" : "probes";
-        out.push_back(make_entry(EntryKind::attempt_unknown, run.id, now, std::move(body)));
-      } else {
-        body["why"] = "cut off before anything was sent";
-        out.push_back(make_entry(EntryKind::retry_scheduled, run.id, now, std::move(body)));
-      }
-    }
-  };
-  for_each_step(run, run.playbook->steps, visit);
-  for_each_step(run, run.playbook->finally_steps, visit);
   return out;
 }
 

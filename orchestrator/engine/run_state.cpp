@@ -128,6 +128,32 @@ Value typed_values(const RunState& run, const std::string& id, const Value& valu
   return values;
 }
 
+/// Items that have begun or never will lie before `next_item`.
+void pass_over_begun(StepState& state) {
+  while (state.next_item < state.items.size() &&
+         state.items[state.next_item].phase != ItemState::Phase::idle) {
+    ++state.next_item;
+  }
+}
+
+void finish_item(RunState& run, StepState& state, ItemState& item, const Value& body) {
+  if (item.outcome == OutcomeKind::failed) ++state.failed_items;
+  item.phase = ItemState::Phase::finished;
+  set_active(run, body, false);
+}
+
+/// Counts the targets of a change that cannot be undone.
+void count_irreversible(RunState& run, const Step& step, const StepState& state,
+                        const ConnectorSet& connectors) {
+  const auto* const use = std::get_if<UseStep>(&step.kind);
+  const ActionSpec* const spec =
+      use == nullptr ? nullptr : find_action(connectors, use->connection, use->action);
+  if (spec == nullptr || spec->effect != Effect::mutate) return;
+  if (step.irreversible || spec->irreversible) {
+    run.irreversible_items += static_cast<std::int64_t>(state.items.size());
+  }
+}
+
 void begin_items(RunState& run, const Step& step, StepState& state, const Value& body) {
   if (!std::holds_alternative<UseStep>(step.kind) && !is_expanded(step)) return;
   const auto add = [&](std::string key, Value value) {
@@ -336,6 +362,7 @@ void add_steps(RunState& run, std::string_view frame, const std::vector<Step>& s
   ValueMap all = seen.as_map();
   for_each_step(run, steps, [&](const Step& step) {
     run.step_index[step.id] = &step;
+    if (!step.proves.empty()) run.judges[step.proves].push_back(&step);
     ItemState nothing;
     nothing.outputs = Value(empty_outputs(step));
     all[std::string(local_name(step.id))] = visible(nothing, std::nullopt);
@@ -351,6 +378,8 @@ RunState begin_run(const Entry& entry, std::shared_ptr<const Playbook> playbook,
   run.send_probes = entry.body["probes"].bool_or(true);
   run.who = entry.body["who"].string_or("");
   run.approved_in_advance = entry.body["approved_in_advance"].bool_or(false);
+  run.confirmed = entry.body["confirmed"].bool_or(false);
+  run.automatic = entry.body["automatic"].bool_or(false);
   run.pins = entry.body["pins"];
   run.inputs = std::move(inputs);
   run.started = entry.at;
@@ -361,6 +390,12 @@ RunState begin_run(const Entry& entry, std::shared_ptr<const Playbook> playbook,
   run.steps_value = Value(ValueMap{});
   add_steps(run, "", run.playbook->steps);
   add_steps(run, "", run.playbook->finally_steps);
+  if (run.playbook->lock) {
+    Scope scope;
+    scope.names["inputs"] = run.inputs;
+    const Result<Value> lock = run.playbook->lock->evaluate(scope);
+    if (lock) run.lock = lock->string_or("");
+  }
   return run;
 }
 
@@ -384,25 +419,25 @@ void apply(RunState& run, const Entry& entry, const ConnectorSet& connectors) {
       state.started = entry.at;
       if (!body["due"].is_null()) state.due = time_of(body["due"]);
       begin_items(run, *step, state, body);
+      count_irreversible(run, *step, state, connectors);
       return;
     }
     case EntryKind::step_skipped: {
       if (!body["item"].is_null()) {
         ItemState* const item = item_of(run, body);
         if (item == nullptr) return;
-        item->phase = ItemState::Phase::finished;
+        StepState& state = run.steps[body["step"].string_or("")];
         item->outcome = OutcomeKind::skipped;
         item->skipped_by = body["who"].string_or("");
-        set_active(run, body, false);
+        finish_item(run, state, *item, body);
+        pass_over_begun(state);
         run.held = false;
         return;
       }
       StepState& state = run.steps[body["step"].string_or("")];
       state.phase = StepState::Phase::finished;
       state.outcome = OutcomeKind::skipped;
-      if (!body["who"].is_null() && !state.items.empty()) {
-        state.items.front().skipped_by = body["who"].string_or("");
-      }
+      state.skipped_by = body["who"].string_or("");
       publish(run, body["step"].string_or(""));
       return;
     }
@@ -421,14 +456,11 @@ void apply(RunState& run, const Entry& entry, const ConnectorSet& connectors) {
       item->request_left = false;
       item->params = body["params"];
       set_active(run, body, true);
-      StepState& state = run.steps[body["step"].string_or("")];
-      while (state.next_item < state.items.size() &&
-             state.items[state.next_item].phase != ItemState::Phase::idle) {
-        ++state.next_item;
-      }
+      pass_over_begun(run.steps[body["step"].string_or("")]);
       return;
     }
     case EntryKind::request_sent:
+      run.changing |= body["effect"].string_or("") == "mutate";
       if (ItemState* const item = item_of(run, body); item != nullptr && body["probe"].is_null()) {
         item->request_left |= body["effect"].string_or("") == "mutate";
       }
@@ -463,13 +495,12 @@ void apply(RunState& run, const Entry& entry, const ConnectorSet& connectors) {
       if (!body["item"].is_null()) {
         ItemState* const item = item_of(run, body);
         if (item == nullptr) return;
-        item->phase = ItemState::Phase::finished;
         if (const Step* const step = find_step(run, body["step"].string_or(""));
             step != nullptr && is_expanded(*step)) {
           item->outcome = from_string<OutcomeKind>(body["outcome"].string_or(""));
           item->error = error_of(body["error"]);
         }
-        set_active(run, body, false);
+        finish_item(run, run.steps[body["step"].string_or("")], *item, body);
         return;
       }
       StepState& state = run.steps[body["step"].string_or("")];
@@ -487,8 +518,11 @@ void apply(RunState& run, const Entry& entry, const ConnectorSet& connectors) {
       return;
     }
     case EntryKind::approval_requested: {
-      ApprovalState& approval = run.steps[body["step"].string_or("")].approval;
+      ApprovalState& approval =
+          body["step"].is_null() ? run.gate : run.steps[body["step"].string_or("")].approval;
       approval.requested = true;
+      approval.need = static_cast<int>(body["need"].int_or(1));
+      approval.why = body["why"].string_or("");
       approval.digest = body["digest"].string_or("");
       approval.until = time_of(body["until"]);
       run.digest = approval.digest;
@@ -507,9 +541,13 @@ void apply(RunState& run, const Entry& entry, const ConnectorSet& connectors) {
       state.values = typed_values(run, body["step"].string_or(""), body["fields"]);
       return;
     }
-    case EntryKind::approval_given:
-      run.steps[body["step"].string_or("")].approval.given_by.push_back(body["who"].string_or(""));
+    case EntryKind::approval_given: {
+      ApprovalState& approval =
+          body["step"].is_null() ? run.gate : run.steps[body["step"].string_or("")].approval;
+      approval.given_by.push_back(body["who"].string_or(""));
+      run.break_glass |= body["break_glass"].bool_or(false);
       return;
+    }
     case EntryKind::approval_denied:
     case EntryKind::approval_timed_out:
     case EntryKind::run_aborted:
@@ -520,23 +558,36 @@ void apply(RunState& run, const Entry& entry, const ConnectorSet& connectors) {
       return;
     case EntryKind::run_held:
       run.held = true;
-      if (ItemState* const item = item_of(run, body); item != nullptr)
+      if (ItemState* const item = item_of(run, body); item != nullptr) {
         item->phase = ItemState::Phase::held;
+        item->request_left = false;
+        set_active(run, body, true);
+        pass_over_begun(run.steps[body["step"].string_or("")]);
+      }
       return;
     case EntryKind::run_paused:
-      run.paused = true;
+    case EntryKind::run_resumed: {
+      const bool paused = entry.kind == EntryKind::run_paused;
+      if (body["step"].is_null()) {
+        run.paused = paused;
+      } else if (ItemState* const item = item_of(run, body); item != nullptr) {
+        item->paused = paused;
+      } else {
+        run.steps[body["step"].string_or("")].paused = paused;
+      }
       return;
-    case EntryKind::run_resumed:
-      run.paused = false;
-      return;
+    }
     case EntryKind::attempt_settled: {
       ItemState* const item = item_of(run, body);
       if (item == nullptr) return;
       // "retry": the person accepts that it may happen twice.
       item->in_doubt = false;
       item->retries = 0;
+      item->break_glass = body["break_glass"].bool_or(false);
+      if (item->finished()) --run.steps[body["step"].string_or("")].failed_items;
       item->phase = ItemState::Phase::retry_wait;
       item->due = entry.at;
+      set_active(run, body, true);
       run.held = false;
       return;
     }
@@ -544,6 +595,24 @@ void apply(RunState& run, const Entry& entry, const ConnectorSet& connectors) {
       run.result = from_string<RunResult>(body["result"].string_or(""));
       run.finished_at = entry.at;
       run.head = body["head"].string_or("");
+      return;
+    case EntryKind::undo_requested:
+      for (auto& [id, step] : run.steps) {
+        for (ItemState& item : step.items) {
+          if (is_liftable(run, id, item)) item.undo = ItemState::Undo::wanted;
+        }
+      }
+      return;
+    case EntryKind::undo_started:
+    case EntryKind::undo_finished:
+      if (ItemState* const item = item_of(run, body); item != nullptr) {
+        item->undo = entry.kind == EntryKind::undo_started ? ItemState::Undo::running
+                     : body["error"].is_map()              ? ItemState::Undo::failed
+                                                           : ItemState::Undo::done;
+      }
+      return;
+    case EntryKind::disarmed:
+    case EntryKind::armed:
       return;
     case EntryKind::watch_started:
       run.watch.started = true;
@@ -560,6 +629,29 @@ void apply(RunState& run, const Entry& entry, const ConnectorSet& connectors) {
       run.watch.finished = true;
       return;
   }
+}
+
+bool is_liftable(const RunState& run, std::string_view step, const ItemState& item) noexcept {
+  const Step* const declared = find_step(run, step);
+  return declared != nullptr && declared->undo && item.outcome == OutcomeKind::done &&
+         item.undo != ItemState::Undo::done;
+}
+
+std::string pending_approval_step(const RunState& run) {
+  for (const auto& [id, state] : run.steps) {
+    if (state.approval.requested && state.phase == StepState::Phase::running) return id;
+  }
+  return {};
+}
+
+const ApprovalState* pending_approval(const RunState& run) noexcept {
+  for (const auto& [id, state] : run.steps) {
+    if (state.approval.requested && state.phase == StepState::Phase::running)
+      return &state.approval;
+  }
+  const bool open =
+      run.gate.requested && static_cast<int>(run.gate.given_by.size()) < run.gate.need;
+  return open && !run.finished() ? &run.gate : nullptr;
 }
 
 Frame frame_named(const RunState& run, std::string_view name) {

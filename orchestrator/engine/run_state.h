@@ -65,6 +65,8 @@ struct ItemState {
     held,
     finished
   };
+  /// What lifting it came to.
+  enum class Undo : std::uint8_t { none, wanted, running, done, failed };
   std::string key{};
   Value item{};
   Phase phase = Phase::idle;
@@ -81,12 +83,17 @@ struct ItemState {
   std::vector<Doubt> doubts{};
   std::vector<ProbeState> probes{};
   std::string skipped_by{};  // the person who skipped it
+  bool paused = false;       // by a person: no attempt begins
+  bool break_glass = false;  // a person with that right let its next attempt pass the protection
+  Undo undo = Undo::none;
 
   bool finished() const noexcept { return phase == Phase::finished; }
 };
 
 struct ApprovalState {
   bool requested = false;
+  int need = 1;
+  std::string why{};  // of one that policy asks for, not the playbook
   std::string digest{};
   Timestamp until{};
   std::vector<std::string> given_by{};
@@ -114,8 +121,11 @@ struct StepState {
   Value values{};                  // of a set or a manual
   std::vector<ItemState> items{};  // of a use: one without foreach
   std::map<std::string, std::size_t, std::less<>> item_index{};
-  std::size_t next_item = 0;            // first that may not have begun
-  std::set<std::size_t> active{};       // begun and not finished, or with looks still going on
+  std::size_t next_item = 0;       // first that may not have begun
+  std::set<std::size_t> active{};  // begun and not finished, or with looks still going on
+  int failed_items = 0;
+  bool paused = false;                  // by a person
+  std::string skipped_by{};             // the person who skipped it
   std::vector<std::string> excluded{};  // keys beyond `max`
   ApprovalState approval{};
   ManualState manual{};
@@ -167,7 +177,14 @@ struct RunState {
   RunMode mode = RunMode::live;
   bool send_probes = true;  // false: a dry run without --probe
   std::string who{};
-  bool approved_in_advance = false;  // --yes while no user exists
+  bool approved_in_advance = false;     // --yes while no user exists
+  bool break_glass = false;             // somebody who may approved past separation and floors
+  bool confirmed = false;               // whoever began it typed how much cannot be undone
+  bool automatic = false;               // an alert began it, no person
+  std::string lock{};                   // what `settings.lock` comes to; empty: none
+  bool changing = false;                // a request that changes something was about to leave
+  std::int64_t irreversible_items = 0;  // targets of changes that cannot be undone, begun so far
+  ApprovalState gate{};                 // that policy asks for
   Value pins{};
   Value inputs{};        // with live SecretValues
   std::string digest{};  // of the plan, once computed
@@ -178,6 +195,8 @@ struct RunState {
   std::map<std::string, std::shared_ptr<const std::vector<Expansion>>, std::less<>> expansions{};
   std::map<std::string, Frame, std::less<>> frames{};  // all but the playbook's own
   std::map<std::string, const Step*, std::less<>> step_index{};
+  std::map<std::string, std::vector<const Step*>, std::less<>>
+      judges{};  // by whose claim they judge
   std::map<std::string, Value, std::less<>>
       baselines{};  // "url token-fingerprint" -> last probe_token outputs
   RequestCounts requests{};
@@ -216,6 +235,15 @@ Frame frame_named(const RunState& run, std::string_view name);
 /// Names that an expression in `frame` sees; with those of an item when inside its foreach.
 Scope scope_of(const RunState& run, std::string_view frame);
 Scope scope_of_item(const RunState& run, const Step& step, const ItemState& item);
+
+/// True where lifting what `item` of `step` did makes sense: it was this run that did it, the
+/// playbook says how to undo it, and nobody has yet.
+bool is_liftable(const RunState& run, std::string_view step, const ItemState& item) noexcept;
+
+/// The approval that the run waits for: of a step, else the one that policy asks for; or null.
+const ApprovalState* pending_approval(const RunState& run) noexcept;
+/// The step whose approval that is; empty for policy's.
+std::string pending_approval_step(const RunState& run);
 
 /// The step `id` anywhere in the playbook or in what the run made of it, or null.
 const Step* find_step(const RunState& run, std::string_view id) noexcept;

@@ -264,7 +264,8 @@ Result<CaseOutcome> run_case(const TestCase& one, std::shared_ptr<const Playbook
                                           .inputs = one.inputs,
                                           .mode = one.mode,
                                           .send_probes = one.mode != RunMode::dry_run,
-                                          .who = "quell test"});
+                                          .who = "quell test",
+                                          .confirmed = true});
   if (!run) return run.error();
   const auto over = [&] { return engine.find(*run)->finished() || engine.find(*run)->held; };
   for (int turns = 0; turns < kTurnsMax && !over() && clock.now() < kBegin + kCaseMax; ++turns) {

@@ -5,14 +5,16 @@
 namespace quell {
 namespace {
 
-constexpr std::array<std::string_view, 28> kKindNames{
+constexpr std::array<std::string_view, 33> kKindNames{
     "run_started",     "secret_sealed",   "step_started",       "step_skipped",
     "attempt_started", "request_sent",    "attempt_finished",   "attempt_unknown",
     "retry_scheduled", "probe_finished",  "step_finished",      "approval_requested",
     "approval_given",  "approval_denied", "approval_timed_out", "manual_requested",
     "manual_done",     "run_held",        "run_paused",         "run_resumed",
     "run_aborted",     "attempt_settled", "note_added",         "run_finished",
-    "watch_started",   "watch_observed",  "watch_finished",     "key_rotated",
+    "watch_started",   "watch_observed",  "watch_finished",     "undo_requested",
+    "undo_started",    "undo_finished",   "disarmed",           "armed",
+    "key_rotated",
 };
 
 }  // namespace
@@ -39,6 +41,9 @@ bool is_security_entry(EntryKind kind) noexcept {
     case EntryKind::run_paused:
     case EntryKind::run_aborted:
     case EntryKind::attempt_settled:
+    case EntryKind::undo_requested:
+    case EntryKind::disarmed:
+    case EntryKind::armed:
     case EntryKind::key_rotated:
       return true;
     case EntryKind::secret_sealed:
@@ -59,6 +64,8 @@ bool is_security_entry(EntryKind kind) noexcept {
     case EntryKind::watch_started:
     case EntryKind::watch_observed:
     case EntryKind::watch_finished:
+    case EntryKind::undo_started:
+    case EntryKind::undo_finished:
       return false;
   }
   return true;

@@ -41,6 +41,11 @@ enum class EntryKind : std::uint8_t {
   watch_started,
   watch_observed,  // regrowth or a horizon that passed
   watch_finished,
+  undo_requested,  // a person asked to lift what can be lifted
+  undo_started,    // the undo of one item begins
+  undo_finished,   // its outcome or error
+  disarmed,        // the kill switch was found on: by whom, why, whether for people's runs too
+  armed,           // and off again
   key_rotated,
 };
 

@@ -172,7 +172,7 @@ TEST_CASE("a target that another run works on") {
   Told said = told(second);
   CHECK(said.word == "locked");
   CHECK(said.sentence == "r1c is already working on credential:" + site.credential_id() + ".");
-  CHECK(said.help == "quell follow r1c");
+  CHECK(said.help == "quell follow r1c, or run it with --join");
   // A rehearsal changes nothing, so it waits for nobody.
   CHECK(site.run_leak({"--dry-run", "--json"}).exit == 0);
 
@@ -182,7 +182,7 @@ TEST_CASE("a target that another run works on") {
   CHECK(third.exit == 2);
   said = told(third);
   CHECK(said.sentence == "r1c is already working on credential:" + site.credential_id() + ".");
-  CHECK(said.help == "quell resume r1c");
+  CHECK(said.help == "quell resume r1c, or run it with --join");
   CHECK(site.changes_seen() >= before);
   CHECK(site.run({"journal", "verify"}).exit == 0);
   CHECK(site.run({"resume", "r1c", "--json"}).json()["result"].string_or("") == "contained");

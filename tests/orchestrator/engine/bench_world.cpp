@@ -242,8 +242,11 @@ void run_on(Engine& engine, RunId run, ManualClock& clock) {
 }
 
 RunRequest request_for(std::shared_ptr<const Playbook> playbook, RunMode mode) {
-  return {
-      .playbook = std::move(playbook), .inputs = Value(ValueMap{}), .mode = mode, .who = "mara"};
+  return {.playbook = std::move(playbook),
+          .inputs = Value(ValueMap{}),
+          .mode = mode,
+          .who = "mara",
+          .confirmed = true};
 }
 
 RunState Bench::run(const std::string& source, RunMode mode, ConnectorSet connectors,

@@ -102,7 +102,7 @@ struct RandomRuns {
                                                     : Value(spec.values.front()));
     }
     const Result<RunId> id =
-        engine.start({.playbook = playbook, .inputs = Value(std::move(inputs)), .who = "mara"});
+        engine.start({.playbook = playbook, .inputs = Value(std::move(inputs)), .who = "mara", .confirmed = true});
     REQUIRE(id);
     int turns = 0;
     while (!engine.find(*id)->finished() && !engine.find(*id)->held && ++turns < kTurnsMax) {

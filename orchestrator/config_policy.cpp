@@ -1,0 +1,213 @@
+// What the configuration demands of every run: `policy:`, `users:`, `limits:`.
+#include "orchestrator/config_policy.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <span>
+#include <utility>
+
+#include "orchestrator/playbook/diagnostics.h"
+
+namespace quell {
+namespace {
+
+constexpr int kApprovalsMax = 10;
+constexpr int kCountMax = 1'000'000;
+constexpr std::size_t kPatternsMax = 1'000;
+constexpr std::size_t kUsersMax = 1'000;
+constexpr std::array<std::string_view, 5> kRoles{"viewer", "responder", "approver", "author",
+                                                 "admin"};
+
+/// Reads maps and lists of plain values, and says where they are none.
+class PolicyReader {
+ public:
+  explicit PolicyReader(Findings& findings) : findings_(findings) {}
+
+  bool is_map(const YamlNode& node, std::string_view what) {
+    if (node.kind == YamlNode::Kind::map) return true;
+    findings_.error(node, "wrong-type", std::string(what) + " is a map of keys");
+    return false;
+  }
+
+  bool is_list(const YamlNode& node, std::string_view what, std::size_t most) {
+    if (node.kind != YamlNode::Kind::list) {
+      findings_.error(node, "wrong-type", std::string(what) + " is a list");
+      return false;
+    }
+    if (node.items.size() <= most) return true;
+    findings_.error(node, "too-many",
+                    std::string(what) + " has more than " + std::to_string(most) + " entries");
+    return false;
+  }
+
+  bool is_known(const YamlNode& key, std::span<const std::string_view> names) {
+    if (std::find(names.begin(), names.end(), key.text) != names.end()) return true;
+    const std::string near = nearest_word(key.text, {names.begin(), names.end()});
+    findings_.error(key, "unknown-key", "unknown key \"" + shown(key.text) + "\"",
+                    near.empty() ? "" : "did you mean \"" + near + "\"?");
+    return false;
+  }
+
+  std::string text(const YamlNode& node, std::string_view what) {
+    if (node.is_scalar() && node.kind != YamlNode::Kind::null && !node.text.empty())
+      return node.text;
+    findings_.error(node, "wrong-type", std::string(what) + " is a text");
+    return {};
+  }
+
+  std::vector<std::string> texts(const YamlNode& node, std::string_view what) {
+    std::vector<std::string> list;
+    if (!is_list(node, what, kPatternsMax)) return list;
+    for (const YamlNode& item : node.items) list.push_back(text(item, what));
+    return list;
+  }
+
+  std::string word(const YamlNode& node, std::string_view what,
+                   std::span<const std::string_view> known) {
+    std::string given = text(node, what);
+    if (given.empty() || std::find(known.begin(), known.end(), given) != known.end()) return given;
+    std::string all;
+    for (const std::string_view one : known) all += (all.empty() ? "" : ", ") + std::string(one);
+    findings_.error(node, "unknown-word", std::string(what) + " is none of " + all);
+    return {};
+  }
+
+  void number(const YamlNode& node, std::string_view what, int most, int& target) {
+    int value = 0;
+    const char* const begin = node.text.data();
+    const auto [end, error] = std::from_chars(begin, begin + node.text.size(), value);
+    const bool whole = node.kind == YamlNode::Kind::integer && error == std::errc{} &&
+                       end == begin + node.text.size();
+    if (!whole || value < 0 || value > most) {
+      findings_.error(node, "wrong-type",
+                      std::string(what) + " is a whole number from 0 to " + std::to_string(most));
+      return;
+    }
+    target = value;
+  }
+
+ private:
+  Findings& findings_;
+};
+
+void read_floor(PolicyReader& reader, const YamlNode& node, Policy& policy) {
+  constexpr std::array<std::string_view, 3> kKeys{"mutate", "irreversible", "wide"};
+  if (!reader.is_map(node, "policy.approval_floor")) return;
+  for (const YamlMember& member : node.members) {
+    if (!reader.is_known(member.key, kKeys)) continue;
+    int& floor = member.key.text == "mutate"         ? policy.floor_change
+                 : member.key.text == "irreversible" ? policy.floor_irreversible
+                                                     : policy.floor_wide;
+    reader.number(member.value, "policy.approval_floor." + member.key.text, kApprovalsMax, floor);
+  }
+}
+
+void read_auto(PolicyReader& reader, const YamlNode& node, Policy& policy) {
+  constexpr std::array<std::string_view, 3> kKeys{"irreversible_per_run", "irreversible_per_hour",
+                                                  "runs_per_hour"};
+  if (!reader.is_map(node, "policy.auto")) return;
+  for (const YamlMember& member : node.members) {
+    if (!reader.is_known(member.key, kKeys)) continue;
+    int& cap = member.key.text == "irreversible_per_run"    ? policy.auto_irreversible_per_run
+               : member.key.text == "irreversible_per_hour" ? policy.auto_irreversible_per_hour
+                                                            : policy.auto_runs_per_hour;
+    reader.number(member.value, "policy.auto." + member.key.text, kCountMax, cap);
+  }
+}
+
+}  // namespace
+
+void read_policy(const YamlNode& node, Policy& policy, Findings& findings) {
+  constexpr std::array<std::string_view, 6> kKeys{
+      "separation", "break_glass", "protected", "approval_floor", "auto", "irreversible_per_hour"};
+  PolicyReader reader(findings);
+  if (!reader.is_map(node, "policy")) return;
+  for (const YamlMember& member : node.members) {
+    if (!reader.is_known(member.key, kKeys)) continue;
+    const std::string& key = member.key.text;
+    if (key == "separation") {
+      constexpr std::array<std::string_view, 2> kWords{"auto", "strict"};
+      policy.strict |= reader.word(member.value, "policy.separation", kWords) == "strict";
+    } else if (key == "break_glass") {
+      policy.break_glass.clear();
+      if (!reader.is_list(member.value, "policy.break_glass", kRoles.size())) continue;
+      for (const YamlNode& item : member.value.items) {
+        policy.break_glass.push_back(reader.word(item, "a role", kRoles));
+      }
+    } else if (key == "protected") {
+      policy.protected_targets = reader.texts(member.value, "policy.protected");
+    } else if (key == "approval_floor") {
+      read_floor(reader, member.value, policy);
+    } else if (key == "auto") {
+      read_auto(reader, member.value, policy);
+    } else {
+      reader.number(member.value, "policy.irreversible_per_hour", kCountMax,
+                    policy.people_irreversible_per_hour);
+    }
+  }
+}
+
+void read_users(const YamlNode& node, Policy& policy, Findings& findings) {
+  constexpr std::array<std::string_view, 3> kKeys{"name", "os_user", "roles"};
+  PolicyReader reader(findings);
+  if (!reader.is_list(node, "users", kUsersMax)) return;
+  for (const YamlNode& item : node.items) {
+    User user;
+    if (!reader.is_map(item, "a user")) continue;
+    for (const YamlMember& member : item.members) {
+      if (!reader.is_known(member.key, kKeys)) continue;
+      if (member.key.text == "name") user.name = reader.text(member.value, "name");
+      if (member.key.text == "os_user") user.os_user = reader.text(member.value, "os_user");
+      if (member.key.text != "roles") continue;
+      if (!reader.is_list(member.value, "roles", kRoles.size())) continue;
+      for (const YamlNode& role : member.value.items) {
+        user.roles.push_back(reader.word(role, "a role", kRoles));
+      }
+    }
+    if (user.name.empty()) {
+      findings.error(item, "missing-key", "a user needs a name",
+                     "{name: mara, os_user: mara, roles: [approver]}");
+    } else if (policy.find_user(user.name) != nullptr) {
+      findings.error(item, "duplicate", "two users are called " + shown(user.name));
+    }
+    policy.users.push_back(std::move(user));
+  }
+  policy.strict |= !policy.users.empty();
+}
+
+OriginLimits read_limits(const YamlNode& node, Findings& findings) {
+  constexpr std::array<std::string_view, 2> kKeys{"read", "write"};
+  OriginLimits limits;
+  PolicyReader reader(findings);
+  if (!reader.is_map(node, "limits")) return limits;
+  for (const YamlMember& member : node.members) {
+    if (!reader.is_known(member.key, kKeys)) continue;
+    const std::optional<double> rate = parse_rate(member.value.text);
+    if (!rate) {
+      findings.error(member.value, "wrong-type", "a limit is a number of requests per time",
+                     "600/min, 20/s or 1000/h");
+      continue;
+    }
+    (member.key.text == "read" ? limits.read : limits.write) = rate;
+  }
+  return limits;
+}
+
+std::optional<double> parse_rate(std::string_view text) {
+  constexpr double kRateMax = 1'000'000;
+  const std::size_t slash = text.find('/');
+  if (slash == std::string_view::npos) return std::nullopt;
+  double count = 0;
+  const char* const begin = text.data();
+  const auto [end, error] = std::from_chars(begin, begin + slash, count);
+  if (error != std::errc{} || end != begin + slash || !(count > 0) || count > kRateMax)
+    return std::nullopt;
+  const std::string_view unit = text.substr(slash + 1);
+  if (unit == "s") return count;
+  if (unit == "min") return count / 60.0;
+  if (unit == "h") return count / 3'600.0;
+  return std::nullopt;
+}
+
+}  // namespace quell

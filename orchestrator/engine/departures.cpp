@@ -1,0 +1,353 @@
+// How requests leave: guarded, in order of urgency, at the pace of their origin, one for all who
+// ask the same, and never before what they change is written down.
+#include <algorithm>
+#include <utility>
+
+#include "connectors/classify.h"
+#include "orchestrator/engine/effect_guard.h"
+#include "orchestrator/engine/live.h"
+#include "state/base/assert.h"
+
+namespace quell {
+namespace {
+
+constexpr std::string_view kRangeMarker = "x-quell-range";
+/// An origin that asks for more patience than this is not waited for.
+constexpr Duration kPatience{10 * 60'000};
+constexpr Duration kDisarmedPoll{500};
+
+void count(RequestCounts& counts, Effect effect) {
+  switch (effect) {
+    case Effect::read:
+      ++counts.read;
+      return;
+    case Effect::probe:
+      ++counts.probe;
+      return;
+    case Effect::mutate:
+      ++counts.mutate;
+      return;
+    case Effect::notify:
+      ++counts.notify;
+      return;
+  }
+}
+
+/// Containment goes before the looks that prove it, and both before inventories and evidence.
+std::size_t rank_of(const WorkId& id, const ActionSpec& action) {
+  if (id.probe < 0 && action.effect == Effect::mutate) return 0;
+  return id.probe >= 0 ? 1 : 2;
+}
+
+}  // namespace
+
+void Engine::send(const std::shared_ptr<Live>& live, SendOp op) {
+  const RunState& run = runs_.at(live->run);
+  const GuardMode mode{.dry_run = run.mode == RunMode::dry_run,
+                       .probes = run.send_probes,
+                       .look_only = live->intent == Intent::look};
+  live->answers.clear();
+  live->answers.resize(op.requests.size());
+  live->outstanding = op.requests.size();
+  Timestamp give_up = parts_.clock.now() + kPatience;
+  if (const Step* const step = live->id.step.empty() ? nullptr : find_step(run, live->id.step);
+      step != nullptr && step->deadline) {
+    give_up = std::min(give_up, run.steps.at(step->id).started + *step->deadline);
+  }
+  for (std::size_t index = 0; index < op.requests.size(); ++index) {
+    HttpRequest& request = op.requests[index];
+    if (live->timeout) request.timeout = *live->timeout;
+    const Ticket ticket = next_ticket_++;
+    exchanges_[ticket] =
+        Exchange{.live = live, .index = index, .effect = request.effect, .trust = request.trust};
+    Outgoing outgoing{
+        .ticket = ticket, .live = live, .request = std::move(request), .give_up = give_up};
+    if (Status allowed = guard(outgoing.request, *live->spec, *live->connector, live->params, mode);
+        !allowed) {
+      refuse(outgoing, allowed.error());
+      continue;
+    }
+    outgoing_[rank_of(live->id, *live->spec)].push_back(std::move(outgoing));
+  }
+}
+
+void Engine::refuse(Outgoing& outgoing, Error why) {
+  refused_.push_back(Completion{.ticket = outgoing.ticket, .answer = std::move(why)});
+}
+
+void Engine::leave_unknown(const std::shared_ptr<Live>& live, std::string_view why) {
+  const bool of_item = live->id.probe == -1;
+  abandon(live);
+  if (!of_item) return;
+  std::vector<Entry> entries;
+  entries.push_back(
+      unknown_entry(runs_.at(live->run), live->id, *live->spec, why, parts_.clock.now()));
+  record(std::move(entries));
+}
+
+void Engine::put_off(const std::shared_ptr<Live>& live, std::string why) {
+  const WorkId id = live->id;
+  if (live->changed) {
+    leave_unknown(live, why);
+    return;
+  }
+  abandon(live);
+  if (id.probe != -1 || live->intent == Intent::look) return;
+  ValueMap body{{"step", id.step}, {"item", id.item}, {"why", std::move(why)}};
+  body["due"] = Value(parts_.clock.now() + kDisarmedPoll);
+  std::vector<Entry> entries;
+  entries.push_back(
+      make_entry(EntryKind::retry_scheduled, live->run, parts_.clock.now(), std::move(body)));
+  record(std::move(entries));
+}
+
+const std::string* Engine::shield_of(const Outgoing& outgoing) const {
+  if (policy_.protected_targets.empty()) return nullptr;
+  const Live& live = *outgoing.live;
+  const RunState& run = runs_.at(live.run);
+  if (const auto step = run.steps.find(live.id.step); step != run.steps.end()) {
+    const auto item = step->second.item_index.find(live.id.item);
+    if (item != step->second.item_index.end() && step->second.items[item->second].break_glass)
+      return nullptr;
+  }
+  if (const std::string* const shield = policy_.shield_in(live.params)) return shield;
+  for (const std::string& name : outgoing.request.touches) {
+    if (const std::string* const shield = policy_.shield_of(name)) return shield;
+  }
+  const std::string& url = outgoing.request.url;
+  if (const std::string* const shield = policy_.shield_of(url)) return shield;
+  std::size_t begin = 0;
+  while (begin < url.size()) {
+    const std::size_t end = std::min(url.find_first_of("/?", begin), url.size());
+    if (const auto* const shield = policy_.shield_of(url.substr(begin, end - begin))) return shield;
+    begin = end + 1;
+  }
+  return nullptr;
+}
+
+bool Engine::joins_another(Outgoing& outgoing) {
+  const HttpRequest& request = outgoing.request;
+  if (request.method != "GET" || request.effect != Effect::read ||
+      request.trust != Trust::configured) {
+    return false;
+  }
+  // One connection's reads of one URL carry the same headers.
+  std::string question =
+      std::to_string(reinterpret_cast<std::uintptr_t>(outgoing.live->connector));  // NOLINT
+  question += ' ';
+  question += request.url;
+  const auto found = shared_.find(question);
+  if (found == shared_.end()) {
+    exchanges_[outgoing.ticket].question = std::move(question);
+    return false;
+  }
+  if (found->second.has_left) {
+    found->second.parked.push_back(std::move(outgoing));
+  } else {
+    found->second.followers.push_back(outgoing.ticket);
+  }
+  return true;
+}
+
+bool Engine::depart(Outgoing& outgoing, Timestamp now) {
+  const std::shared_ptr<Live> live = outgoing.live;
+  const HttpRequest& request = outgoing.request;
+  const bool changes = request.effect == Effect::mutate || request.effect == Effect::notify;
+  if (live->abandoned) {
+    exchanges_.erase(outgoing.ticket);
+    return true;
+  }
+  if (changes && stopping_.load()) {
+    exchanges_.erase(outgoing.ticket);
+    if (live->changed) {
+      leave_unknown(live, "the process was told to end");
+    } else {
+      abandon(live);
+    }
+    return true;
+  }
+  if (changes) {
+    watch_kill_switch();
+    const RunState& run = runs_.at(live->run);
+    if (is_disarmed(run) || is_locked(run)) {
+      exchanges_.erase(outgoing.ticket);
+      put_off(live, obstacle(run));
+      return true;
+    }
+    if (const std::string* const shield = shield_of(outgoing)) {
+      refuse(outgoing,
+             make_error(ErrorCode::denied, "protected", "policy.protected shields it: " + *shield,
+                        "quell help protected"));
+      return true;
+    }
+  }
+  if (exchanges_[outgoing.ticket].question.empty() && joins_another(outgoing)) return true;
+  const bool writes = request.method != "GET" && request.method != "HEAD";
+  std::string origin = origin_of_url(request.url);
+  const Timestamp leaves = pacer_.may_leave(origin, writes, request.trust, now);
+  if (leaves > now) {
+    exchanges_[outgoing.ticket].question.clear();
+    if (now < outgoing.give_up && leaves < outgoing.give_up) {
+      next_departure_ = std::min(next_departure_.value_or(leaves), leaves);
+      return false;
+    }
+    refuse(outgoing, make_error(ErrorCode::throttled, origin + " asks to wait for too long"));
+    return true;
+  }
+  pacer_.left(origin, writes, now);
+  Exchange& exchange = exchanges_[outgoing.ticket];
+  exchange.origin = std::move(origin);
+  if (!exchange.question.empty()) shared_.try_emplace(exchange.question);
+  count(live->traffic.requests, request.effect);
+  if (parts_.on_request) parts_.on_request(runs_.at(live->run), live->id, request);
+  if (request.effect != Effect::read) {
+    if (request.effect == Effect::mutate && !live->changed) {
+      live->changed = true;
+      ++unsettled_;
+    }
+    ValueMap body{
+        {"method", request.method}, {"url", request.url}, {"effect", to_string(request.effect)}};
+    if (!live->id.step.empty()) {
+      body["step"] = live->id.step;
+      body["item"] = live->id.item;
+    }
+    if (live->id.probe != -1) body["probe"] = live->id.probe;
+    std::vector<Entry> intent;
+    intent.push_back(make_entry(EntryKind::request_sent, live->run, now, std::move(body)));
+    record(std::move(intent));
+  }
+  sends_.push_back(PendingSend{.ticket = outgoing.ticket, .request = std::move(outgoing.request)});
+  return true;
+}
+
+Status Engine::dispatch() {
+  next_departure_.reset();
+  const Timestamp now = parts_.clock.now();
+  bool asked = false;
+  for (std::deque<Outgoing>& queue : outgoing_) {
+    if (queue.empty()) continue;
+    if (!asked && parts_.still_owner && !parts_.still_owner()) {
+      return make_error(ErrorCode::conflict, "locked", "another process took over this state.",
+                        "end one of the two, then quell resume");
+    }
+    asked = true;
+    std::deque<Outgoing> waiting;
+    for (Outgoing& outgoing : std::exchange(queue, {})) {
+      if (!depart(outgoing, now)) waiting.push_back(std::move(outgoing));
+    }
+    for (Outgoing& outgoing : queue) waiting.push_back(std::move(outgoing));
+    queue = std::move(waiting);
+  }
+  return ok();
+}
+
+void Engine::release() {
+  for (PendingSend& pending : std::exchange(sends_, {})) {
+    if (const auto exchange = exchanges_.find(pending.ticket);
+        exchange != exchanges_.end() && !exchange->second.question.empty()) {
+      shared_[exchange->second.question].has_left = true;
+    }
+    parts_.transport.start(pending.ticket, std::move(pending.request));
+  }
+  for (const std::shared_ptr<Live>& live : std::exchange(kept_, {})) {
+    Result<SecretValue> kept = std::move(*live->kept);
+    live->kept.reset();
+    live->io->resume_kept(std::move(kept), parts_.clock.now());
+    pump(live);
+  }
+}
+
+void Engine::take(Completion completion) {
+  const auto found = exchanges_.find(completion.ticket);
+  if (found == exchanges_.end()) return;
+  const Exchange exchange = std::move(found->second);
+  exchanges_.erase(found);
+  const Timestamp now = parts_.clock.now();
+  if (!exchange.origin.empty()) {
+    const int status = completion.answer ? completion.answer->status : 0;
+    pacer_.ended(exchange.origin, status,
+                 completion.answer ? retry_after(*completion.answer, now) : std::nullopt,
+                 exchange.trust, now);
+  }
+  if (!exchange.question.empty()) {
+    if (const auto shared = shared_.find(exchange.question); shared != shared_.end()) {
+      const SharedRead read = std::move(shared->second);
+      shared_.erase(shared);
+      for (const Ticket ticket : read.followers) {
+        const auto follower = exchanges_.find(ticket);
+        if (follower == exchanges_.end()) continue;
+        const Exchange waiting = std::move(follower->second);
+        exchanges_.erase(follower);
+        deliver(waiting, completion.answer);
+      }
+      for (const Outgoing& parked : read.parked) {
+        outgoing_[rank_of(parked.live->id, *parked.live->spec)].push_back(parked);
+      }
+    }
+  }
+  deliver(exchange, std::move(completion.answer));
+}
+
+void Engine::deliver(const Exchange& exchange, Result<HttpResponse> answer) {
+  const std::shared_ptr<Live>& live = exchange.live;
+  if (answer) {
+    const bool loopback = answer->from_loopback;
+    // The marker counts on loopback alone: a server elsewhere cannot make an incident look like a
+    // rehearsal.
+    const bool range = loopback && !answer->header(kRangeMarker).empty();
+    live->traffic.from_range |= range;
+    live->traffic.from_loopback |= loopback && !range;
+    live->traffic.from_outside |= !loopback;
+  }
+  if (live->abandoned) return;
+  live->answers[exchange.index] = std::move(answer);
+  if (--live->outstanding > 0) return;
+  Answers answers;
+  answers.reserve(live->answers.size());
+  for (std::optional<Result<HttpResponse>>& one : live->answers) answers.push_back(std::move(*one));
+  live->answers.clear();
+  live->io->resume_sent(std::move(answers), parts_.clock.now());
+  pump(live);
+}
+
+Status Engine::give_up_in_flight() {
+  std::vector<std::shared_ptr<Live>> unsettled;
+  for (const auto& [id, live] : live_) {
+    if (live->changed) unsettled.push_back(live);
+  }
+  for (const std::shared_ptr<Live>& live : unsettled) {
+    leave_unknown(live, "the process was told to end before an answer came");
+  }
+  return flush();
+}
+
+void Engine::watch_kill_switch() {
+  if (!parts_.kill_switch) return;
+  KillSwitch seen = parts_.kill_switch();
+  if (seen == kill_switch_) return;
+  kill_switch_ = std::move(seen);
+  const bool on = kill_switch_.automation || kill_switch_.people;
+  std::vector<Entry> entries;
+  entries.push_back(make_entry(
+      on ? EntryKind::disarmed : EntryKind::armed, RunId{}, parts_.clock.now(),
+      {{"who", kill_switch_.who}, {"reason", kill_switch_.reason}, {"all", kill_switch_.people}}));
+  record(std::move(entries));
+}
+
+bool Engine::is_disarmed(const RunState& run) const {
+  return kill_switch_.people || (kill_switch_.automation && run.automatic);
+}
+
+bool Engine::is_locked(const RunState& run) const {
+  if (run.lock.empty() || run.mode == RunMode::dry_run) return false;
+  const auto holder = holders_.find(run.lock);
+  return holder != holders_.end() && holder->second != run.id;
+}
+
+std::string Engine::obstacle(const RunState& run) const {
+  if (is_disarmed(run)) return "disarmed by " + kill_switch_.who + ": " + kill_switch_.reason;
+  if (is_locked(run)) return to_string(holders_.find(run.lock)->second) + " works on " + run.lock;
+  return {};
+}
+
+}  // namespace quell
