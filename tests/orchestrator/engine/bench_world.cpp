@@ -44,12 +44,19 @@ std::vector<ActionSpec> vendor_actions(Repeat repeat, bool can_look) {
   kill.requests = {{.method = "POST", .url = "{base}/things/{id}/kill"}};
   kill.cost = {.read = 1, .mutate = 1};
   kill.proofs = {"thing_is_dead"};
+  ActionSpec revive = kill;
+  revive.name = "revive_thing";
+  revive.summary = "Lets a thing live again.";
+  revive.kills = {};
+  revive.proofs = {};
+  revive.irreversible = false;
+  revive.requests = {{.method = "POST", .url = "{base}/things/{id}/revive"}};
   ActionSpec poke = list;
   poke.name = "poke";
   // Under a name that the regrowth watch knows.
   ActionSpec regrowth = look;
   regrowth.name = "no_active_credential";
-  return {list, look, kill, poke, regrowth};
+  return {list, look, kill, revive, poke, regrowth};
 }
 
 class VendorConnector final : public Connector {
@@ -67,6 +74,7 @@ class VendorConnector final : public Connector {
     if (action.name == "list_things") return list(io);
     if (action.is_probe) return look(std::move(inputs), io);
     if (action.name == "poke") return poke(io);
+    if (action.name == "revive_thing") return revive(std::move(inputs), io);
     return kill(std::move(inputs), io);
   }
 
@@ -141,6 +149,15 @@ class VendorConnector final : public Connector {
     co_return outcome;
   }
 
+  static Task<Result<Outcome>> revive(Inputs inputs, Io& io) {
+    HttpRequest act = get("/things/" + inputs.params["id"].as_string() + "/revive");
+    act.method = "POST";
+    act.effect = Effect::mutate;
+    const Result<HttpResponse> done = co_await io.send(std::move(act));
+    if (!done) co_return done.error();
+    co_return Outcome{};
+  }
+
   std::vector<ActionSpec> actions_;
 };
 
@@ -156,6 +173,10 @@ Result<HttpResponse> Vendor::handle(const HttpRequest& request) {
   }
   const std::string id = path.substr(8, path.find('/', 8) - 8);
   if (request.method == "GET") return HttpResponse(alive.contains(id) ? 200 : 404, "");
+  if (path.ends_with("/revive")) {
+    alive.insert(id);
+    return HttpResponse(200, "");
+  }
   ++kill_requests;
   if (throttled_kills > 0) {
     --throttled_kills;
@@ -230,7 +251,9 @@ ProcessRun::ProcessRun(Journal& journal, SecretStore& secrets, Vendor& vendor, M
               },
               .write_bundle = [](const RunState&, const std::string&) -> Result<std::string> {
                 return std::string("bundle");
-              }}) {}
+              },
+              .policy = &policy,
+              .kill_switch = [this] { return kill_switch; }}) {}
 
 void run_on(Engine& engine, RunId run, ManualClock& clock) {
   for (int turns = 0; turns < 10'000 && !engine.find(run)->finished() && !engine.find(run)->held;
@@ -247,6 +270,22 @@ RunRequest request_for(std::shared_ptr<const Playbook> playbook, RunMode mode) {
           .mode = mode,
           .who = "mara",
           .confirmed = true};
+}
+
+void turn_for(Engine& engine, ManualClock& clock, Duration span) {
+  const Timestamp until = clock.now() + span;
+  for (int turns = 0; turns < 10'000 && clock.now() < until; ++turns) {
+    const Status turned = engine.turn(until);
+    REQUIRE(turned);
+  }
+}
+
+Status say(Engine& engine, ManualClock& clock, Command command) {
+  Status answer = make_error(ErrorCode::internal, "no answer");
+  command.done = [&answer](Status given) { answer = std::move(given); };
+  engine.submit(std::move(command));
+  turn_for(engine, clock, Duration{1});
+  return answer;
 }
 
 RunState Bench::run(const std::string& source, RunMode mode, ConnectorSet connectors,

@@ -70,6 +70,8 @@ std::shared_ptr<const Playbook> playbook_from(const std::string& source,
 struct ProcessRun {
   ConnectorSet connectors;
   VendorTransport transport;
+  Policy policy{};           // to be changed before the first turn
+  KillSwitch kill_switch{};  // as the file says
   Engine engine;
 
   ProcessRun(Journal& journal, SecretStore& secrets, Vendor& vendor, ManualClock& clock,
@@ -78,6 +80,12 @@ struct ProcessRun {
 
 /// Turns until the run has its result, is held, or nothing is left to wait for.
 void run_on(Engine& engine, RunId run, ManualClock& clock);
+
+/// Turns until the clock has moved on by `span`.
+void turn_for(Engine& engine, ManualClock& clock, Duration span);
+
+/// Hands over a person's command and gives its answer.
+Status say(Engine& engine, ManualClock& clock, Command command);
 
 RunRequest request_for(std::shared_ptr<const Playbook> playbook, RunMode mode = RunMode::live);
 
