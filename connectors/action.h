@@ -82,6 +82,9 @@ struct Inputs {
   /// How many looks or attempts of the same step are made side by side; an action may read a list
   /// once for all of them.
   int together = 1;
+  /// The record of this item as this run read it a moment ago, so that a first attempt need not
+  /// read it again; null where it was longer ago, or never.
+  Value known{};
   Value
       baseline{};  // last probe_token output of this run for the same URL and fingerprint, or null
 };

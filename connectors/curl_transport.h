@@ -12,8 +12,8 @@ namespace quell {
 
 struct CurlOptions {
   std::string ca_file{};            // PEM; trusted besides the system's certificates
-  long host_connections_max = 64;   // per scheme, host and port
-  long connections_max = 512;       // in all, idle ones included
+  long host_connections_max = 512;  // per scheme, host and port
+  long connections_max = 1'024;     // in all, idle ones included
   std::size_t requests_max = 8192;  // in flight and waiting; one more is refused as `transient`
   /// `host:port:address`: answers for names instead of DNS, TLS still checks the name. Never from
   /// a document or an input.

@@ -19,4 +19,11 @@ std::vector<std::string_view> HttpResponse::header_all(std::string_view name) co
   return values;
 }
 
+Result<Value> parse_body(const HttpResponse& response, const JsonLimits& limits) {
+  if (response.parsed && response.parsed->has_value()) return **response.parsed;
+  Result<Value> value = parse_json(response.body, limits);
+  if (response.parsed && value) *response.parsed = *value;
+  return value;
+}
+
 }  // namespace quell

@@ -2,6 +2,8 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -9,7 +11,9 @@
 
 #include "connectors/secret_text.h"
 #include "state/base/clock.h"
+#include "state/base/json.h"
 #include "state/base/result.h"
+#include "state/base/value.h"
 #include "state/model/vocabulary.h"
 
 namespace quell {
@@ -46,6 +50,8 @@ struct HttpResponse {
   std::vector<std::pair<std::string, std::string>> headers{};  // names in lower case, in order
   std::string body{};
   bool from_loopback = false;  // by the connected address
+  /// Where several asked the same and share this answer: its body as JSON, once one has read it.
+  std::shared_ptr<std::optional<Value>> parsed{};
 
   HttpResponse() = default;
   HttpResponse(int status_code, std::string content)
@@ -60,6 +66,9 @@ struct HttpResponse {
   std::string_view header(std::string_view name) const noexcept;
   std::vector<std::string_view> header_all(std::string_view name) const;
 };
+
+/// The body as JSON under `limits`; read once for all who share the answer.
+Result<Value> parse_body(const HttpResponse& response, const JsonLimits& limits);
 
 /// Names one exchange between start() and its completion.
 using Ticket = std::uint64_t;

@@ -35,7 +35,9 @@ Subject deployment_subject(std::string_view deployment_id);
 /// Builds requests in the configured wire form. Cheap to copy; the configuration outlives it.
 class Api {
  public:
-  explicit Api(const ManagedAgentsConfig& config) : config_(&config) {}
+  /// `together`: how many calls of the same step are made side by side.
+  explicit Api(const ManagedAgentsConfig& config, int together = 1)
+      : config_(&config), together_(together) {}
 
   /// `query` is encoded already, without '?'.
   HttpRequest get(const std::string& path, const std::string& query = {}) const;
@@ -45,6 +47,8 @@ class Api {
   HttpRequest erase(const std::string& path) const;
 
   const ManagedAgentsConfig& config() const { return *config_; }
+  /// So many at once that one list for all costs less than a read for each.
+  bool reads_together() const { return together_ >= kTogetherMin; }
   /// Host of the base URL, for messages.
   std::string host() const;
   /// "compare platform.base_url at quell.yaml:5", for remedies.
@@ -55,7 +59,10 @@ class Api {
  private:
   HttpRequest make(std::string method, const std::string& path, const std::string& query) const;
 
+  static constexpr int kTogetherMin = 3;
+
   const ManagedAgentsConfig* config_;
+  int together_;
 };
 
 /// The plane that a path belongs to, in words: "holder" for vaults, "runtime" for all else.
@@ -69,8 +76,10 @@ Error refusal(const Api& api, const HttpResponse& response, Effect effect, const
 Result<Value> read_object(const Api& api, const Result<HttpResponse>& answer,
                           const Subject& subject, Timestamp now);
 
-/// GET of one object, checked to be the one that was asked for. A 404 is looked at twice before it
-/// is `gone`.
+/// One object, checked to be the one that was asked for. A 404 is looked at twice before it is
+/// `gone`. Where many are read side by side a credential is taken from the list of its vault, which
+/// the driver shares between all who ask for it at once; one that the list lacks is asked for by
+/// itself.
 Task<Result<Value>> fetch(Io& io, Api api, Subject subject);
 
 /// `unknown`: the request had its chance to act, and `cause` kept its effect from being seen.

@@ -18,7 +18,7 @@ using ActionTask = Task<Result<Outcome>>;
 // --- Holder: credentials and vaults
 ActionTask get_credential(Io& io, Api api, Value params);
 ActionTask find_credentials(Io& io, Api api, Value params);
-ActionTask archive_credential(Io& io, Api api, Value params, Intent intent);
+ActionTask archive_credential(Io& io, Api api, Value params, Intent intent, Value known);
 ActionTask delete_credential(Io& io, Api api, Value params, Intent intent);
 ActionTask validate_credential(Io& io, Api api, Value params, Intent intent);
 ActionTask overwrite_credential(Io& io, Api api, Value params, Intent intent);
@@ -53,11 +53,13 @@ struct Change {
   Subject subject{};
   std::string verb{};  // "archive", for messages
   std::string path{};  // of the POST
+  Value known{};       // the object as read a moment ago and found unchanged; else null
   std::function<Result<Reading>(const Value& object)> read{};
 };
 
-/// Reads the object (already so?), acts, reads back. A refusal is read back too: the object then
-/// says whether its state forbids the change (`conflict`), whether somebody else was faster
+/// Reads the object (already so?) unless it is known, and acts; reads back what the answer does not
+/// show. A refusal is read back too: the object then says whether its state forbids the change
+/// (`conflict`), whether somebody else was faster
 /// (`already`), or neither (`invalid`). An accepted change that cannot be read back, or reads
 /// unchanged, is `unknown`.
 ActionTask apply_change(Io& io, Api api, Change change, Intent intent);

@@ -78,20 +78,44 @@ Error settle_refusal(const Api& api, const Error& refused, int status, const Cha
                     "nothing was changed; compare api_version and headers with the server's");
 }
 
+namespace {
+
+/// What an object goes by, for the protected list: its own texts and those of its grant.
+std::vector<std::string> names_of(const Value& object) {
+  std::vector<std::string> names;
+  const auto add = [&names](const Value& map) {
+    if (!map.is_map()) return;
+    for (const auto& [key, member] : map.as_map()) {
+      if (member.is_string()) names.push_back(member.as_string());
+    }
+  };
+  add(object);
+  add(object["auth"]);
+  add(object["auth"]["refresh"]);
+  return names;
+}
+
+}  // namespace
+
 ActionTask apply_change(Io& io, Api api, Change change, Intent intent) {
-  Subject subject = change.subject;
-  const Result<Value> before = co_await fetch(io, api, std::move(subject));
-  if (!before) co_return before.error();
-  Result<Reading> found = change.read(*before);
-  if (!found) co_return found.error();
-  if (found->applied) co_return finished(OutcomeKind::already, std::move(*found));
-  if (intent == Intent::look) {
-    co_return conflict(
-        fmt::format("the {} of {} was not applied.", change.verb, change.subject.words()), {});
+  Value before = change.known;
+  if (before.is_null() || intent == Intent::look) {
+    Subject subject = change.subject;
+    const Result<Value> read = co_await fetch(io, api, std::move(subject));
+    if (!read) co_return read.error();
+    Result<Reading> found = change.read(*read);
+    if (!found) co_return found.error();
+    if (found->applied) co_return finished(OutcomeKind::already, std::move(*found));
+    if (intent == Intent::look) {
+      co_return conflict(
+          fmt::format("the {} of {} was not applied.", change.verb, change.subject.words()), {});
+    }
+    if (!found->obstacle.empty()) co_return conflict(found->obstacle, {});
+    before = *read;
   }
-  if (!found->obstacle.empty()) co_return conflict(found->obstacle, {});
 
   HttpRequest request = api.post(change.path);
+  request.touches = names_of(before);
   const Result<HttpResponse> answer = co_await io.send(std::move(request));
   if (!answer) co_return api.unanswered(answer.error());
   const bool accepted = answer->status >= 200 && answer->status <= 299;
@@ -99,6 +123,15 @@ ActionTask apply_change(Io& io, Api api, Change change, Intent intent) {
   if (!accepted) {
     refused = refusal(api, *answer, Effect::mutate, change.subject, NotFound::object, io.now());
     if (is_final(refused.code)) co_return refused;
+  }
+  if (accepted) {
+    // The answer may show the change: then the system has said what there is to say, and the step's
+    // probe reads it back.
+    const Result<Value> told = read_object(api, answer, change.subject, io.now());
+    if (told && (*told)["id"].string_or("") == change.subject.id) {
+      Result<Reading> shown = change.read(*told);
+      if (shown && shown->applied) co_return finished(OutcomeKind::done, std::move(*shown));
+    }
   }
 
   Subject again = change.subject;
@@ -127,7 +160,7 @@ ActionTask apply_change(Io& io, Api api, Change change, Intent intent) {
                        "it is looked at again");
 }
 
-ActionTask archive_credential(Io& io, Api api, Value params, Intent intent) {
+ActionTask archive_credential(Io& io, Api api, Value params, Intent intent, Value known) {
   const Result<std::string> vault_id = id_param(params, "vault_id");
   if (!vault_id) return fails(vault_id.error());
   const Result<std::string> credential_id = id_param(params, "credential_id");
@@ -141,6 +174,10 @@ ActionTask archive_credential(Io& io, Api api, Value params, Intent intent) {
     if (!credential) return credential.error();
     return archive_reading(credential->id, credential->archived_at);
   };
+  const bool was_active = known["id"].string_or("") == *credential_id &&
+                          known["vault_id"].string_or("") == *vault_id &&
+                          known.has("archived_at") && known["archived_at"].is_null();
+  if (was_active) change.known = std::move(known);
   return apply_change(io, api, std::move(change), intent);
 }
 

@@ -31,8 +31,7 @@ constexpr std::array<std::pair<std::string_view, Read>, 8> kReads{{
     {"no_new_session", ma::no_new_session},
 }};
 
-constexpr std::array<std::pair<std::string_view, Mutation>, 9> kMutations{{
-    {"archive_credential", ma::archive_credential},
+constexpr std::array<std::pair<std::string_view, Mutation>, 8> kMutations{{
     {"delete_credential", ma::delete_credential},
     {"validate_credential", ma::validate_credential},
     {"overwrite_credential", ma::overwrite_credential},
@@ -96,9 +95,13 @@ std::span<const ActionSpec> ManagedAgentsConnector::actions() const {
 
 Task<Result<Outcome>> ManagedAgentsConnector::perform(const ActionSpec& action, Inputs inputs,
                                                       Io& io) const {
-  const ma::Api api(config_);
+  const ma::Api api(config_, inputs.together);
   for (const auto& [name, run] : kReads) {
     if (name == action.name) return run(io, api, std::move(inputs.params));
+  }
+  if (action.name == "archive_credential") {
+    return ma::archive_credential(io, api, std::move(inputs.params), inputs.intent,
+                                  std::move(inputs.known));
   }
   for (const auto& [name, run] : kMutations) {
     if (name == action.name) return run(io, api, std::move(inputs.params), inputs.intent);

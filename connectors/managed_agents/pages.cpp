@@ -90,7 +90,7 @@ void take_page(const Api& api, const ListCall& call, const Result<HttpResponse>&
                                 of_object ? NotFound::object : NotFound::collection, now));
   }
   const JsonLimits limits{.bytes_max = kPageBytesMax, .nodes_max = kPageNodesMax};
-  const Result<Value> page = parse_json(answer->body, limits);
+  const Result<Value> page = parse_body(*answer, limits);
   if (!page || !page->is_map()) {
     return progress.end(broken_chain(api, call, "a page is no JSON object"));
   }

@@ -131,6 +131,10 @@ void Decider::advance_item(const Step& step, const ItemState& item, bool deadlin
 bool Decider::begin_looks(const Step& step, const ItemState& item) {
   for (std::size_t i = 0; i < item.probes.size(); ++i) {
     if (item.probes[i].phase != ProbeState::Phase::idle) continue;
+    // One that sends a request and has no condition just begins.
+    const bool decided_here =
+        run_.mode == RunMode::dry_run || step.verify[i].when || step.verify[i].self;
+    if (!decided_here) continue;
     if (item.phase == ItemState::Phase::probing_unknown && step.verify[i].self) continue;
     const WorkId id{.step = step.id, .item = item.key, .probe = static_cast<int>(i)};
     decide_idle_probe(step.verify[i], id, &item);

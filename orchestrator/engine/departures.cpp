@@ -136,16 +136,12 @@ bool Engine::joins_another(Outgoing& outgoing) {
       std::to_string(reinterpret_cast<std::uintptr_t>(outgoing.live->connector));  // NOLINT
   question += ' ';
   question += request.url;
-  const auto found = shared_.find(question);
-  if (found == shared_.end()) {
+  const auto found = questions_.find(question);
+  if (found == questions_.end()) {
     exchanges_[outgoing.ticket].question = std::move(question);
     return false;
   }
-  if (found->second.has_left) {
-    found->second.parked.push_back(std::move(outgoing));
-  } else {
-    found->second.followers.push_back(outgoing.ticket);
-  }
+  exchanges_[found->second].followers.push_back(outgoing.ticket);
   return true;
 }
 
@@ -197,7 +193,7 @@ bool Engine::depart(Outgoing& outgoing, Timestamp now) {
   pacer_.left(origin, writes, now);
   Exchange& exchange = exchanges_[outgoing.ticket];
   exchange.origin = std::move(origin);
-  if (!exchange.question.empty()) shared_.try_emplace(exchange.question);
+  if (!exchange.question.empty()) questions_.try_emplace(exchange.question, outgoing.ticket);
   count(live->traffic.requests, request.effect);
   if (parts_.on_request) parts_.on_request(runs_.at(live->run), live->id, request);
   if (request.effect != Effect::read) {
@@ -241,12 +237,23 @@ Status Engine::dispatch() {
   return ok();
 }
 
-void Engine::release() {
+void Engine::release_reads() {
+  questions_.clear();
+  std::vector<PendingSend> changes;
   for (PendingSend& pending : std::exchange(sends_, {})) {
-    if (const auto exchange = exchanges_.find(pending.ticket);
-        exchange != exchanges_.end() && !exchange->second.question.empty()) {
-      shared_[exchange->second.question].has_left = true;
+    if (pending.request.effect == Effect::read) {
+      parts_.transport.start(pending.ticket, std::move(pending.request));
+    } else {
+      changes.push_back(std::move(pending));
     }
+  }
+  sends_ = std::move(changes);
+}
+
+void Engine::release() {
+  // Whoever asks from now on asks anew, so that no answer is older than its question.
+  questions_.clear();
+  for (PendingSend& pending : std::exchange(sends_, {})) {
     parts_.transport.start(pending.ticket, std::move(pending.request));
   }
   for (const std::shared_ptr<Live>& live : std::exchange(kept_, {})) {
@@ -269,21 +276,15 @@ void Engine::take(Completion completion) {
                  completion.answer ? retry_after(*completion.answer, now) : std::nullopt,
                  exchange.trust, now);
   }
-  if (!exchange.question.empty()) {
-    if (const auto shared = shared_.find(exchange.question); shared != shared_.end()) {
-      const SharedRead read = std::move(shared->second);
-      shared_.erase(shared);
-      for (const Ticket ticket : read.followers) {
-        const auto follower = exchanges_.find(ticket);
-        if (follower == exchanges_.end()) continue;
-        const Exchange waiting = std::move(follower->second);
-        exchanges_.erase(follower);
-        deliver(waiting, completion.answer);
-      }
-      for (const Outgoing& parked : read.parked) {
-        outgoing_[rank_of(parked.live->id, *parked.live->spec)].push_back(parked);
-      }
-    }
+  if (!exchange.followers.empty() && completion.answer) {
+    completion.answer->parsed = std::make_shared<std::optional<Value>>();
+  }
+  for (const Ticket ticket : exchange.followers) {
+    const auto follower = exchanges_.find(ticket);
+    if (follower == exchanges_.end()) continue;
+    const Exchange waiting = std::move(follower->second);
+    exchanges_.erase(follower);
+    deliver(waiting, completion.answer);
   }
   deliver(exchange, std::move(completion.answer));
 }

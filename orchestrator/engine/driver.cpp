@@ -4,6 +4,9 @@
 #include <algorithm>
 #include <utility>
 
+#include <fmt/format.h>
+
+#include "orchestrator/engine/expansion.h"
 #include "orchestrator/engine/live.h"
 #include "state/base/assert.h"
 
@@ -20,6 +23,27 @@ int side_by_side(const RunState& run, const Step* step) {
   if (step == nullptr || !step->foreach_items) return 1;
   const auto items = static_cast<int>(run.steps.at(step->id).items.size());
   return std::min(items, std::max(step->foreach_items->concurrency, 1));
+}
+
+/// What a scan of this run said of the item a moment ago; null after a first attempt, since that
+/// may have changed it.
+Value known_item(const RunState& run, const Step& step, const WorkId& id, Timestamp now) {
+  constexpr Duration kFresh{60'000};
+  if (!step.foreach_items) return {};
+  const StepState& state = run.steps.at(step.id);
+  const ItemState& item = state.items[state.item_index.at(id.item)];
+  if (item.attempt > 1) return {};
+  for (const std::string& path : step.foreach_items->items.references()) {
+    constexpr std::string_view kSteps = "steps.";
+    if (!path.starts_with(kSteps)) return {};
+    const std::string_view read =
+        std::string_view(path).substr(kSteps.size(), path.find('.', kSteps.size()) - kSteps.size());
+    const std::string_view frame = frame_of(step.id);
+    const auto found =
+        run.steps.find(frame.empty() ? std::string(read) : fmt::format("{}/{}", frame, read));
+    if (found == run.steps.end() || now > found->second.finished + kFresh) return {};
+  }
+  return item.item;
 }
 
 }  // namespace
@@ -59,6 +83,8 @@ void Engine::start_live(RunState& run, const WorkId& id, Intent intent, bool of_
   live_[{run.id, id}] = live;
   live->params = without_secrets(*params);
   Inputs inputs{.params = *params, .intent = intent, .together = side_by_side(run, step)};
+  if (id.probe == -1 && intent == Intent::act)
+    inputs.known = known_item(run, *step, id, parts_.clock.now());
   if (const auto found = run.baselines.find(baseline_key(live->params));
       found != run.baselines.end()) {
     inputs.baseline = found->second;

@@ -12,6 +12,9 @@ namespace quell {
 namespace {
 
 constexpr std::size_t kExposuresMax = 1'000;
+/// One commit gathers what comes within so many looks at the network, or so many entries.
+constexpr int kGatherRounds = 4;
+constexpr std::size_t kGatherEntries = 256;
 
 /// A rotated key of ours is no other system; everything else that a pin names must be as it was.
 bool same_pins(const Value& before, const Value& now) {
@@ -188,6 +191,15 @@ Status Engine::turn(Timestamp until) {
   if (completions.empty() && kept_.empty() && batch_.empty())
     completions = parts_.transport.poll(next_wake(until));
   for (Completion& completion : completions) take(std::move(completion));
+  // What has come meanwhile shares the commit: reads go on at once, changes wait for it.
+  for (int round = 0; round < kGatherRounds && !completions.empty(); ++round) {
+    if (Status decided = decide_all(); !decided) return decided;
+    if (Status dispatched = dispatch(); !dispatched) return dispatched;
+    if (batch_.size() >= kGatherEntries || !kept_.empty()) break;
+    release_reads();
+    completions = parts_.transport.poll(parts_.clock.now());
+    for (Completion& completion : completions) take(std::move(completion));
+  }
   return settle();
 }
 

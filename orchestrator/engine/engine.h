@@ -207,15 +207,9 @@ class Engine {
     std::size_t index = 0;
     Effect effect = Effect::read;
     Trust trust = Trust::configured;
-    std::string origin{};    // once it has left
-    std::string question{};  // of a read that others may share; else empty
-  };
-  /// A read that was asked for more than once. Whoever asks after it has left waits for the next
-  /// one, so no answer is older than its question.
-  struct SharedRead {
-    bool has_left = false;
-    std::vector<Ticket> followers{};
-    std::vector<Outgoing> parked{};
+    std::string origin{};             // once it has left
+    std::string question{};           // of a read that others may share; else empty
+    std::vector<Ticket> followers{};  // that get the same answer
   };
   struct PendingSend {
     Ticket ticket = 0;
@@ -249,6 +243,8 @@ class Engine {
   void finish(const std::shared_ptr<Live>& live, const Result<Outcome>& outcome);
   void abandon(const std::shared_ptr<Live>& live);
   void release();
+  /// Those that change nothing need not wait for the commit.
+  void release_reads();
   void take(Completion completion);
   void deliver(const Exchange& exchange, Result<HttpResponse> answer);
   void carry_out_commands();
@@ -275,7 +271,7 @@ class Engine {
   std::set<RunId> active_{};
   std::map<std::pair<RunId, WorkId>, std::shared_ptr<Live>> live_{};
   std::unordered_map<Ticket, Exchange> exchanges_{};
-  std::unordered_map<std::string, SharedRead> shared_{};
+  std::unordered_map<std::string, Ticket> questions_{};  // that leave with this turn
   std::array<std::deque<Outgoing>, kRanks> outgoing_{};  // most urgent first
   Pacer pacer_;
   std::optional<Timestamp> next_departure_{};

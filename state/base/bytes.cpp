@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstring>
 
 #include <openssl/crypto.h>
 
@@ -202,6 +203,16 @@ bool equal_constant_time(std::string_view a, std::string_view b) noexcept {
 
 bool is_valid_utf8(std::string_view text) noexcept {
   for (std::size_t at = 0; at < text.size();) {
+    // Most text is ASCII: eight bytes at once, none with its highest bit set.
+    constexpr std::uint64_t kHighBits = 0x8080808080808080U;
+    std::uint64_t word = 0;
+    if (at + sizeof word <= text.size()) {
+      std::memcpy(&word, text.data() + at, sizeof word);
+      if ((word & kHighBits) == 0) {
+        at += sizeof word;
+        continue;
+      }
+    }
     const CodePoint point = code_point_at(text, at);
     if (point.length == 0) return false;
     at += point.length;

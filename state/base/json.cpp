@@ -40,8 +40,12 @@ class ValueBuilder final : public nlohmann::json_sax<Json> {
   bool end_object() override { return close(); }
   bool end_array() override { return close(); }
   bool key(string_t& name) override {
-    if (open_.back().map.contains(name)) return fail("a member name that occurs twice");
-    open_.back().key = std::move(name);
+    Container& object = open_.back();
+    object.key = std::move(name);
+    // Canonical JSON comes in order: then the new member goes to the end.
+    object.is_last = object.map.empty() || object.map.rbegin()->first < object.key;
+    if (!object.is_last && object.map.contains(object.key))
+      return fail("a member name that occurs twice");
     return true;
   }
   bool parse_error(std::size_t position, const std::string&,
@@ -58,6 +62,7 @@ class ValueBuilder final : public nlohmann::json_sax<Json> {
     bool is_map = false;
     std::string key{};
     ValueMap map{};
+    bool is_last = false;  // the next member goes to the end
     ValueList list{};
   };
 
@@ -84,7 +89,9 @@ class ValueBuilder final : public nlohmann::json_sax<Json> {
     if (open_.empty()) {
       root_ = std::move(value);
     } else if (open_.back().is_map) {
-      open_.back().map.emplace(std::move(open_.back().key), std::move(value));
+      Container& object = open_.back();
+      const auto hint = object.is_last ? object.map.end() : object.map.begin();
+      object.map.emplace_hint(hint, std::move(object.key), std::move(value));
     } else {
       open_.back().list.push_back(std::move(value));
     }
@@ -100,8 +107,18 @@ class ValueBuilder final : public nlohmann::json_sax<Json> {
 
 void append_string(std::string& out, std::string_view text) {
   constexpr std::string_view kHex = "0123456789abcdef";
+  const auto is_plain = [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte >= 0x20 && byte != 0x7f && c != '"' && c != '\\';
+  };
   out += '"';
-  for (const char c : text) {
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    std::size_t end = at;
+    while (end < text.size() && is_plain(text[end])) ++end;
+    out.append(text, at, end - at);
+    if (end == text.size()) break;
+    at = end;
+    const char c = text[at];
     const auto byte = static_cast<unsigned char>(c);
     switch (c) {
       case '"':
@@ -120,13 +137,9 @@ void append_string(std::string& out, std::string_view text) {
         out += "\\t";
         break;
       default:
-        if (byte < 0x20 || byte == 0x7f) {
-          out += "\\u00";
-          out += kHex[byte >> 4U];
-          out += kHex[byte & 0xfU];
-        } else {
-          out += c;
-        }
+        out += "\\u00";
+        out += kHex[byte >> 4U];
+        out += kHex[byte & 0xfU];
     }
   }
   out += '"';

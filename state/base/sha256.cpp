@@ -19,8 +19,24 @@ unsigned char* bytes_of(std::string& text) { return reinterpret_cast<unsigned ch
 }  // namespace
 
 std::string sha256(std::string_view bytes) {
+  struct Context {
+    // Looked up once: asking OpenSSL for the algorithm costs more than hashing a short text.
+    EVP_MD* algorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+    EVP_MD_CTX* context = EVP_MD_CTX_new();
+    Context() = default;
+    ~Context() {
+      EVP_MD_CTX_free(context);
+      EVP_MD_free(algorithm);
+    }
+    Context(const Context&) = delete;
+    Context& operator=(const Context&) = delete;
+  };
+  thread_local const Context reused;
   std::string digest(SHA256_DIGEST_LENGTH, '\0');
-  SHA256(bytes_of(bytes), bytes.size(), bytes_of(digest));
+  unsigned int length = 0;
+  QUELL_ASSERT(EVP_DigestInit_ex2(reused.context, reused.algorithm, nullptr) == 1 &&
+               EVP_DigestUpdate(reused.context, bytes.data(), bytes.size()) == 1 &&
+               EVP_DigestFinal_ex(reused.context, bytes_of(digest), &length) == 1);
   return digest;
 }
 

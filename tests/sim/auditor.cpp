@@ -1,0 +1,253 @@
+#include "tests/sim/auditor.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+#include "orchestrator/engine/step_walk.h"
+#include "orchestrator/report/run_document.h"
+#include "state/base/json.h"
+
+namespace quell::sim {
+namespace {
+
+/// What nobody can tell from outside, so that a proof may be wrong there.
+struct Limit {
+  std::string_view profiles;  // all of them, separated by commas
+  Kill kill;
+  std::string_view why;
+};
+constexpr std::array<Limit, 1> kLimits{{
+    {"spent_refresh_200,no_introspection", Kill::refresh_token,
+     "the thief rotated the token away, and an issuer without introspection tells nobody"},
+}};
+
+bool has_all(std::string_view wanted, const std::string& profiles) {
+  while (!wanted.empty()) {
+    const std::size_t comma = std::min(wanted.find(','), wanted.size());
+    if (("," + profiles + ",").find("," + std::string(wanted.substr(0, comma)) + ",") ==
+        std::string::npos) {
+      return false;
+    }
+    wanted.remove_prefix(std::min(comma + 1, wanted.size()));
+  }
+  return true;
+}
+
+bool is_limit(const std::string& profiles, Kill kill) {
+  return std::any_of(kLimits.begin(), kLimits.end(), [&](const Limit& limit) {
+    return limit.kill == kill && has_all(limit.profiles, profiles);
+  });
+}
+
+std::string_view last_part(std::string_view id) {
+  return id.substr(id.rfind('/') == std::string_view::npos ? 0 : id.rfind('/') + 1);
+}
+
+/// The steps that clean up: they begin after an abort too.
+std::set<std::string> tail_steps(const Playbook& playbook) {
+  std::set<std::string> names;
+  const auto add = [&](const Step& step) { names.insert(step.id); };
+  for_each_step(playbook.finally_steps, add);
+  for_each_step(playbook.steps, [&](const Step& step) {
+    if (const auto* const block = std::get_if<BlockStep>(&step.kind))
+      for_each_step(block->rescue, add);
+    if (const auto* const call = std::get_if<CallStep>(&step.kind))
+      for_each_step(call->callee->finally_steps, add);
+  });
+  return names;
+}
+
+const ActionSpec* spec_of(const Step& step, const ConnectorSet& connectors) {
+  const auto* const use = std::get_if<UseStep>(&step.kind);
+  return use == nullptr ? nullptr : find_action(connectors, use->connection, use->action);
+}
+
+std::string told(const Claim& claim) {
+  std::string text = claim.step + "/" + claim.item + " " + claim.subject + " " +
+                     std::string(to_string(claim.grade)) + ":";
+  for (const std::string& proof : claim.proof) text += " " + proof + ";";
+  return text;
+}
+
+}  // namespace
+
+void Auditor::see(const Entry& entry, const RunState* run, const ConnectorSet& connectors) {
+  if (run == nullptr) return;
+  if (entry.kind == EntryKind::run_aborted) aborted_.insert(run->id);
+  if (entry.kind == EntryKind::approval_given)
+    approved_by_[run->id].insert(entry.body["who"].string_or(""));
+  if (entry.kind == EntryKind::probe_finished && !entry.body.has("step"))
+    last_look_[run->id] = entry.at;
+  begins_nothing_after_abort(entry, *run, connectors);
+  is_approved(entry, *run, connectors);
+}
+
+/// After an abort no new change begins, except what cleans up.
+void Auditor::begins_nothing_after_abort(const Entry& entry, const RunState& run,
+                                         const ConnectorSet& connectors) {
+  if (entry.kind != EntryKind::attempt_started || !aborted_.contains(run.id)) return;
+  if (entry.body.has("intent") || run.mode == RunMode::dry_run) return;
+  const std::string id = entry.body["step"].string_or("");
+  const Step* const step = find_step(run, id);
+  const ActionSpec* const spec = step == nullptr ? nullptr : spec_of(*step, connectors);
+  if (spec == nullptr || spec->effect != Effect::mutate) return;
+  if (!tail_steps(*run.playbook).contains(std::string(last_part(id))))
+    findings_.violated("after an abort no new change begins", id);
+}
+
+/// No change leaves before the people that policy demands have approved it.
+void Auditor::is_approved(const Entry& entry, const RunState& run,
+                          const ConnectorSet& connectors) {
+  if (entry.kind != EntryKind::request_sent || entry.body.has("probe")) return;
+  if (entry.body["effect"].string_or("") != "mutate") return;
+  const Step* const step = find_step(run, entry.body["step"].string_or(""));
+  const ActionSpec* const spec = step == nullptr ? nullptr : spec_of(*step, connectors);
+  if (spec == nullptr) return;
+  int floor = policy_.floor_change;
+  if (step->irreversible || spec->irreversible) floor = std::max(floor, policy_.floor_irreversible);
+  if (spec->wide) floor = std::max(floor, policy_.floor_wide);
+  std::set<std::string> people = approved_by_[run.id];
+  bool enough = floor == 0;
+  if (policy_.strict) {
+    people.erase(run.who);
+    enough |= static_cast<int>(people.size()) >= floor;
+  } else {
+    enough |= run.confirmed || run.approved_in_advance || !people.empty();
+  }
+  if (!enough)
+    findings_.violated("no change leaves below the floor of policy",
+                       step->id + " with " + std::to_string(people.size()) + " of " +
+                           std::to_string(floor));
+}
+
+/// Every item of a foreach is named: it was done, excluded, or stands among the open claims.
+void Auditor::names_every_item(const RunState& run, const ConnectorSet& connectors) {
+  const auto find = run.steps.find("find");
+  if (find == run.steps.end() || find->second.items.empty()) return;
+  std::set<std::string> expected;
+  for (const Value& credential :
+       find->second.items.front().outputs["credentials"].list_or_empty()) {
+    expected.insert(credential["id"].string_or(""));
+  }
+  const std::vector<Claim> claims = claims_of(run, connectors);
+  for_each_step(run.playbook->steps, [&](const Step& step) {
+    if (!step.foreach_items || (step.id != "purge" && step.id != "each")) return;
+    const auto state = run.steps.find(step.id);
+    if (state == run.steps.end() || state->second.phase == StepState::Phase::idle) return;
+    if (state->second.outcome == OutcomeKind::skipped) return;
+    std::set<std::string> named(state->second.excluded.begin(), state->second.excluded.end());
+    for (const ItemState& item : state->second.items) {
+      named.insert(item.key);
+      const bool claimed = std::any_of(claims.begin(), claims.end(), [&](const Claim& claim) {
+        return claim.item == item.key || claim.step.starts_with(step.id + "[" + item.key + "]");
+      });
+      if (!claimed && !(item.outcome && *item.outcome == OutcomeKind::done))
+        findings_.violated("no item is left out", step.id + "/" + item.key + " has no claim");
+      if (run.result == RunResult::contained && !item.outcome)
+        findings_.violated("no item is left out", step.id + "/" + item.key + " has no outcome");
+    }
+    if (named != expected && !state->second.error)
+      findings_.violated("no item is left out", step.id + " names " +
+                                                    std::to_string(named.size()) + " of " +
+                                                    std::to_string(expected.size()));
+  });
+}
+
+/// A run is contained only when every claim is proved.
+void Auditor::contained_means_all_proved(const RunState& run, const ConnectorSet& connectors) {
+  if (run.result != RunResult::contained) return;
+  for (const Claim& claim : claims_of(run, connectors)) {
+    if (claim.verdict != Verdict::proved)
+      findings_.violated("contained means that every claim is proved", told(claim));
+  }
+}
+
+/// True when a session that names the incident's vault began since the run did, before the last
+/// look, and runs.
+bool Auditor::session_came(const RunState& run, Timestamp now) {
+  const Timestamp looked = last_look_[run.id];
+  for (const Value& id : site_.world().truth(now)["sessions_running"].list_or_empty()) {
+    const std::optional<Timestamp> created = site_.session_created(id.string_or(""), now);
+    constexpr Duration kBesideTheLook{5'000};
+    if (created && *created >= run.started && *created + kBesideTheLook < looked) return true;
+  }
+  return false;
+}
+
+bool Auditor::lives(const RunState& run, const Claim& claim, Kill kill, Timestamp now) {
+  const bool of_run = last_part(claim.step) == "verify";
+  const range::Leaked& leaked = site_.world().leaked();
+  const Value truth = site_.world().truth(now);
+  switch (kill) {
+    case Kill::access_token:
+      return truth["leaked_access_token_works"].bool_or(true);
+    case Kill::refresh_token:
+      return truth["refresh_token_works"].bool_or(true);
+    case Kill::refresh:
+      if (of_run) return site_.credential_lives(leaked.vault_id, leaked.credential_id, now);
+      return site_.credential_lives(site_.vault_of(claim.subject), claim.subject, now);
+    case Kill::session:
+      if (!of_run) return site_.session_lives(claim.subject, now);
+      return run.playbook->id == "leaked-mcp-oauth" && session_came(run, now);
+    case Kill::schedule:
+      return site_.deployment_lives(claim.subject, now);
+    case Kill::key:
+    case Kill::entry:
+      break;
+  }
+  return false;
+}
+
+/// Nothing is called proved that the world says is alive.
+void Auditor::finished(const RunState& run, const ConnectorSet& connectors, Timestamp now) {
+  contained_means_all_proved(run, connectors);
+  names_every_item(run, connectors);
+  const std::string profiles = site_.world().truth(now)["profile"].string_or("");
+  for (const Claim& claim : claims_of(run, connectors)) {
+    if (claim.verdict != Verdict::proved) continue;
+    for (const Kill kill : claim.kills) {
+      if (lives(run, claim, kill, now) && !is_limit(profiles, kill)) {
+        findings_.violated("nothing alive is called proved",
+                           std::string(to_string(kill)) + " of " + told(claim));
+      }
+    }
+  }
+}
+
+void Auditor::chain_verifies(const MemoryJournal& disk) {
+  if (disk.verify().failure.has_value()) findings_.violated("the chain verifies", "it does not");
+}
+
+void Auditor::folds_the_same(MemoryJournal& disk, SecretStore& secrets, const Engine& engine,
+                             const PlaybookLoader& load, const ConnectorSet& connectors) {
+  const Result<Folded> folded = fold_journal(disk, &secrets, load, connectors);
+  if (!folded) {
+    findings_.violated("the journal folds to what the engine knows", describe(folded.error()));
+    return;
+  }
+  for (const auto& [id, run] : engine.runs()) {
+    const auto again = folded->runs.find(id);
+    const std::string live = to_json(run_document(run, connectors));
+    const std::string read =
+        again == folded->runs.end() ? "" : to_json(run_document(again->second, connectors));
+    if (live == read) continue;
+    const auto differs = std::mismatch(live.begin(), live.end(), read.begin(), read.end());
+    const auto at = static_cast<std::size_t>(differs.first - live.begin());
+    constexpr std::size_t kAround = 60;
+    findings_.violated("the journal folds to what the engine knows",
+                       live.substr(at < kAround ? 0 : at - kAround, 2 * kAround));
+  }
+}
+
+void Auditor::holds_no_secret(MemoryJournal& disk, const std::set<std::string>& secrets) {
+  for (const MemoryJournal::Row& row : disk.rows()) {
+    for (const std::string& secret : secrets) {
+      if (row.bytes.find(secret) != std::string::npos)
+        findings_.violated("no secret stands in the journal",
+                           secret.substr(0, 4) + "... in " + row.bytes.substr(0, 80));
+    }
+  }
+}
+
+}  // namespace quell::sim
