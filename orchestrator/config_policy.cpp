@@ -13,7 +13,6 @@ namespace quell {
 namespace {
 
 constexpr int kApprovalsMax = 10;
-constexpr int kCountMax = 1'000'000;
 constexpr std::size_t kPatternsMax = 1'000;
 constexpr std::size_t kUsersMax = 1'000;
 constexpr std::array<std::string_view, 5> kRoles{"viewer", "responder", "approver", "author",
@@ -103,29 +102,21 @@ void read_floor(PolicyReader& reader, const YamlNode& node, Policy& policy) {
   }
 }
 
-void read_auto(PolicyReader& reader, const YamlNode& node, Policy& policy) {
-  constexpr std::array<std::string_view, 3> kKeys{"irreversible_per_run", "irreversible_per_hour",
-                                                  "runs_per_hour"};
-  if (!reader.is_map(node, "policy.auto")) return;
-  for (const YamlMember& member : node.members) {
-    if (!reader.is_known(member.key, kKeys)) continue;
-    int& cap = member.key.text == "irreversible_per_run"    ? policy.auto_irreversible_per_run
-               : member.key.text == "irreversible_per_hour" ? policy.auto_irreversible_per_hour
-                                                            : policy.auto_runs_per_hour;
-    reader.number(member.value, "policy.auto." + member.key.text, kCountMax, cap);
-  }
-}
-
 }  // namespace
 
 void read_policy(const YamlNode& node, Policy& policy, Findings& findings) {
-  constexpr std::array<std::string_view, 6> kKeys{
-      "separation", "break_glass", "protected", "approval_floor", "auto", "irreversible_per_hour"};
+  constexpr std::array<std::string_view, 4> kKeys{"separation", "break_glass", "protected",
+                                                  "approval_floor"};
   PolicyReader reader(findings);
   if (!reader.is_map(node, "policy")) return;
   for (const YamlMember& member : node.members) {
-    if (!reader.is_known(member.key, kKeys)) continue;
     const std::string& key = member.key.text;
+    if (key == "auto" || key == "irreversible_per_hour") {
+      findings.error(member.key, "not-built-yet", "this version does not act on \"" + key + "\"",
+                     "take it out until a version that does");
+      continue;
+    }
+    if (!reader.is_known(member.key, kKeys)) continue;
     if (key == "separation") {
       constexpr std::array<std::string_view, 2> kWords{"auto", "strict"};
       policy.strict |= reader.word(member.value, "policy.separation", kWords) == "strict";
@@ -137,13 +128,8 @@ void read_policy(const YamlNode& node, Policy& policy, Findings& findings) {
       }
     } else if (key == "protected") {
       policy.protected_targets = reader.texts(member.value, "policy.protected");
-    } else if (key == "approval_floor") {
-      read_floor(reader, member.value, policy);
-    } else if (key == "auto") {
-      read_auto(reader, member.value, policy);
     } else {
-      reader.number(member.value, "policy.irreversible_per_hour", kCountMax,
-                    policy.people_irreversible_per_hour);
+      read_floor(reader, member.value, policy);
     }
   }
 }

@@ -1,12 +1,15 @@
 #include "orchestrator/owner.h"
 
 #include <filesystem>
+#include <fstream>
 #include <utility>
 
+#include "orchestrator/crash_marker.h"
 #include "orchestrator/kill_switch.h"
 #include "orchestrator/owner_api.h"
 #include "orchestrator/playbook_library.h"
 #include "orchestrator/report/bundle.h"
+#include "state/private_file.h"
 
 namespace quell {
 namespace {
@@ -14,6 +17,32 @@ namespace {
 std::string beside(const std::string& database, const std::string& name) {
   const std::filesystem::path folder = std::filesystem::path(database).parent_path();
   return (folder.empty() ? std::filesystem::path(name) : folder / name).string();
+}
+
+/// Whose memory of runs this is: approvals and unfinished work of a copied state act nowhere else
+/// (threat T28). Empty where the machine does not say.
+std::string machine_of(const KeyRing& keys) {
+  std::ifstream in("/etc/machine-id");
+  std::string id;
+  std::getline(in, id);
+  return id.empty() ? id : keys.fingerprint(Secret::copy_of(id)).substr(0, 16);
+}
+
+/// A program that died three times in a row would die a fourth time, each time after it had sent
+/// something: changes are switched off until a person says otherwise (threat T29).
+Status enter_safe_mode_after_crashes(const Owner::Parts& parts) {
+  const std::string marker = crash_marker_path(parts.database);
+  mark_crashes_in(marker);
+  const std::uint64_t entry = repeated_crash(marker);
+  if (entry == 0) return ok();
+  forget_crashes(marker);
+  return disarm(kill_switch_path(parts.database),
+                {.automation = true,
+                 .people = true,
+                 .who = "quell itself",
+                 .reason = "it died three times in ten minutes, the last time at entry " +
+                           std::to_string(entry)},
+                parts.clock.now(), parts.random);
 }
 
 }  // namespace
@@ -47,6 +76,9 @@ Result<std::unique_ptr<Owner>> Owner::open(Parts parts) {
                            .random = &parts.random});
   if (!journal) return journal.error();
   owner->journal_ = std::move(*journal);
+  if (!parts.drill) take_ballast(ballast_path(parts.database));
+  owner->ballasted_ = std::make_unique<BallastedJournal>(*owner->journal_,
+                                                         ballast_path(parts.database), parts.tell);
   owner->secrets_ = std::make_unique<SqliteSecretStore>(*owner->journal_, *owner->keys_,
                                                         parts.clock, parts.random);
   if (Status spent = owner->secrets_->destroy_spent_keys(); !spent) return spent.error();
@@ -62,21 +94,36 @@ Result<std::unique_ptr<Owner>> Owner::open(Parts parts) {
   owner->engine_ = std::make_unique<Engine>(Engine::Parts{
       .clock = parts.clock,
       .transport = parts.transport,
-      .journal = *owner->journal_,
+      .journal = *owner->ballasted_,
       .secrets = *owner->secrets_,
       .connectors = owner->connectors_,
       .load_playbook = loader_for(owner->connectors_),
-      .write_bundle =
-          [self, evidence](const RunState& run, const std::string&) {
-            return write_bundle(evidence, run, self->connectors_, *self->journal_);
+      .write_bundle = [self, evidence](const RunState& run,
+                                       const std::string&) -> Result<std::string> {
+        if (is_room_for_journal_only(folder_of(evidence))) {
+          return make_error(
+              ErrorCode::transient, "state",
+              "the room that is left belongs to the journal; no evidence was written.",
+              "make room, then look for it again: quell show RUN");
+        }
+        return write_bundle(evidence, run, self->connectors_, *self->journal_);
+      },
+      .on_entry =
+          [see = std::move(parts.on_entry)](const RunState& run, const Entry& entry) {
+            set_crash_entry(run.last_seq);
+            if (see) see(run, entry);
           },
-      .on_entry = std::move(parts.on_entry),
       .on_request = std::move(parts.on_request),
       .policy = parts.policy,
       .limits = std::move(parts.limits),
       .kill_switch = [path = kill_switch_path(parts.database)] { return read_kill_switch(path); },
       .still_owner = [self] { return self->lock_->still_held(); },
+      .machine = machine_of(*ring),
       .drill = parts.drill});
+  if (Status safe = enter_safe_mode_after_crashes(parts); !safe) return safe.error();
+  const Result<Tip> tip = owner->journal_->tip();
+  if (!tip) return tip.error();
+  set_crash_entry(tip->seq);
   if (Status loaded = owner->engine_->load(); !loaded) return loaded.error();
 
   Result<std::unique_ptr<OwnerApi>> api =

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "connectors/http_transport.h"
+#include "orchestrator/ballast.h"
 #include "orchestrator/config.h"
 #include "orchestrator/engine/engine.h"
 #include "state/base/random.h"
@@ -40,6 +41,8 @@ class Owner {
     std::function<void(const RunState&, const Entry&)> on_entry{};
     std::function<void(const RunState&, const WorkId&, const HttpRequest&)> on_request{};
     const Policy* policy = nullptr;  // null: the defaults
+    /// Sentences for the operator that belong to no run; may be empty.
+    std::function<void(const std::string&)> tell{};
     std::map<std::string, OriginLimits, std::less<>> limits{};
     bool drill = false;
     /// The other journal that the same keys serve: while either is there, missing keys are lost
@@ -62,6 +65,7 @@ class Owner {
   std::optional<OwnerLock> lock_{};
   std::unique_ptr<KeyRing> keys_{};
   std::unique_ptr<SqliteJournal> journal_{};
+  std::unique_ptr<BallastedJournal> ballasted_{};
   std::unique_ptr<SqliteSecretStore> secrets_{};
   ConnectorSet connectors_{};
   std::unique_ptr<Engine> engine_{};

@@ -24,6 +24,13 @@ struct StoredEntry {
   Entry entry{};
 };
 
+/// What an entry says of itself beside its body.
+struct EntryLabel {
+  std::uint64_t seq = 0;
+  EntryKind kind = EntryKind::note_added;
+  RunId run{};  // number 0: it concerns the journal itself
+};
+
 /// The seam to what is remembered. Append-only; one owner writes. Not thread-safe: the engine
 /// thread owns it.
 class Journal {
@@ -38,6 +45,16 @@ class Journal {
   /// error. A security entry whose MAC is wrong, or a hash that does not match, is `corrupt`.
   virtual Status read(std::uint64_t after,
                       const std::function<Status(const StoredEntry&)>& visit) = 0;
+
+  /// read() for those entries that `wants` asks for. The hashes of all are checked on the way; what
+  /// is not wanted is not decoded, and its MAC not looked at.
+  virtual Status read_some(std::uint64_t after, const std::function<bool(const EntryLabel&)>& wants,
+                           const std::function<Status(const StoredEntry&)>& visit) {
+    return read(after, [&](const StoredEntry& stored) -> Status {
+      const EntryLabel label{.seq = stored.seq, .kind = stored.entry.kind, .run = stored.entry.run};
+      return wants(label) ? visit(stored) : ok();
+    });
+  }
 
   virtual Result<Tip> tip() = 0;
 

@@ -105,6 +105,13 @@ Result<Tip> SqliteJournal::append(std::span<const Entry> entries) {
 
 Status SqliteJournal::read(std::uint64_t after,
                            const std::function<Status(const StoredEntry&)>& visit) {
+  return read_some(
+      after, [](const EntryLabel&) { return true; }, visit);
+}
+
+Status SqliteJournal::read_some(std::uint64_t after,
+                                const std::function<bool(const EntryLabel&)>& wants,
+                                const std::function<Status(const StoredEntry&)>& visit) {
   // One view for the entries and the head, whatever an owner writes meanwhile.
   const Result<SqliteTransaction> view = SqliteTransaction::begin_read(*database_);
   if (!view) return view.error();
@@ -124,10 +131,14 @@ Status SqliteJournal::read(std::uint64_t after,
     if (!row) return row.error();
     if (!*row)
       return corrupt(fmt::format("journal entry {} is missing", group_digits(chain.tip().seq + 1)));
-    if (const std::optional<ChainFault> fault =
-            chain.accept(rows->number(0), rows->bytes(1), rows->bytes(2), found)) {
-      return to_error(*fault);
+    const std::uint64_t seq = rows->number(0);
+    const std::string_view bytes = rows->bytes(2);
+    // What cannot be told from outside is decoded, which says what is wrong with it.
+    if (const auto label = label_of_bytes(seq, bytes); label && !wants(*label)) {
+      if (const auto fault = chain.pass(seq, rows->bytes(1), bytes)) return to_error(*fault);
+      continue;
     }
+    if (const auto fault = chain.accept(seq, rows->bytes(1), bytes, found)) return to_error(*fault);
     if (Status visited = visit(found); !visited) return visited;
   }
   if (chain.tip().hash != end->hash) return corrupt("the head row is not that of the last entry");

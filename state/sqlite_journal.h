@@ -35,6 +35,8 @@ class SqliteJournal final : public Journal {
   /// Also demands, at the end, that the head row is that of the last entry. `visit` must not
   /// append.
   Status read(std::uint64_t after, const std::function<Status(const StoredEntry&)>& visit) override;
+  Status read_some(std::uint64_t after, const std::function<bool(const EntryLabel&)>& wants,
+                   const std::function<Status(const StoredEntry&)>& visit) override;
   Result<Tip> tip() override;
   Result<std::string> sign_head() override;
 

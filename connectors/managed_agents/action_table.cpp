@@ -35,6 +35,9 @@ Type texts() { return Type::list_of(Type::of(Kind::string)); }
 
 ParamSpec vault_id() { return required("vault_id", Type::of(Kind::string), "vlt_..."); }
 ParamSpec credential_id() { return required("credential_id", Type::of(Kind::string), "vcrd_..."); }
+ParamSpec credential_ids() {
+  return required("credential_ids", texts(), "vcrd_..., all of this vault");
+}
 ParamSpec deployment_id() { return required("deployment_id", Type::of(Kind::string), "depl_..."); }
 ParamSpec session_id() { return required("session_id", Type::of(Kind::string), "sesn_..."); }
 
@@ -59,6 +62,11 @@ std::vector<Field> session_fields() {
           Field{.name = "vault_ids", .type = texts()},
           nullable("created_at", Kind::timestamp),
           nullable("archived_at", Kind::timestamp)};
+}
+
+Type credentials_of_vault() {
+  return Type::object(
+      {field("vault_id", Kind::string), Field{.name = "credential_ids", .type = texts()}});
 }
 
 Type id_and_status() {
@@ -106,7 +114,7 @@ RequestTemplate post(std::string path) {
 
 constexpr const char* kCredentialPath = "/vaults/{vault_id}/credentials/{credential_id}";
 
-/// Reads, acts once, reads back.
+/// Reads and acts once; the answer shows the change, or it is read back.
 ActionSpec change(std::string name, std::string summary, Plane plane) {
   ActionSpec spec;
   spec.name = std::move(name);
@@ -117,7 +125,7 @@ ActionSpec change(std::string name, std::string summary, Plane plane) {
   spec.retry.max = kRetriesMax;
   spec.repeat = Repeat::safe;
   spec.can_look = true;
-  spec.cost = {.read = 2, .mutate = 1};
+  spec.cost = {.read = 1, .mutate = 1};
   return spec;
 }
 
@@ -160,13 +168,15 @@ ActionSpec find_credentials() {
       optional("metadata", Type::of(Kind::object), "only with these pairs in the record"),
       optional("include_archived", Type::of(Kind::boolean), "archived ones too")};
   spec.outputs = Type::object({list_field("credentials", Type::object(credential_fields())),
+                               list_field("vaults", credentials_of_vault()),
                                field("vaults_scanned", Kind::integer),
                                field("left_out_by_metadata", Kind::integer)});
   spec.errors = list_errors();
   spec.cost = {.read = 2};
   spec.note =
-      "one request per vault; whoever may update a record can leave a metadata filter, so see "
-      "left_out_by_metadata";
+      "one request per vault; `vaults` groups the active ones by vault; whoever may update a "
+      "record "
+      "can leave a metadata filter, so see left_out_by_metadata";
   return spec;
 }
 
@@ -202,6 +212,18 @@ ActionSpec credential_is_archived() {
                           "true when this run has read the record: then its absence is weak "
                           "proof, as after a delete")};
   spec.outputs = found_object();
+  return spec;
+}
+
+ActionSpec credentials_are_archived() {
+  ActionSpec spec = probe("credentials_are_archived", "are the stored secrets of one vault purged?",
+                          Plane::holder, Kill::refresh);
+  spec.inputs = {vault_id(), credential_ids()};
+  spec.outputs = Type::object(
+      {field("vault_id", Kind::string), Field{.name = "archived", .type = texts()},
+       Field{.name = "active", .type = texts()}, Field{.name = "missing", .type = texts()}});
+  spec.errors = list_errors();
+  spec.note = "one list for all of them";
   return spec;
 }
 
@@ -266,6 +288,33 @@ ActionSpec archive_credential() {
   return spec;
 }
 
+ActionSpec archive_credentials() {
+  ActionSpec spec = change("archive_credentials",
+                           "Purge many stored secrets of one vault, by one archive of the vault "
+                           "where that is allowed and nothing else is active in it.",
+                           Plane::holder);
+  spec.kills = {Kill::refresh};
+  spec.inputs = {vault_id(), credential_ids(),
+                 optional("whole_vault", Type::of(Kind::boolean),
+                          "true: where they are all that is active in the vault, and at least two, "
+                          "the vault is archived, and no session can be started with it again")};
+  spec.outputs =
+      Type::object({field("vault_id", Kind::string), Field{.name = "archived", .type = texts()},
+                    Field{.name = "already", .type = texts()}, nullable("by", Kind::string)});
+  spec.repeat = Repeat::look_first;
+  spec.irreversible = true;
+  spec.wide = true;
+  spec.requests = {post("/vaults/{vault_id}/archive"),
+                   post(std::string(kCredentialPath) + "/archive")};
+  spec.cost = {.read = 2, .mutate = 1};
+  spec.proofs = {"credentials_are_archived", "no_active_credential"};
+  spec.note =
+      "`by` says how: vault, credential, or null where nothing was left to do; one list before, "
+      "and "
+      "one after where the answers do not show it; tells the issuers nothing";
+  return spec;
+}
+
 ActionSpec delete_credential() {
   ActionSpec spec = change("delete_credential",
                            "Delete the record with its secret; nothing is kept.", Plane::holder);
@@ -279,6 +328,7 @@ ActionSpec delete_credential() {
                     .url = std::string("{base}") + kCredentialPath,
                     .effect = Effect::mutate}};
   spec.proofs = {"credential_is_archived"};
+  spec.cost = {.read = 3, .mutate = 1};
   spec.note = "archive leaves a record that proves it; give was_read: true to the probe after this";
   return spec;
 }
@@ -306,7 +356,6 @@ ActionSpec validate_credential() {
   spec.irreversible = true;
   spec.timeout = Duration{60'000};
   spec.requests = {post(std::string(kCredentialPath) + "/mcp_oauth_validate")};
-  spec.cost = {.read = 1, .mutate = 1};
   spec.note =
       "refresh_answer is dead, alive or inconclusive; use it after the issuer's step and before "
       "the archive, with probe: self";
@@ -328,6 +377,7 @@ ActionSpec overwrite_credential() {
   spec.repeat = Repeat::never;
   spec.irreversible = true;
   spec.requests = {post(kCredentialPath)};
+  spec.cost = {.read = 2, .mutate = 1};
   spec.note =
       "rotation is not revocation: the old grant lives on at its issuer. Refresh of the old token "
       "ends only where refresh_token is given too, and no read can prove it";
@@ -341,8 +391,9 @@ ActionSpec archive_vault() {
   spec.inputs = {vault_id()};
   spec.outputs = archived_object();
   spec.irreversible = true;
+  spec.wide = true;
   spec.requests = {post("/vaults/{vault_id}/archive")};
-  spec.proofs = {"no_active_credential", "credential_is_archived"};
+  spec.proofs = {"no_active_credential", "credential_is_archived", "credentials_are_archived"};
   spec.note = "running sessions continue; future ones that name it fail";
   return spec;
 }
@@ -392,7 +443,7 @@ ActionSpec stop_session() {
                     nullable("archived_at", Kind::timestamp), field("interrupts", Kind::integer)});
   spec.irreversible = true;
   spec.requests = {post("/sessions/{session_id}/events"), post("/sessions/{session_id}/archive")};
-  spec.cost = {.read = 3, .mutate = 2};
+  spec.cost = {.read = 2, .mutate = 2};
   spec.proofs = {"session_is_stopped", "no_new_session"};
   spec.note = "history and files stay; at most 5 interrupts";
   return spec;
@@ -401,13 +452,25 @@ ActionSpec stop_session() {
 }  // namespace
 
 std::span<const ActionSpec> managed_agents_actions() {
-  static const std::array<ActionSpec, 17> kActions{
-      get_credential(),         find_credentials(),     blast_radius(),
-      credential_is_archived(), no_active_credential(), deployment_is_paused(),
-      session_is_stopped(),     no_new_session(),       archive_credential(),
-      delete_credential(),      validate_credential(),  overwrite_credential(),
-      archive_vault(),          pause_deployment(),     unpause_deployment(),
-      archive_deployment(),     stop_session()};
+  static const std::array<ActionSpec, 19> kActions{get_credential(),
+                                                   find_credentials(),
+                                                   blast_radius(),
+                                                   credential_is_archived(),
+                                                   credentials_are_archived(),
+                                                   no_active_credential(),
+                                                   deployment_is_paused(),
+                                                   session_is_stopped(),
+                                                   no_new_session(),
+                                                   archive_credential(),
+                                                   archive_credentials(),
+                                                   delete_credential(),
+                                                   validate_credential(),
+                                                   overwrite_credential(),
+                                                   archive_vault(),
+                                                   pause_deployment(),
+                                                   unpause_deployment(),
+                                                   archive_deployment(),
+                                                   stop_session()};
   return kActions;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
@@ -252,31 +253,67 @@ Result<Value> read_object(const Api& api, const Result<HttpResponse>& answer,
 
 namespace {
 
-/// `subject` as the list of its vault shows it; null when the list does not.
-Task<Result<Value>> fetch_from_list(Io& io, Api api, Subject subject) {
-  Value found;
+/// The list that shows `subject`, the same for all who ask side by side. Of a vault's credentials
+/// it is read whole; others belong to the whole workspace and are searched only as far as that
+/// costs less than the reads that it saves.
+std::optional<ListCall> list_with(const Api& api, const Subject& subject) {
   ListCall call;
-  call.what = "the list of credentials of " + outside_text(subject.holder);
-  call.held_by = vault_subject(subject.holder);
-  call.path = call.held_by.path + "/credentials";
   call.query = "include_archived=true";
   call.limit = api.config().page_limit;
-  call.take = [&found, id = subject.id](const Value& item) {
-    if (item["id"].string_or("") == id) found = item;
+  if (subject.kind == "credential") {
+    call.what = "the list of credentials of " + outside_text(subject.holder);
+    call.held_by = vault_subject(subject.holder);
+    call.path = call.held_by.path + "/credentials";
+    return call;
+  }
+  if (subject.kind == "session") {
+    call.what = "the list of sessions";
+    call.path = "/sessions";
+    call.limit = api.config().sessions_page_limit;
+  } else if (subject.kind == "deployment") {
+    call.what = "the list of deployments";
+    call.path = "/deployments";
+  } else {
+    return {};
+  }
+  const std::size_t pages_max = static_cast<std::size_t>(std::max(api.together(), 2)) / 2;
+  call.enough = [pages_max](std::size_t pages) { return pages >= pages_max; };
+  return call;
+}
+
+/// `subject` as `call` shows it; null when it does not.
+Task<Result<Value>> fetch_from_list(Io& io, Api api, ListCall call, std::string id) {
+  Value found;
+  call.take = [&found, &id](const Value& item) {
+    // A record that shifts to the next page while pages are read comes twice: of two credentials
+    // the one that was still active counts.
+    const bool counts = found.is_null() || item["archived_at"].is_null();
+    if (item["id"].string_or("") == id && counts) found = item;
     return ok();
   };
+  if (call.enough) {
+    call.enough = [&found, out_of_pages = call.enough](std::size_t pages) {
+      return !found.is_null() || out_of_pages(pages);
+    };
+  }
   const Status listed = co_await read_list(io, api, std::move(call));
-  if (!listed && listed.error().code != ErrorCode::gone) co_return listed.error();
+  if (!listed && listed.error().code != ErrorCode::gone &&
+      listed.error().code != ErrorCode::unavailable_here) {
+    co_return listed.error();
+  }
   co_return found;
 }
 
 }  // namespace
 
 Task<Result<Value>> fetch(Io& io, Api api, Subject subject) {
-  if (api.reads_together() && subject.kind == "credential") {
-    Subject listed = subject;
-    Result<Value> found = co_await fetch_from_list(io, api, std::move(listed));
-    if (!found || !found->is_null()) co_return found;
+  if (api.reads_together()) {
+    std::optional<ListCall> list = list_with(api, subject);
+    if (list) {
+      std::string id = subject.id;
+      Result<Value> found = co_await fetch_from_list(io, api, std::move(*list), std::move(id));
+      if (!found || !found->is_null()) co_return found;
+    }
   }
   constexpr int kLooksMax = 2;
   for (int look = 1;; ++look) {

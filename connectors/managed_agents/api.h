@@ -49,6 +49,9 @@ class Api {
   const ManagedAgentsConfig& config() const { return *config_; }
   /// So many at once that one list for all costs less than a read for each.
   bool reads_together() const { return together_ >= kTogetherMin; }
+  int together() const { return together_; }
+  /// The same for a call that goes its own way: nobody else asks for its lists just then.
+  Api alone() const { return Api(*config_); }
   /// Host of the base URL, for messages.
   std::string host() const;
   /// "compare platform.base_url at quell.yaml:5", for remedies.
@@ -77,9 +80,9 @@ Result<Value> read_object(const Api& api, const Result<HttpResponse>& answer,
                           const Subject& subject, Timestamp now);
 
 /// One object, checked to be the one that was asked for. A 404 is looked at twice before it is
-/// `gone`. Where many are read side by side a credential is taken from the list of its vault, which
-/// the driver shares between all who ask for it at once; one that the list lacks is asked for by
-/// itself.
+/// `gone`. Where many are read side by side it is taken from the list that holds it (of its vault's
+/// credentials, of sessions, of deployments), which the driver shares between all who ask for it at
+/// once; one that the list lacks is asked for by itself.
 Task<Result<Value>> fetch(Io& io, Api api, Subject subject);
 
 /// `unknown`: the request had its chance to act, and `cause` kept its effect from being seen.
@@ -97,6 +100,9 @@ struct ListCall {
   Subject held_by{};  // what a 404 says is missing; without id: the list itself
   /// Called with each item in order; an error breaks the list off.
   std::function<Status(const Value& item)> take{};
+  /// Asked after each page with the number of pages read: true ends the list there. For a search,
+  /// since a list that was not read to its end proves no absence.
+  std::function<bool(std::size_t pages)> enough{};
 };
 
 /// Lists read side by side in one batch.

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "connectors/action.h"
 #include "connectors/io.h"
@@ -23,6 +24,7 @@ ActionTask delete_credential(Io& io, Api api, Value params, Intent intent);
 ActionTask validate_credential(Io& io, Api api, Value params, Intent intent);
 ActionTask overwrite_credential(Io& io, Api api, Value params, Intent intent);
 ActionTask archive_vault(Io& io, Api api, Value params, Intent intent);
+ActionTask archive_credentials(Io& io, Api api, Value params, Intent intent);
 
 // --- Runtime: deployments and sessions
 ActionTask pause_deployment(Io& io, Api api, Value params, Intent intent);
@@ -33,6 +35,7 @@ ActionTask stop_session(Io& io, Api api, Value params, Intent intent);
 // --- Looks
 ActionTask blast_radius(Io& io, Api api, Value params);
 ActionTask credential_is_archived(Io& io, Api api, Value params);
+ActionTask credentials_are_archived(Io& io, Api api, Value params);
 ActionTask no_active_credential(Io& io, Api api, Value params);
 ActionTask deployment_is_paused(Io& io, Api api, Value params);
 ActionTask session_is_stopped(Io& io, Api api, Value params);
@@ -67,6 +70,9 @@ ActionTask apply_change(Io& io, Api api, Change change, Intent intent);
 /// `refused` seen beside the object after it: an object that is there makes a 404 "not offered".
 Error settle_refusal(const Api& api, const Error& refused, int status, const Change& change,
                      const Reading& now);
+
+/// What an object goes by, for the protected list: its own texts and those of its grant.
+std::vector<std::string> names_of(const Value& object);
 
 /// True for a refusal that says all by itself, so that reading back adds nothing.
 bool is_final(ErrorCode code) noexcept;

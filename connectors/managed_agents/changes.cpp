@@ -78,9 +78,6 @@ Error settle_refusal(const Api& api, const Error& refused, int status, const Cha
                     "nothing was changed; compare api_version and headers with the server's");
 }
 
-namespace {
-
-/// What an object goes by, for the protected list: its own texts and those of its grant.
 std::vector<std::string> names_of(const Value& object) {
   std::vector<std::string> names;
   const auto add = [&names](const Value& map) {
@@ -94,8 +91,6 @@ std::vector<std::string> names_of(const Value& object) {
   add(object["auth"]["refresh"]);
   return names;
 }
-
-}  // namespace
 
 ActionTask apply_change(Io& io, Api api, Change change, Intent intent) {
   Value before = change.known;

@@ -1,4 +1,5 @@
 // Credentials one by one: read, find, delete, validate, overwrite (API sheet 1.2, 2.1, 2.3).
+#include <map>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -76,6 +77,7 @@ ActionTask find_credentials(Io& io, Api api, Value params) {
   const Result<CredentialInventory> found = co_await scan_credentials(io, api, std::move(scan));
   if (!found) co_return found.error();
   ValueList credentials;
+  std::map<std::string, ValueList, std::less<>> active;  // by vault
   std::int64_t left_out = 0;
   for (const Credential& credential : found->credentials) {
     if (!url.empty() && !same_mcp_url(credential.mcp_server_url, url)) continue;
@@ -91,9 +93,16 @@ ActionTask find_credentials(Io& io, Api api, Value params) {
       continue;
     }
     credentials.push_back(credential.to_value());
+    if (!credential.archived_at) active[credential.vault_id].emplace_back(credential.id);
+  }
+  ValueList in_vaults;
+  for (auto& [vault_id, ids] : active) {
+    in_vaults.push_back(
+        Value::map({{"vault_id", vault_id}, {"credential_ids", Value(std::move(ids))}}));
   }
   Outcome out;
   out.outputs = Value::map({{"credentials", Value(std::move(credentials))},
+                            {"vaults", Value(std::move(in_vaults))},
                             {"vaults_scanned", static_cast<std::int64_t>(found->vaults_scanned)},
                             {"left_out_by_metadata", left_out}});
   co_return out;

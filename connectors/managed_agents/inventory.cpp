@@ -55,6 +55,17 @@ Result<std::optional<std::vector<std::string>>> ids_param(const Value& params,
   return std::optional<std::vector<std::string>>(std::move(ids));
 }
 
+Result<std::vector<std::string>> some_ids_param(const Value& params, std::string_view name) {
+  Result<std::optional<std::vector<std::string>>> ids = ids_param(params, name);
+  if (!ids) return ids.error();
+  if (!*ids || (*ids)->empty() || (*ids)->size() > kNamedCredentialsMax) {
+    return make_error(ErrorCode::invalid, "bad-input",
+                      fmt::format("{} names {} ids.", name, *ids ? (*ids)->size() : 0),
+                      fmt::format("at least one and at most {}", kNamedCredentialsMax));
+  }
+  return std::move(**ids);
+}
+
 ListCall vault_list(const Api& api, bool include_archived, std::vector<std::string>& ids) {
   ListCall call;
   call.what = "the list of vaults";
@@ -145,6 +156,49 @@ Task<Result<CredentialInventory>> scan_credentials(Io& io, Api api, CredentialSc
       std::unique(inventory.credentials.begin(), inventory.credentials.end(), same),
       inventory.credentials.end());
   co_return std::move(inventory);
+}
+
+Task<Result<VaultStanding>> read_standing(Io& io, Api api, std::string vault_id,
+                                          std::vector<std::string> ids) {
+  CredentialScan scan;
+  scan.vault_ids = std::vector<std::string>{vault_id};
+  scan.include_archived = true;
+  const Result<CredentialInventory> listed = co_await scan_credentials(io, api, std::move(scan));
+  if (!listed) {
+    if (listed.error().code != ErrorCode::gone) co_return listed.error();
+    // A 404 on the list is the vault's own, or that of a server that lists no archived vault.
+    Subject vault = vault_subject(vault_id);
+    const Result<Value> seen = co_await fetch(io, api, std::move(vault));
+    if (!seen) co_return seen.error();
+  }
+  VaultStanding standing;
+  standing.is_complete = listed.has_value();
+  if (listed) {
+    for (const Credential& credential : listed->credentials) {
+      if (std::ranges::binary_search(ids, credential.id)) {
+        standing.named.push_back(credential);
+      } else if (!credential.archived_at) {
+        standing.others_active = true;
+      }
+    }
+  }
+  const std::size_t seen_in_list = standing.named.size();
+  for (const std::string& id : ids) {
+    const auto end = standing.named.begin() + static_cast<std::ptrdiff_t>(seen_in_list);
+    const auto is_it = [&id](const Credential& credential) { return credential.id == id; };
+    if (std::any_of(standing.named.begin(), end, is_it)) continue;
+    Subject subject = credential_subject(vault_id, id);
+    const Result<Value> object = co_await fetch(io, api.alone(), std::move(subject));
+    if (!object && object.error().code == ErrorCode::gone) {
+      standing.missing.push_back(id);
+      continue;
+    }
+    if (!object) co_return object.error();
+    Result<Credential> credential = Credential::read(*object, vault_id);
+    if (!credential) co_return credential.error();
+    standing.named.push_back(std::move(*credential));
+  }
+  co_return std::move(standing);
 }
 
 }  // namespace quell::managed_agents

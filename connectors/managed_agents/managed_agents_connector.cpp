@@ -20,22 +20,24 @@ namespace ma = managed_agents;
 using Read = ma::ActionTask (*)(Io&, ma::Api, Value);
 using Mutation = ma::ActionTask (*)(Io&, ma::Api, Value, Intent);
 
-constexpr std::array<std::pair<std::string_view, Read>, 8> kReads{{
+constexpr std::array<std::pair<std::string_view, Read>, 9> kReads{{
     {"get_credential", ma::get_credential},
     {"find_credentials", ma::find_credentials},
     {"blast_radius", ma::blast_radius},
     {"credential_is_archived", ma::credential_is_archived},
+    {"credentials_are_archived", ma::credentials_are_archived},
     {"no_active_credential", ma::no_active_credential},
     {"deployment_is_paused", ma::deployment_is_paused},
     {"session_is_stopped", ma::session_is_stopped},
     {"no_new_session", ma::no_new_session},
 }};
 
-constexpr std::array<std::pair<std::string_view, Mutation>, 8> kMutations{{
+constexpr std::array<std::pair<std::string_view, Mutation>, 9> kMutations{{
     {"delete_credential", ma::delete_credential},
     {"validate_credential", ma::validate_credential},
     {"overwrite_credential", ma::overwrite_credential},
     {"archive_vault", ma::archive_vault},
+    {"archive_credentials", ma::archive_credentials},
     {"pause_deployment", ma::pause_deployment},
     {"unpause_deployment", ma::unpause_deployment},
     {"archive_deployment", ma::archive_deployment},
@@ -127,6 +129,7 @@ Value ManagedAgentsConnector::predict(const ActionSpec& action, const Inputs& in
     set("status", "active");  // an archived deployment reads so (API sheet 1.9)
   }
   if (action.name == "stop_session") set("status", "terminated");
+  if (action.name == "archive_credentials") set("archived", inputs.params["credential_ids"]);
   if (action.name == "delete_credential") set("deleted", true);
   if (action.name == "overwrite_credential") {
     set("expires_at", inputs.params["expires_at"]);

@@ -107,6 +107,7 @@ void take_page(const Api& api, const ListCall& call, const Result<HttpResponse>&
     if (Status taken = call.take(item); !taken) return progress.end(taken.error());
   }
   ++progress.pages;
+  if (call.enough && call.enough(progress.pages)) return progress.end(ok());
   if (cursor.empty()) {
     // A first page that is full to the brim and says it is the last: ask for one item less. A
     // server whose cursors get lost on the way says "last" again, and then nothing was proved.

@@ -113,6 +113,42 @@ ActionTask credential_is_archived(Io& io, Api api, Value params) {
   co_return refuted(fmt::format("{} is active", subject.words()), outputs);
 }
 
+ActionTask credentials_are_archived(Io& io, Api api, Value params) {
+  const Result<std::string> vault_id = id_param(params, "vault_id");
+  if (!vault_id) co_return vault_id.error();
+  const Result<std::vector<std::string>> ids = some_ids_param(params, "credential_ids");
+  if (!ids) co_return ids.error();
+  std::string holder = *vault_id;
+  std::vector<std::string> wanted = *ids;
+  const Result<VaultStanding> standing =
+      co_await read_standing(io, api, std::move(holder), std::move(wanted));
+  if (!standing && standing.error().code != ErrorCode::gone) co_return standing.error();
+  std::vector<std::string> archived;
+  std::vector<std::string> active;
+  const std::vector<std::string> missing = standing ? standing->missing : *ids;
+  if (standing) {
+    for (const Credential& credential : standing->named) {
+      (credential.archived_at ? archived : active).push_back(credential.id);
+    }
+  }
+  const auto list = [](const std::vector<std::string>& some) {
+    return Value(ValueList(some.begin(), some.end()));
+  };
+  const Value outputs = Value::map({{"vault_id", *vault_id},
+                                    {"archived", list(archived)},
+                                    {"active", list(active)},
+                                    {"missing", list(missing)}});
+  if (!active.empty()) co_return refuted(fmt::format("active: {}", named(active)), outputs);
+  if (!standing) {
+    co_return unproved("404 on the vault: this key may be of another workspace", outputs);
+  }
+  if (!missing.empty()) {
+    co_return unproved(fmt::format("{}: {}", named(missing), kNeverRead), outputs);
+  }
+  co_return judged(Verdict::proved, Grade::strong,
+                   fmt::format("archived_at of {} read back", named(archived)), outputs);
+}
+
 ActionTask no_active_credential(Io& io, Api api, Value params) {
   const std::string url = params["mcp_server_url"].string_or("");
   if (!parse_url(url)) {

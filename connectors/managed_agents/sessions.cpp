@@ -2,6 +2,7 @@
 // and what refuses with which status is not documented. So: interrupt, wait until it does not run,
 // archive, read back, and begin again where somebody started it meanwhile.
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
@@ -77,6 +78,17 @@ bool accepted(const Result<HttpResponse>& answer) {
   return answer && answer->status >= 200 && answer->status <= 299;
 }
 
+/// The session as the answer to its archive shows it, where that is its record and shows it
+/// stopped.
+std::optional<Session> shown_stopped(const Api& api, const Result<HttpResponse>& answer,
+                                     const Subject& subject, Timestamp now) {
+  const Result<Value> told = read_object(api, answer, subject, now);
+  if (!told) return {};
+  Result<Session> session = Session::read(*told);
+  if (!session || session->id != subject.id || !session->is_stopped()) return {};
+  return std::move(*session);
+}
+
 }  // namespace
 
 ActionTask stop_session(Io& io, Api api, Value params, Intent intent) {
@@ -94,6 +106,8 @@ ActionTask stop_session(Io& io, Api api, Value params, Intent intent) {
                          {});
   }
 
+  // From here on each session goes at its own pace.
+  const Api alone = api.alone();
   int interrupts = 0;
   Duration pause = kFirstPause;
   while (true) {
@@ -113,7 +127,7 @@ ActionTask stop_session(Io& io, Api api, Value params, Intent intent) {
       const Status sent = weigh(api, answer, subject, io.now());
       if (!sent) co_return sent.error();
       std::string id = *named;
-      session = co_await settle(io, api, std::move(id));
+      session = co_await settle(io, alone, std::move(id));
       if (!session) co_return unseen(*named, session.error());
       if (session->is_stopped()) co_return stopped(OutcomeKind::done, *session, interrupts);
       if (session->is_running() && answer->status == 404) {
@@ -132,8 +146,10 @@ ActionTask stop_session(Io& io, Api api, Value params, Intent intent) {
     const Result<HttpResponse> answer = co_await io.send(std::move(archive));
     const Status sent = weigh(api, answer, subject, io.now());
     if (!sent) co_return sent.error();
+    const std::optional<Session> told = shown_stopped(api, answer, subject, io.now());
+    if (told) co_return stopped(OutcomeKind::done, *told, interrupts);
     std::string id = *named;
-    session = co_await fetch_session(io, api, std::move(id));
+    session = co_await fetch_session(io, alone, std::move(id));
     if (!session) co_return unseen(*named, session.error());
     if (session->is_stopped()) {
       // Refused and yet stopped, without any interrupt of ours: somebody else was faster.

@@ -151,6 +151,7 @@ int undo(Session& session, const PolicyOptions& options) {
        .on_entry = [&printer](const RunState& state, const Entry& entry) { printer(state, entry); },
        .on_request = session.request_log(),
        .policy = &config->policy,
+       .tell = [&session](const std::string& sentence) { session.warn(sentence); },
        .limits = origin_limits(*config),
        .sibling_database = drills_database(config->database.value)});
   if (!owner) return session.fail(owner.error());

@@ -182,6 +182,7 @@ int run(Session& session, const RunOptions& options) {
        .on_entry = [&printer](const RunState& state, const Entry& entry) { printer(state, entry); },
        .on_request = session.request_log(),
        .policy = &config->policy,
+       .tell = [&session](const std::string& sentence) { session.warn(sentence); },
        .limits = origin_limits(*config),
        .sibling_database = drills_database(config->database.value)});
   if (!owner && owner.error().topic == "locked") return run_at_owner(session, options, *file);
@@ -241,13 +242,15 @@ struct ResumeOptions {
   std::string run{};
   std::string target{};
   bool follow = false;
+  bool yes = false;
 };
 
 constexpr std::string_view kResumeHelp =
     R"(quell resume - go on with a run that was cut off, or that somebody paused
-usage: quell resume [RUN] [STEP[/ITEM]] [--json [--follow]]
+usage: quell resume [RUN] [STEP[/ITEM]] [--yes] [--json [--follow]]
 What was in doubt is looked at, never blindly repeated. Without RUN the one unfinished run is taken.
-With STEP or ITEM only that, which somebody paused, goes on. A run whose regrowth watch was cut off watches again.
+With STEP or ITEM only that, which somebody paused, goes on.
+--yes goes on although the state was last used on another machine, or the clock stands before its last entry.
 Exit codes  as of quell run; 2 when there is nothing to resume
 Examples    quell resume r17x
 )";
@@ -320,6 +323,7 @@ int resume(Session& session, const ResumeOptions& options) {
        .on_entry = [&printer](const RunState& state, const Entry& entry) { printer(state, entry); },
        .on_request = session.request_log(),
        .policy = &config->policy,
+       .tell = [&session](const std::string& sentence) { session.warn(sentence); },
        .limits = origin_limits(*config),
        .sibling_database = drills_database(config->database.value)});
   if (!owner && owner.error().topic == "locked" && !options.run.empty()) {
@@ -355,7 +359,7 @@ int resume(Session& session, const ResumeOptions& options) {
                                      "quell runs lists them all"));
   }
   if (!engine.find(*chosen)->finished()) tell_cut_off(session, *engine.find(*chosen));
-  if (Status taken = engine.take_up(*chosen, Session::who()); !taken)
+  if (Status taken = engine.take_up(*chosen, Session::who(), options.yes); !taken)
     return session.fail(taken.error());
   return run_to_end(session, engine, *chosen, (*owner)->connectors(), session.clock(), loop);
 }
@@ -392,6 +396,7 @@ Verb resume_verb() {
                 app.add_option("run", options->run);
                 app.add_option("step", options->target);
                 app.add_flag("--follow", options->follow);
+                app.add_flag("-y,--yes", options->yes);
               },
           .run = [options](Session& session) { return resume(session, *options); }};
 }

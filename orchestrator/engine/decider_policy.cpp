@@ -49,8 +49,12 @@ bool Decider::is_approved(Gravity gravity) const {
 void Decider::ask_policy_approval(Gravity gravity) {
   const Policy& policy = around_.policy;
   const int floor = policy.strict ? policy.floor_of(gravity) : 1;
-  const int have = static_cast<int>(step_approvers(run_, policy).size());
-  const int need = std::max(floor - have, 1);
+  const std::set<std::string, std::less<>> approvers = step_approvers(run_, policy);
+  // Who approved a step and now this as well is one person all the same.
+  const auto again = std::count_if(run_.gate.given_by.begin(), run_.gate.given_by.end(),
+                                   [&](const std::string& who) { return approvers.contains(who); });
+  const int need =
+      std::max(floor - static_cast<int>(approvers.size()), 1) + static_cast<int>(again);
   const bool is_open =
       run_.gate.requested && static_cast<int>(run_.gate.given_by.size()) < run_.gate.need;
   if (asked_ || (is_open && run_.gate.need >= need)) return;

@@ -105,6 +105,14 @@ void Decider::advance_item(const Step& step, const ItemState& item, bool deadlin
       return;
     case ItemState::Phase::retry_wait:
       if (stopping_ || deadline_passed) {
+        // Cut off before anything was sent, it has no outcome yet; it must not look done.
+        if (!item.outcome) {
+          const Error never = make_error(ErrorCode::transient, "it was never sent in time");
+          emit(EntryKind::attempt_finished, {{"step", step.id},
+                                             {"item", item.key},
+                                             {"outcome", "failed"},
+                                             {"error", error_value(never)}});
+        }
         finish_item(step, item);
       } else if (now_ >= item.due && may_begin() && !item.paused && may_change(step)) {
         start_attempt(step, item, Intent::act);

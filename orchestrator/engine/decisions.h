@@ -91,9 +91,10 @@ std::vector<Entry> after_probe(const RunState& run, const ConnectorSet& connecto
 std::vector<Entry> recover(const RunState& run, const ConnectorSet& connectors,
                            std::string_view who, Timestamp now);
 
-/// The next instant at which decide() may give something although nothing happened; none while
-/// everything waits for answers or people.
-std::optional<Timestamp> next_due(const RunState& run, Timestamp now);
+/// The next instant after `decided`, when decide() was last asked, at which it may give something
+/// although nothing happened; none while everything waits for answers or people. What was due
+/// before that has begun, or waits for an answer or a person.
+std::optional<Timestamp> next_due(const RunState& run, Timestamp decided);
 
 /// The probes of an item that should be looking at `now`, and those of the top-level verify.
 std::vector<WorkId> looks_due(const RunState& run, const ConnectorSet& connectors, Timestamp now);

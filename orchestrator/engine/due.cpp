@@ -107,9 +107,11 @@ std::vector<WorkId> looks_due(const RunState& run, const ConnectorSet& connector
   return due;
 }
 
-std::optional<Timestamp> next_due(const RunState& run, Timestamp now) {
+std::optional<Timestamp> next_due(const RunState& run, Timestamp decided) {
   std::optional<Timestamp> next;
-  const auto at = [&](Timestamp due) { next = next ? std::min(*next, due) : due; };
+  const auto at = [&](Timestamp due) {
+    if (due > decided) next = next ? std::min(*next, due) : due;
+  };
   if (run.finished()) {
     if (run.watch.started && !run.watch.finished) at(std::min(run.watch.due, run.watch.until));
     return next;
@@ -125,8 +127,7 @@ std::optional<Timestamp> next_due(const RunState& run, Timestamp now) {
       if (std::holds_alternative<WaitStep>(step.kind)) at(state.due);
       if (state.approval.requested) at(state.approval.until);
       if (state.manual.requested) at(state.manual.until);
-      // Once it has passed, what is on the wire is waited for.
-      if (step.deadline && state.started + *step.deadline > now) at(state.started + *step.deadline);
+      if (step.deadline) at(state.started + *step.deadline);
       if (const auto next_item = next_by_rate(run, step, state)) at(*next_item);
     }
     for (const std::size_t index : state.active) {

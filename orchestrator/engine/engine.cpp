@@ -11,6 +11,8 @@
 namespace quell {
 namespace {
 
+/// Clocks of one machine may be set back a little.
+constexpr Duration kClockSlack{60'000};
 constexpr std::size_t kExposuresMax = 1'000;
 /// One commit gathers what comes within so many looks at the network, or so many entries.
 constexpr int kGatherRounds = 4;
@@ -86,6 +88,7 @@ Result<RunId> Engine::start(const RunRequest& request) {
                 {"approved_in_advance", request.approved_in_advance},
                 {"confirmed", request.confirmed},
                 {"automatic", request.automatic},
+                {"machine", parts_.machine},
                 {"pins", Value(std::move(pins))},
                 {"inputs", journalled_inputs(request.inputs)}};
   if (!request.playbook->called.empty()) body["called"] = sources_value(request.playbook->called);
@@ -104,7 +107,7 @@ Result<RunId> Engine::start(const RunRequest& request) {
   return id;
 }
 
-Status Engine::take_up(RunId id, std::string_view who) {
+Status Engine::take_up(RunId id, std::string_view who, bool accepts) {
   const auto found = runs_.find(id);
   if (found == runs_.end()) {
     return make_error(ErrorCode::invalid, "run", to_string(id) + " is not in this journal.",
@@ -124,13 +127,29 @@ Status Engine::take_up(RunId id, std::string_view who) {
           "give the configuration and the --connect that it was started with");
     }
   }
+  if (!accepts) {
+    if (!run.machine.empty() && !parts_.machine.empty() && run.machine != parts_.machine) {
+      return make_error(ErrorCode::conflict, "elsewhere",
+                        to_string(id) + " was last worked on by another machine.",
+                        "if this is no forgotten copy: quell resume " + to_string(id) + " --yes");
+    }
+    if (parts_.clock.now() + kClockSlack < run.now) {
+      return make_error(ErrorCode::conflict, "elsewhere",
+                        "the clock stands before the last entry of " + to_string(id) + ".",
+                        "set the clock, or quell resume " + to_string(id) + " --yes");
+    }
+  }
   if (!secrets_are_in_hand(run.inputs)) {
     return make_error(ErrorCode::corrupt, "secret",
                       "a sealed secret of " + to_string(id) + " cannot be opened.",
                       "put the seal key of that day back beside the others");
   }
   active_.insert(id);
-  record(recover(run, parts_.connectors, who, parts_.clock.now()));
+  std::vector<Entry> entries = recover(run, parts_.connectors, who, parts_.clock.now());
+  ValueMap resumed = entries.front().body.as_map();
+  if (!parts_.machine.empty()) resumed["machine"] = parts_.machine;
+  entries.front().body = Value(std::move(resumed));
+  record(std::move(entries));
   return flush();
 }
 
@@ -213,6 +232,7 @@ Status Engine::settle() {
 
 Status Engine::decide_all() {
   Status status = ok();
+  decided_at_ = parts_.clock.now();
   for (const RunId id : active_) {
     decide_run(runs_.at(id), status);
     if (!status) return status;
@@ -334,7 +354,7 @@ Timestamp Engine::next_wake(Timestamp until) const {
   if (next_departure_) wake = std::min(wake, *next_departure_);
   if (stopping_.load()) return wake;
   for (const RunId id : active_) {
-    if (const auto due = next_due(runs_.at(id), parts_.clock.now())) wake = std::min(wake, *due);
+    if (const auto due = next_due(runs_.at(id), decided_at_)) wake = std::min(wake, *due);
   }
   return wake;
 }

@@ -127,6 +127,8 @@ class Engine {
     /// Whether this process still owns the state, asked before requests leave (threat T50); may be
     /// empty.
     std::function<bool()> still_owner{};
+    /// This machine, by a keyed fingerprint: what a copied state must not act under; may be empty.
+    std::string machine{};
     bool drill = false;  // numbers runs as d1.. instead of r1..
   };
 
@@ -149,8 +151,10 @@ class Engine {
   Result<RunId> start(const RunRequest& request);
 
   /// Takes up an unfinished run: settles what its last process left in doubt and goes on. Refuses
-  /// where the pins differ now or a secret of the run can no longer be opened.
-  Status take_up(RunId id, std::string_view who);
+  /// where the pins differ now or a secret of the run can no longer be opened; and, unless a person
+  /// `accepts` it, where the state was last used on another machine or the clock stands before the
+  /// last entry.
+  Status take_up(RunId id, std::string_view who, bool accepts = false);
 
   /// Watches a finished run for regrowth, as its playbook says; a run without `watch:` is not
   /// watched.
@@ -274,6 +278,7 @@ class Engine {
   std::unordered_map<std::string, Ticket> questions_{};  // that leave with this turn
   std::array<std::deque<Outgoing>, kRanks> outgoing_{};  // most urgent first
   Pacer pacer_;
+  Timestamp decided_at_{};  // what was due then has begun, or waits for somebody
   std::optional<Timestamp> next_departure_{};
   std::map<std::string, RunId, std::less<>> holders_{};  // by what they lock
   KillSwitch kill_switch_{};

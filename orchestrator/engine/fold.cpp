@@ -1,5 +1,6 @@
 #include "orchestrator/engine/fold.h"
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
@@ -7,49 +8,139 @@
 #include "orchestrator/engine/run_inputs.h"
 
 namespace quell {
+namespace {
 
-Result<Folded> fold_journal(Journal& journal, SecretStore* secrets,
-                            const PlaybookLoader& load_playbook, const ConnectorSet& connectors) {
-  Folded folded;
-  std::set<RunId> unreadable;
-  const Status read = journal.read(0, [&](const StoredEntry& stored) -> Status {
+/// Folds entries in, one after the other.
+class Folding {
+ public:
+  Folding(SecretStore* secrets, const PlaybookLoader& load_playbook, const ConnectorSet& connectors)
+      : secrets_(secrets), load_playbook_(load_playbook), connectors_(connectors) {}
+
+  Status take(const StoredEntry& stored) {
     const Entry& entry = stored.entry;
     if (entry.run.number == 0) return ok();
     if (entry.kind == EntryKind::run_started) {
-      folded.last = entry.run;
-      const std::string id = entry.body["playbook"].string_or("");
-      std::map<std::string, std::string> called;
-      if (const Value& sources = entry.body["called"]; sources.is_map()) {
-        for (const auto& [name, source] : sources.as_map()) called[name] = source.string_or("");
-      }
-      const Result<std::shared_ptr<const Playbook>> playbook =
-          load_playbook(entry.body["source"].string_or(""), id, called);
-      if (!playbook) {
-        unreadable.insert(entry.run);
-        folded.unreadable.push_back(
-            to_string(entry.run) + ": its playbook " + id +
-            " does not load with these connections: " + describe(playbook.error()));
-        return ok();
-      }
-      RunState run = begin_run(entry, *playbook,
-                               open_inputs(entry.body["inputs"], **playbook, entry.run, secrets));
-      run.digest = plan_digest(run, connectors);
-      run.last_seq = stored.seq;
-      folded.runs.insert_or_assign(entry.run, std::move(run));
+      begin(stored);
       return ok();
     }
-    if (unreadable.contains(entry.run)) return ok();
-    const auto run = folded.runs.find(entry.run);
-    if (run == folded.runs.end()) {
+    if (unreadable_.contains(entry.run)) return ok();
+    const auto run = folded_.runs.find(entry.run);
+    if (run == folded_.runs.end()) {
       return make_error(ErrorCode::corrupt, "entry " + std::to_string(stored.seq) +
                                                 " belongs to a run that never started");
     }
-    apply(run->second, entry, connectors);
+    apply(run->second, entry, connectors_);
     run->second.last_seq = stored.seq;
     return ok();
-  });
+  }
+
+  Folded end(RunId last) {
+    folded_.last = last;
+    return std::move(folded_);
+  }
+
+ private:
+  void begin(const StoredEntry& stored) {
+    const Entry& entry = stored.entry;
+    const std::string id = entry.body["playbook"].string_or("");
+    std::map<std::string, std::string> called;
+    if (const Value& sources = entry.body["called"]; sources.is_map()) {
+      for (const auto& [name, source] : sources.as_map()) called[name] = source.string_or("");
+    }
+    const Result<std::shared_ptr<const Playbook>> playbook =
+        load_playbook_(entry.body["source"].string_or(""), id, called);
+    if (!playbook) {
+      unreadable_.insert(entry.run);
+      folded_.unreadable.push_back(
+          to_string(entry.run) + ": its playbook " + id +
+          " does not load with these connections: " + describe(playbook.error()));
+      return;
+    }
+    RunState run = begin_run(entry, *playbook,
+                             open_inputs(entry.body["inputs"], **playbook, entry.run, secrets_));
+    run.digest = plan_digest(run, connectors_);
+    run.last_seq = stored.seq;
+    folded_.runs.insert_or_assign(entry.run, std::move(run));
+  }
+
+  SecretStore* secrets_;
+  const PlaybookLoader& load_playbook_;
+  const ConnectorSet& connectors_;
+  std::set<RunId> unreadable_{};
+  Folded folded_{};
+};
+
+/// Folds the runs of which `is_wanted` holds, from the entries behind `after`. `last` is that of
+/// the entries before.
+template <typename IsWanted>
+Result<Folded> fold_where(Journal& journal, std::uint64_t after, RunId last, Folding folding,
+                          const IsWanted& is_wanted) {
+  const Status read = journal.read_some(
+      after,
+      [&](const EntryLabel& label) {
+        if (label.kind == EntryKind::run_started) last = label.run;
+        return is_wanted(label.run);
+      },
+      [&](const StoredEntry& stored) { return folding.take(stored); });
   if (!read) return read.error();
-  return folded;
+  return folding.end(last);
+}
+
+}  // namespace
+
+Result<Folded> fold_journal(Journal& journal, SecretStore* secrets,
+                            const PlaybookLoader& load_playbook, const ConnectorSet& connectors) {
+  return fold_where(journal, 0, RunId{}, Folding(secrets, load_playbook, connectors),
+                    [](RunId) { return true; });
+}
+
+Result<Folded> fold_unfinished(Journal& journal, SecretStore* secrets,
+                               const PlaybookLoader& load_playbook,
+                               const ConnectorSet& connectors) {
+  std::map<RunId, std::uint64_t> open;  // and the number of its first entry
+  RunId last;
+  const Status looked = journal.read_some(
+      0,
+      [&](const EntryLabel& label) {
+        if (label.kind == EntryKind::run_started) {
+          open.emplace(label.run, label.seq);
+          last = label.run;
+        } else if (label.kind == EntryKind::run_finished) {
+          open.erase(label.run);
+        }
+        return false;
+      },
+      [](const StoredEntry&) { return ok(); });
+  if (!looked) return looked.error();
+  Folding folding(secrets, load_playbook, connectors);
+  if (open.empty()) return folding.end(last);
+  const auto first = std::min_element(
+      open.begin(), open.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+  return fold_where(journal, first->second - 1, last, std::move(folding),
+                    [&open](RunId run) { return open.contains(run); });
+}
+
+Result<Folded> fold_run(Journal& journal, RunId id, SecretStore* secrets,
+                        const PlaybookLoader& load_playbook, const ConnectorSet& connectors) {
+  return fold_where(journal, 0, RunId{}, Folding(secrets, load_playbook, connectors),
+                    [id](RunId run) { return run == id; });
+}
+
+Result<Folded> fold_since(Journal& journal, Timestamp since, SecretStore* secrets,
+                          const PlaybookLoader& load_playbook, const ConnectorSet& connectors) {
+  std::set<RunId> wanted;
+  std::uint64_t before = 0;  // the first of them
+  const Status looked = journal.read_some(
+      0, [](const EntryLabel& label) { return label.kind == EntryKind::run_started; },
+      [&](const StoredEntry& stored) {
+        if (stored.entry.at < since) return ok();
+        if (wanted.empty()) before = stored.seq - 1;
+        wanted.insert(stored.entry.run);
+        return ok();
+      });
+  if (!looked) return looked.error();
+  return fold_where(journal, before, RunId{}, Folding(secrets, load_playbook, connectors),
+                    [&wanted](RunId run) { return wanted.contains(run); });
 }
 
 }  // namespace quell

@@ -30,4 +30,17 @@ struct Folded {
 Result<Folded> fold_journal(Journal& journal, SecretStore* secrets,
                             const PlaybookLoader& load_playbook, const ConnectorSet& connectors);
 
+/// Only the runs without a result, so that its cost is theirs. The chain is checked all the same,
+/// but for the MACs of other runs' entries.
+Result<Folded> fold_unfinished(Journal& journal, SecretStore* secrets,
+                               const PlaybookLoader& load_playbook, const ConnectorSet& connectors);
+
+/// Only the run `id`, finished or not; `runs` stays empty where the journal has none of that name.
+Result<Folded> fold_run(Journal& journal, RunId id, SecretStore* secrets,
+                        const PlaybookLoader& load_playbook, const ConnectorSet& connectors);
+
+/// Only the runs that began at `since` or later.
+Result<Folded> fold_since(Journal& journal, Timestamp since, SecretStore* secrets,
+                          const PlaybookLoader& load_playbook, const ConnectorSet& connectors);
+
 }  // namespace quell

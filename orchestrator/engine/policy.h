@@ -44,10 +44,6 @@ struct Policy {
   std::vector<std::string> break_glass{"admin"};  // roles that may pass the protected list
   /// Ids, URLs, ARNs that no run touches; `*` stands for any text, `?` for one character.
   std::vector<std::string> protected_targets{};
-  int auto_irreversible_per_run = 3;
-  int auto_irreversible_per_hour = 10;
-  int auto_runs_per_hour = 6;
-  int people_irreversible_per_hour = 2'000;  // in strict separation
 
   int floor_of(Gravity gravity) const noexcept;
   /// The user whose name or OS user is `who`, or null.

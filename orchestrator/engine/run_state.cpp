@@ -380,6 +380,7 @@ RunState begin_run(const Entry& entry, std::shared_ptr<const Playbook> playbook,
   run.approved_in_advance = entry.body["approved_in_advance"].bool_or(false);
   run.confirmed = entry.body["confirmed"].bool_or(false);
   run.automatic = entry.body["automatic"].bool_or(false);
+  run.machine = entry.body["machine"].string_or("");
   run.pins = entry.body["pins"];
   run.inputs = std::move(inputs);
   run.started = entry.at;
@@ -570,6 +571,7 @@ void apply(RunState& run, const Entry& entry, const ConnectorSet& connectors) {
       const bool paused = entry.kind == EntryKind::run_paused;
       if (body["step"].is_null()) {
         run.paused = paused;
+        if (body["machine"].is_string()) run.machine = body["machine"].as_string();
       } else if (ItemState* const item = item_of(run, body); item != nullptr) {
         item->paused = paused;
       } else {

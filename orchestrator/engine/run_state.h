@@ -181,6 +181,7 @@ struct RunState {
   bool break_glass = false;             // somebody who may approved past separation and floors
   bool confirmed = false;               // whoever began it typed how much cannot be undone
   bool automatic = false;               // an alert began it, no person
+  std::string machine{};                // that last worked on it, by fingerprint
   std::string lock{};                   // what `settings.lock` comes to; empty: none
   bool changing = false;                // a request that changes something was about to leave
   std::int64_t irreversible_items = 0;  // targets of changes that cannot be undone, begun so far

@@ -30,8 +30,12 @@ bool revokes(const UseFact& use) {
          (contains(spec.kills, Kill::refresh_token) || contains(spec.kills, Kill::access_token));
 }
 
-/// `use` is over when `later` begins: it, or the call that it is part of.
+/// `use` is over when `later` begins: it, or the call or loop that it is part of.
 bool is_done_before(const UseFact& use, const UseFact& later) {
+  const auto is_known = [&later](const std::string& id) {
+    return contains(later.known_before, id);
+  };
+  if (std::any_of(use.loops.begin(), use.loops.end(), is_known)) return true;
   for (std::size_t end = use.id.size(); end != std::string::npos;
        end = use.id.rfind('/', end - 1)) {
     if (contains(later.known_before, use.id.substr(0, end))) return true;

@@ -88,13 +88,17 @@ std::optional<Step> StepReader::read_step(const YamlNode& node) {  // NOLINT(mis
   const YamlNode* const outer = scope_.current();
   scope_.enter(&node);
   const std::size_t mark = scope_.mark();
+  const std::size_t first_use = uses_.size();
   read_kind(shell);
   scope_.enter(outer);
 
   const auto* const manual = std::get_if<ManualStep>(&step.kind);
   const bool in_doubt = step.when.has_value() || step.continue_on_failure ||
                         (manual != nullptr && manual->continue_on_timeout);
-  if (step.foreach_items) scope_.forget_since(mark);  // each item has results of its own
+  if (step.foreach_items) {
+    scope_.forget_since(mark);  // each item has results of its own
+    for (std::size_t i = first_use; i < uses_.size(); ++i) uses_[i].loops.push_back(step.id);
+  }
   if (in_doubt) scope_.doubt_since(mark);
   if (!step.id.empty() && scope_.find(step.id) == nullptr) {
     shell.leaves.may_not_have_run = in_doubt;
@@ -320,6 +324,7 @@ void StepReader::learn_callee(const Shell& shell, const Callee& callee) {
     use.id.insert(0, prefix);
     if (!use.proves.empty()) use.proves.insert(0, prefix);
     for (std::string& id : use.known_before) id.insert(0, prefix);
+    for (std::string& id : use.loops) id.insert(0, prefix);
     for (const KnownStep& known : scope_.known()) use.known_before.push_back(known.id);
     use.mark = &shell.mark;
     use.use = &shell.mark;

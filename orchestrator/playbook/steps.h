@@ -24,6 +24,7 @@ struct UseFact {
   const YamlNode* use = nullptr;
   ActionRef action{};
   std::vector<std::string> known_before{};  // ids of the steps that are done when it starts
+  std::vector<std::string> loops{};         // ids of the loops that it stands in
   bool in_finally = false;
   std::vector<Kill> kills{};
   std::string proves{};

@@ -153,12 +153,11 @@ void append_escape(std::string& out, char32_t c) {
 }  // namespace
 
 std::string hex_encode(std::string_view bytes) {
-  std::string text;
-  text.reserve(bytes.size() * 2);
-  for (const char c : bytes) {
-    const auto byte = static_cast<unsigned char>(c);
-    text += kHexLower[byte >> 4U];
-    text += kHexLower[byte & 0xfU];
+  std::string text(bytes.size() * 2, '\0');
+  for (std::size_t at = 0; at < bytes.size(); ++at) {
+    const auto byte = static_cast<unsigned char>(bytes[at]);
+    text[2 * at] = kHexLower[byte >> 4U];
+    text[2 * at + 1] = kHexLower[byte & 0xfU];
   }
   return text;
 }

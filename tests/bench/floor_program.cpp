@@ -1,13 +1,13 @@
 #include "floor_program.h"
 
 #include <chrono>
-#include <curl/curl.h>
 #include <deque>
 #include <memory>
-#include <sqlite3.h>
 #include <vector>
 
+#include <curl/curl.h>
 #include <fmt/format.h>
+#include <sqlite3.h>
 
 namespace quell::bench {
 namespace {

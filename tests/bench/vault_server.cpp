@@ -37,7 +37,7 @@ struct Credential {
 class Vaults {
  public:
   explicit Vaults(const ServerOptions& options)
-      : options_(options), credentials_(options.credentials), tokens_(1) {}
+      : options_(options), credentials_(options.credentials) {}
 
   std::string answer(std::string_view method, std::string_view target) {
     if (target == "/seen") {
@@ -45,7 +45,7 @@ class Vaults {
                                     seen_.archived_twice, seen_.blind_repeats, seen_.refused));
     }
     ++seen_.requests;
-    if (!may_serve()) {
+    if (!may_serve(method == "GET" ? reads_ : writes_)) {
       ++seen_.refused;
       return "HTTP/1.1 429 Too Many Requests\r\nretry-after: 1\r\ncontent-length: 0\r\n\r\n";
     }
@@ -75,14 +75,23 @@ class Vaults {
   }
 
  private:
-  bool may_serve() {
+  /// What is left of a limit, in requests.
+  struct Bucket {
+    double tokens = 1;
+    Clock::time_point filled = Clock::now();
+  };
+
+  bool may_serve(Bucket& bucket) const {
     if (options_.per_second == 0) return true;
     const auto now = Clock::now();
     const double rate = options_.per_second;
-    tokens_ = std::min(1.5, tokens_ + std::chrono::duration<double>(now - filled_).count() * rate);
-    filled_ = now;
-    if (tokens_ < 1) return false;
-    tokens_ -= 1;
+    // A tenth of a second may come at once, and one more.
+    bucket.tokens =
+        std::min(1 + rate / 10,
+                 bucket.tokens + std::chrono::duration<double>(now - bucket.filled).count() * rate);
+    bucket.filled = now;
+    if (bucket.tokens < 1) return false;
+    bucket.tokens -= 1;
     return true;
   }
 
@@ -129,8 +138,8 @@ class Vaults {
   ServerOptions options_;
   std::vector<Credential> credentials_;
   Seen seen_{};
-  double tokens_;
-  Clock::time_point filled_ = Clock::now();
+  Bucket reads_{};
+  Bucket writes_{};
 };
 
 struct Late {
@@ -155,8 +164,8 @@ void serve(int listener, const ServerOptions& options) {
   while (true) {
     int wait = -1;
     if (late_begin < late.size()) {
-      const auto left = std::chrono::duration_cast<std::chrono::microseconds>(
-          late[late_begin].due - Clock::now());
+      const auto left = std::chrono::duration_cast<std::chrono::microseconds>(late[late_begin].due -
+                                                                              Clock::now());
       wait = left.count() <= 0 ? 0 : static_cast<int>((left.count() + 999) / 1'000);
     }
     const int ready = epoll_wait(poller, events.data(), static_cast<int>(events.size()), wait);

@@ -29,14 +29,6 @@ steps:
   - {id: left, use: report.residual_exposure}
 )";
 
-bool says(Process& process, const std::string& what) {
-  constexpr int kLinesMax = 400;
-  for (int line = 0; line < kLinesMax; ++line) {
-    if (process.read_line().find(what) != std::string::npos) return true;
-  }
-  return false;
-}
-
 std::vector<std::string> wrap_arguments(const Site& site, const std::string& verb) {
   const std::string path = site.folder().path() + "/wrap.yaml";
   return {verb, path,

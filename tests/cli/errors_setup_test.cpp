@@ -47,15 +47,6 @@ std::vector<std::string> leak_with(const Site& site, const std::string& name, co
   return arguments;
 }
 
-/// Reads on until the process says `what`.
-bool says(Process& process, const std::string& what) {
-  constexpr int kLinesMax = 400;
-  for (int line = 0; line < kLinesMax; ++line) {
-    if (process.read_line().find(what) != std::string::npos) return true;
-  }
-  return false;
-}
-
 }  // namespace
 
 TEST_CASE("inputs that are wrong, unknown or missing") {

@@ -60,6 +60,7 @@ TEST_CASE("the plans of the shipped playbooks are the golden ones") {
   std::vector<std::string> rotation = leak;
   rotation.insert(rotation.end(), {"-i", "new_access_token=@" + site.folder().path() + "/refresh"});
   check_plan(site, "rotate-only", rotation);
+  check_plan(site, "leaked-vault", {"-i", "incident=INC-42", "-i", "vault_ids=" + site.vault_id()});
 }
 
 }  // namespace quell::test

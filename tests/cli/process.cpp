@@ -37,6 +37,14 @@ Value Finished::json() const {
   return *value;
 }
 
+bool says(Process& process, const std::string& what) {
+  constexpr int kLinesMax = 400;
+  for (int line = 0; line < kLinesMax; ++line) {
+    if (process.read_line().find(what) != std::string::npos) return true;
+  }
+  return false;
+}
+
 std::string quell_path() {
   const char* const build = std::getenv("QUELL_BUILD_DIR");
   REQUIRE(build != nullptr);

@@ -49,6 +49,9 @@ class Process {
   std::size_t read_to_ = 0;
 };
 
+/// Reads on until the process says `what`; false when it has said 400 other lines before.
+bool says(Process& process, const std::string& what);
+
 /// The program under test: `quell` of this build.
 std::string quell_path();
 

@@ -16,7 +16,9 @@ namespace quell::test {
 namespace {
 
 /// One request over a plain socket to a loopback URL; the body of the answer.
-std::string http(const std::string& method, const std::string& url, const std::string& body) {
+/// `headers` end with a line each.
+std::string http(const std::string& method, const std::string& url, const std::string& body,
+                 const std::string& headers = "") {
   const Result<Url> parsed = parse_url(url);
   REQUIRE(parsed);
   const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -27,7 +29,7 @@ std::string http(const std::string& method, const std::string& url, const std::s
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   REQUIRE(connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
   const std::string request = method + " " + parsed->path + " HTTP/1.1\r\nHost: " + parsed->host +
-                              "\r\nConnection: close\r\n" +
+                              "\r\nConnection: close\r\n" + headers +
                               (body.empty() ? ""
                                             : "Content-Type: application/json\r\nContent-Length: " +
                                                   std::to_string(body.size()) + "\r\n") +
@@ -167,6 +169,15 @@ Finished Site::run_leak(std::vector<std::string> more) const {
 Value Site::control(const std::string& path) const {
   const Result<Value> value = parse_json(
       http("GET", ready_["control_url"].string_or("") + path, ""), {.bytes_max = 64U << 20U});
+  REQUIRE(value);
+  return *value;
+}
+
+Value Site::post(const std::string& path, const std::string& json) const {
+  const std::string headers = "X-Api-Key: " + ready_["platform"]["api_key"].string_or("") +
+                              "\r\nAnthropic-Version: 2023-06-01"
+                              "\r\nAnthropic-Beta: managed-agents-2026-04-01\r\n";
+  const Result<Value> value = parse_json(http("POST", base_url() + path, json, headers));
   REQUIRE(value);
   return *value;
 }

@@ -50,6 +50,8 @@ class Site {
   Value control(const std::string& path) const;
   /// Posts faults to the control host.
   void fault(const std::string& json) const;
+  /// POST of `json` to the platform, by somebody else than quell; its answer.
+  Value post(const std::string& path, const std::string& json) const;
   std::string access_token() const { return ready_["leaked"]["access_token"].string_or(""); }
   std::string refresh_token() const { return ready_["leaked"]["refresh_token"].string_or(""); }
   Environment environment() const;

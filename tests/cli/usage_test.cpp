@@ -51,7 +51,7 @@ steps:
 
 TEST_CASE("the shipped playbooks pass their own check") {
   const Folder folder;
-  for (const char* id : {"leaked-mcp-oauth", "rotate-only"}) {
+  for (const char* id : {"leaked-mcp-oauth", "leaked-vault", "rotate-only"}) {
     const Finished done = quell(folder, {"check", id});
     CAPTURE(done.out);
     CHECK(done.exit == 0);

@@ -11,33 +11,27 @@
 namespace quell::sim {
 namespace {
 
-/// What nobody can tell from outside, so that a proof may be wrong there.
+/// What nobody can tell from outside, so that a weak proof may be wrong there. A strong one never.
 struct Limit {
-  std::string_view profiles;  // all of them, separated by commas
+  std::string_view profile;
   Kill kill;
   std::string_view why;
 };
-constexpr std::array<Limit, 1> kLimits{{
-    {"spent_refresh_200,no_introspection", Kill::refresh_token,
-     "the thief rotated the token away, and an issuer without introspection tells nobody"},
+constexpr std::array<Limit, 3> kLimits{{
+    {"spent_refresh_200", Kill::refresh_token,
+     "the thief rotated the token away; who does not hold it, or meets no introspection, cannot "
+     "ask"},
+    {"rotation", Kill::refresh_token, "likewise, as soon as the thief refreshes"},
+    {"rotation_family", Kill::refresh_token, "likewise"},
 }};
 
-bool has_all(std::string_view wanted, const std::string& profiles) {
-  while (!wanted.empty()) {
-    const std::size_t comma = std::min(wanted.find(','), wanted.size());
-    if (("," + profiles + ",").find("," + std::string(wanted.substr(0, comma)) + ",") ==
-        std::string::npos) {
-      return false;
-    }
-    wanted.remove_prefix(std::min(comma + 1, wanted.size()));
-  }
-  return true;
-}
-
-bool is_limit(const std::string& profiles, Kill kill) {
-  return std::any_of(kLimits.begin(), kLimits.end(), [&](const Limit& limit) {
-    return limit.kill == kill && has_all(limit.profiles, profiles);
-  });
+bool is_limit(const std::string& profiles, const Claim& claim, Kill kill) {
+  return claim.grade == Grade::weak &&
+         std::any_of(kLimits.begin(), kLimits.end(), [&](const Limit& limit) {
+           return limit.kill == kill &&
+                  ("," + profiles + ",").find("," + std::string(limit.profile) + ",") !=
+                      std::string::npos;
+         });
 }
 
 std::string_view last_part(std::string_view id) {
@@ -81,6 +75,7 @@ void Auditor::see(const Entry& entry, const RunState* run, const ConnectorSet& c
     last_look_[run->id] = entry.at;
   begins_nothing_after_abort(entry, *run, connectors);
   is_approved(entry, *run, connectors);
+  looks_before_it_repeats(entry, *run);
 }
 
 /// After an abort no new change begins, except what cleans up.
@@ -96,9 +91,29 @@ void Auditor::begins_nothing_after_abort(const Entry& entry, const RunState& run
     findings_.violated("after an abort no new change begins", id);
 }
 
+/// An attempt whose change has no known end is not made again before its action or a probe looked,
+/// or a person decided.
+void Auditor::looks_before_it_repeats(const Entry& entry, const RunState& run) {
+  const Value& body = entry.body;
+  if (!body.has("step")) return;
+  const std::string work =
+      to_string(run.id) + " " + body["step"].string_or("") + " " + body["item"].string_or("");
+  const bool of_probe = body.has("probe");
+  if (entry.kind == EntryKind::request_sent && !of_probe) {
+    if (body["effect"].string_or("") == "mutate") in_doubt_.insert(work);
+  } else if (entry.kind == EntryKind::attempt_finished) {
+    if (body["error"]["class"].string_or("") != "unknown") in_doubt_.erase(work);
+  } else if (entry.kind == EntryKind::attempt_settled || entry.kind == EntryKind::probe_finished) {
+    in_doubt_.erase(work);
+  } else if (entry.kind == EntryKind::attempt_started) {
+    if (!body.has("intent") && in_doubt_.contains(work))
+      findings_.violated("no change is repeated without a look", work);
+    if (body.has("intent")) in_doubt_.erase(work);
+  }
+}
+
 /// No change leaves before the people that policy demands have approved it.
-void Auditor::is_approved(const Entry& entry, const RunState& run,
-                          const ConnectorSet& connectors) {
+void Auditor::is_approved(const Entry& entry, const RunState& run, const ConnectorSet& connectors) {
   if (entry.kind != EntryKind::request_sent || entry.body.has("probe")) return;
   if (entry.body["effect"].string_or("") != "mutate") return;
   const Step* const step = find_step(run, entry.body["step"].string_or(""));
@@ -116,9 +131,9 @@ void Auditor::is_approved(const Entry& entry, const RunState& run,
     enough |= run.confirmed || run.approved_in_advance || !people.empty();
   }
   if (!enough)
-    findings_.violated("no change leaves below the floor of policy",
-                       step->id + " with " + std::to_string(people.size()) + " of " +
-                           std::to_string(floor));
+    findings_.violated(
+        "no change leaves below the floor of policy",
+        step->id + " with " + std::to_string(people.size()) + " of " + std::to_string(floor));
 }
 
 /// Every item of a foreach is named: it was done, excluded, or stands among the open claims.
@@ -148,9 +163,8 @@ void Auditor::names_every_item(const RunState& run, const ConnectorSet& connecto
         findings_.violated("no item is left out", step.id + "/" + item.key + " has no outcome");
     }
     if (named != expected && !state->second.error)
-      findings_.violated("no item is left out", step.id + " names " +
-                                                    std::to_string(named.size()) + " of " +
-                                                    std::to_string(expected.size()));
+      findings_.violated("no item is left out", step.id + " names " + std::to_string(named.size()) +
+                                                    " of " + std::to_string(expected.size()));
   });
 }
 
@@ -207,7 +221,7 @@ void Auditor::finished(const RunState& run, const ConnectorSet& connectors, Time
   for (const Claim& claim : claims_of(run, connectors)) {
     if (claim.verdict != Verdict::proved) continue;
     for (const Kill kill : claim.kills) {
-      if (lives(run, claim, kill, now) && !is_limit(profiles, kill)) {
+      if (lives(run, claim, kill, now) && !is_limit(profiles, claim, kill)) {
         findings_.violated("nothing alive is called proved",
                            std::string(to_string(kill)) + " of " + told(claim));
       }

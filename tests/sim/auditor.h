@@ -36,6 +36,7 @@ class Auditor {
  private:
   void begins_nothing_after_abort(const Entry& entry, const RunState& run,
                                   const ConnectorSet& connectors);
+  void looks_before_it_repeats(const Entry& entry, const RunState& run);
   void is_approved(const Entry& entry, const RunState& run, const ConnectorSet& connectors);
   void names_every_item(const RunState& run, const ConnectorSet& connectors);
   void contained_means_all_proved(const RunState& run, const ConnectorSet& connectors);
@@ -47,6 +48,7 @@ class Auditor {
   Findings& findings_;
   std::set<RunId> aborted_{};
   std::map<RunId, std::set<std::string>> approved_by_{};
+  std::set<std::string> in_doubt_{};        // "run step item" whose change has no known end
   std::map<RunId, Timestamp> last_look_{};  // at the postconditions
 };
 

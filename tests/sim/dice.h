@@ -19,9 +19,8 @@ class Dice {
     return least + static_cast<int>(random_.below(static_cast<std::uint64_t>(most - least) + 1));
   }
   Duration span(Duration least, Duration most) {
-    return least +
-           Duration(static_cast<std::int64_t>(
-               random_.below(static_cast<std::uint64_t>((most - least).count()) + 1)));
+    return least + Duration(static_cast<std::int64_t>(
+                       random_.below(static_cast<std::uint64_t>((most - least).count()) + 1)));
   }
   template <typename T>
   const T& pick(const std::vector<T>& from) {

@@ -52,9 +52,8 @@ std::string Writer::looping(std::string_view items, std::string_view as, int cou
                             bool of_actions) {
   // Sometimes fewer than there are: the rest is to be named as excluded.
   const int max = dice_.chance(15) ? std::max(1, count / 2) : 1000;
-  std::string text =
-      fmt::format("  foreach: {{items: \"${{{}}}\", as: {}, key: \"${{{}.id}}\", max: {}", items, as,
-                  as, max);
+  std::string text = fmt::format(
+      "  foreach: {{items: \"${{{}}}\", as: {}, key: \"${{{}.id}}\", max: {}", items, as, as, max);
   if (dice_.chance(80)) text += fmt::format(", concurrency: {}", dice_.between(1, 12));
   if (dice_.chance(25)) text += fmt::format(", canary: {}", dice_.between(1, 4));
   if (of_actions && dice_.chance(10)) text += fmt::format(", rate: {}/s", dice_.between(5, 50));
@@ -78,8 +77,8 @@ std::string Writer::until() {
 /// Archives or deletes one credential, or all of a list.
 std::string Writer::purge(const std::string& id, const std::string& loop, std::string_view item) {
   const bool deletes = dice_.chance(25);
-  const std::string with = fmt::format(
-      "{{vault_id: \"${{{0}.vault_id}}\", credential_id: \"${{{0}.id}}\"", item);
+  const std::string with =
+      fmt::format("{{vault_id: \"${{{0}.vault_id}}\", credential_id: \"${{{0}.id}}\"", item);
   return fmt::format(
       "- id: {}\n  use: platform.{}_credential\n{}  with: {}}}\n  plane: holder\n"
       "  kills: [refresh]\n  irreversible: true\n{}{}"
@@ -176,14 +175,16 @@ std::string Writer::playbook() {
   const bool finds = !steps.empty();
   if (freezes || !finds) {
     const std::string leaked = "\"" + site_.world().leaked().vault_id + "\"";
-    steps += fmt::format("- id: radius\n  use: platform.blast_radius\n  with: {{vault_ids: [{}]}}\n",
-                         vaults.empty() || dice_.chance(50) ? leaked : vaults);
+    steps +=
+        fmt::format("- id: radius\n  use: platform.blast_radius\n  with: {{vault_ids: [{}]}}\n",
+                    vaults.empty() || dice_.chance(50) ? leaked : vaults);
   }
   steps += people();
   if (revokes) steps += revoke();
   if (freezes || !finds) steps += freeze();
   if (finds) steps += purge_all();
-  if (dice_.chance(15)) steps += fmt::format("- id: settle\n  wait: {{for: {}s}}\n", dice_.between(1, 90));
+  if (dice_.chance(15))
+    steps += fmt::format("- id: settle\n  wait: {{for: {}s}}\n", dice_.between(1, 90));
   std::string text =
       "quell: 1\nid: drawn\ntitle: Drawn by the simulation\npurpose: Whatever the dice say.\n"
       "inputs:\n  incident: {type: string, default: INC-1}\n"
@@ -194,11 +195,15 @@ std::string Writer::playbook() {
   if (dice_.chance(15)) text += fmt::format(", run_timeout: {}m", dice_.between(1, 30));
   text += "}\nsteps:\n" + indented(steps, 2);
   if (freezes && dice_.chance(50)) {
-    text += "verify:\n  - {probe: platform.no_new_session, with: {vault_ids: \"${steps.radius.vault_ids}\", "
-            "since: \"${run.started_at}\"}}\n";
+    text +=
+        "verify:\n  - {probe: platform.no_new_session, with: {vault_ids: "
+        "\"${steps.radius.vault_ids}\", "
+        "since: \"${run.started_at}\"}}\n";
     if (dice_.chance(50)) text += "watch: {every: 1m, for: 5m, reopen_on: [session_started]}\n";
   }
-  return text + "finally:\n  - {id: bundle, use: report.bundle, with: {incident: \"${inputs.incident}\"}}\n";
+  return text +
+         "finally:\n  - {id: bundle, use: report.bundle, with: {incident: "
+         "\"${inputs.incident}\"}}\n";
 }
 
 }  // namespace

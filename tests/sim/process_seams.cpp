@@ -27,9 +27,9 @@ std::string line_of(const Entry& entry) {
 /// True where the answer says for sure whether the request took effect.
 bool is_definite(const Result<HttpResponse>& answer) {
   if (!answer) return answer.error().code != ErrorCode::unknown;
+  // An issuer's 503 means that the token still exists (RFC 7009 section 2.2.1).
   const int status = answer->status;
-  if (status < 500 || status == 501) return true;
-  return status == 503 && !answer->header("retry-after").empty();
+  return status < 500 || status == 501 || status == 503;
 }
 
 }  // namespace
@@ -48,8 +48,8 @@ Status SimJournal::die_or_fail() {
 void SimJournal::keep(std::span<const Entry> entries) {
   for (const Entry& entry : entries) {
     if (entry.kind == EntryKind::request_sent) {
-      ++ledger_.announced[entry.body["method"].string_or("") + " " +
-                          entry.body["url"].string_or("")];
+      ++ledger_
+            .announced[entry.body["method"].string_or("") + " " + entry.body["url"].string_or("")];
     }
     if (findings_.is_traced()) findings_.tell(line_of(entry));
     durable_(entry);
@@ -103,6 +103,7 @@ SimTransport::SimTransport(Network& network, const range::WorldOptions& urls, Ma
 
 void SimTransport::departs(const RunState& run, const HttpRequest& request) {
   departures_.push_back({.request = request.method + " " + request.url,
+                         .run = to_string(run.id),
                          .mode = run.mode,
                          .send_probes = run.send_probes});
 }
@@ -116,17 +117,19 @@ void SimTransport::check_rehearsal(const HttpRequest& request, const Departure& 
     findings_.violated("a dry run sends no change, and no probe unasked", departure.request);
 }
 
-void SimTransport::check(const HttpRequest& request, const std::string& name) {
+std::string SimTransport::check(const HttpRequest& request, const std::string& name) {
+  std::string run;
   const auto departure = std::find_if(departures_.begin(), departures_.end(),
                                       [&](const Departure& one) { return one.request == name; });
   if (departure == departures_.end()) {
     findings_.violated("every request belongs to a run", name);
   } else {
     check_rehearsal(request, *departure);
+    run = departure->run;
     departures_.erase(departure);
   }
   const bool changes = changes_something(request.method, request.url);
-  if (request.effect == Effect::read && !changes) return;
+  if (request.effect == Effect::read && !changes) return run;
   if (journal_.is_broken())
     findings_.violated("nothing goes on without a durable intent on a full disk", name);
   if (++ledger_.sent[name] > ledger_.announced[name])
@@ -135,12 +138,13 @@ void SimTransport::check(const HttpRequest& request, const std::string& name) {
     if (changes && request.url.find(id) != std::string::npos)
       findings_.violated("no run touches what policy protects", name);
   }
+  return run;
 }
 
 void SimTransport::start(Ticket ticket, HttpRequest request) {
   if (dead_) throw SimulatedCrash();
   const std::string name = request.method + " " + request.url;
-  check(request, name);
+  const std::string run = check(request, name);
   const bool dies = ++requests_ == death_.at_request;
   dead_ = dies;
   if (!dies || death_.request_left) {
@@ -150,6 +154,7 @@ void SimTransport::start(Ticket ticket, HttpRequest request) {
     } else {
       request.headers.push_back(
           {.name = std::string(kTicketHeader), .value = std::to_string(ticket)});
+      request.headers.push_back({.name = std::string(kRunHeader), .value = run});
       inner_.start(ticket, std::move(request));
     }
   }

@@ -52,8 +52,7 @@ class SimJournal final : public Journal {
         durable_(std::move(durable)) {}
 
   Result<Tip> append(std::span<const Entry> entries) override;
-  Status read(std::uint64_t after,
-              const std::function<Status(const StoredEntry&)>& visit) override;
+  Status read(std::uint64_t after, const std::function<Status(const StoredEntry&)>& visit) override;
   Result<Tip> tip() override;
   Result<std::string> sign_head() override;
 
@@ -77,6 +76,7 @@ class SimJournal final : public Journal {
 /// What the engine says of a request that is about to leave.
 struct Departure {
   std::string request{};  // "METHOD url"
+  std::string run{};
   RunMode mode = RunMode::live;
   bool send_probes = true;
 };
@@ -98,7 +98,8 @@ class SimTransport final : public HttpTransport {
   void wake() override { inner_.wake(); }
 
  private:
-  void check(const HttpRequest& request, const std::string& name);
+  /// Gives the run that the request belongs to.
+  std::string check(const HttpRequest& request, const std::string& name);
   void check_rehearsal(const HttpRequest& request, const Departure& departure);
 
   Network& network_;

@@ -15,8 +15,7 @@ constexpr int kThrottledMax = 5;
 
 Value message(std::string_view text) {
   const Value part = Value::map({{"type", "text"}, {"text", text}});
-  return Value::list(
-      {Value::map({{"type", "user.message"}, {"content", Value::list({part})}})});
+  return Value::list({Value::map({{"type", "user.message"}, {"content", Value::list({part})}})});
 }
 
 std::string header_of(const range::Request& request, std::string_view name) {
@@ -53,7 +52,8 @@ range::Response answer(int status, std::string body) {
 /// The values of the members of a JSON or form body that hold tokens.
 void add_tokens(const std::string& body, std::set<std::string>& secrets) {
   for (const std::string_view member : {"access_token", "refresh_token", "token"}) {
-    for (const std::string& lead : {'"' + std::string(member) + "\":\"", std::string(member) + "="}) {
+    for (const std::string& lead :
+         {'"' + std::string(member) + "\":\"", std::string(member) + "="}) {
       for (std::size_t at = body.find(lead); at != std::string::npos;
            at = body.find(lead, at + lead.size())) {
         const std::size_t begin = at + lead.size();
@@ -125,8 +125,8 @@ void Site::furnish(int vaults, int credentials, int sessions, int deployments, D
   environment_ = create("/v1/environments", Value::map({{"name", "Sim"}, {"config", cloud}}), now);
   agent_ = create("/v1/agents", Value::map({{"name", "Sim"}, {"model", "claude-opus-5-5"}}), now);
   for (int i = 0; i < vaults; ++i) {
-    extras_.vault_ids.push_back(create(
-        "/v1/vaults", Value::map({{"display_name", "Extra " + std::to_string(i)}}), now));
+    extras_.vault_ids.push_back(
+        create("/v1/vaults", Value::map({{"display_name", "Extra " + std::to_string(i)}}), now));
   }
   for (int i = 0; i < std::min(credentials, vaults * kCredentialsPerVaultMax); ++i) {
     const std::string& vault = extras_.vault_ids[static_cast<std::size_t>(i % vaults)];
@@ -158,9 +158,10 @@ void Site::furnish(int vaults, int credentials, int sessions, int deployments, D
     extras_.session_ids.push_back(create("/v1/sessions", Value(std::move(body)), now));
   }
   for (int i = 0; i < deployments; ++i) {
-    const Value schedule = Value::map({{"type", "cron"},
-                                       {"expression", std::to_string(dice.between(0, 59)) + " * * * *"},
-                                       {"timezone", "UTC"}});
+    const Value schedule =
+        Value::map({{"type", "cron"},
+                    {"expression", std::to_string(dice.between(0, 59)) + " * * * *"},
+                    {"timezone", "UTC"}});
     extras_.deployment_ids.push_back(
         create("/v1/deployments",
                Value::map({{"name", "Extra " + std::to_string(i)},
@@ -195,7 +196,8 @@ bool Site::credential_lives(const std::string& vault_id, const std::string& id, 
   if (id == world_->leaked().credential_id) return !truth["credential_archived"].bool_or(false);
   int status = 0;
   const Value record = get("/v1/vaults/" + vault_id + "/credentials/" + id, status, now);
-  if (status == 404) return truth["profile"].string_or("").find("other_workspace") != std::string::npos;
+  if (status == 404)
+    return truth["profile"].string_or("").find("other_workspace") != std::string::npos;
   return record["archived_at"].is_null();
 }
 
@@ -229,7 +231,8 @@ void Network::answered(std::uint64_t ticket) {
 
 /// A change whose answer was lost goes out again only after somebody looked what became of it: the
 /// object was read, or the token tried.
-void Network::repeats_only_after_a_look(const range::Request& request, std::uint64_t ticket) {
+void Network::repeats_only_after_a_look(const range::Request& request, std::uint64_t ticket,
+                                        const std::string& run) {
   const std::string path = std::string(url_of(request.host)) + path_of(request);
   if (!changes_something(request.method, path)) {
     const bool tries_tokens = request.host != range::Host::platform && request.method == "POST";
@@ -239,10 +242,10 @@ void Network::repeats_only_after_a_look(const range::Request& request, std::uint
     });
     return;
   }
-  std::string change = request.method + " " + path;
+  std::string change = run + " " + path + " " + request.method;
   if (request.host == range::Host::issuer) change += " " + sha256_hex(request.body);
   if (in_doubt_.contains(change)) {
-    findings_.violated("no change is repeated without a look", change.substr(0, change.rfind(' ')));
+    findings_.violated("no change is repeated without a look", run + " " + path);
   }
   in_doubt_.insert(change);
   changes_[ticket] = std::move(change);
@@ -290,14 +293,16 @@ range::Response Network::handle(const range::Request& request, Timestamp now) {
   const std::string number = header_of(request, kTicketHeader);
   const std::uint64_t ticket = number.empty() ? 0 : std::stoull(number);
   range::Request plain = request;
-  std::erase_if(plain.headers, [](const auto& header) { return header.first == kTicketHeader; });
+  std::erase_if(plain.headers, [](const auto& header) {
+    return header.first == kTicketHeader || header.first == kRunHeader;
+  });
   remember_secrets(plain);
-  repeats_only_after_a_look(plain, ticket);
+  repeats_only_after_a_look(plain, ticket, header_of(request, kRunHeader));
   range::Response response = with_weather(plain, now);
   add_tokens(response.body, secrets_);
   if (findings_.is_traced()) {
     const std::string_view line = response.line == range::Response::Line::answers ? ""
-                                  : response.status == 0                          ? " (never arrived)"
+                                  : response.status == 0 ? " (never arrived)"
                                                          : " (answer lost)";
     findings_.tell(format_rfc3339(now) + "   " + request.method + " " +
                    std::string(url_of(request.host)) + request.target + " -> " +

@@ -24,6 +24,8 @@ inline constexpr std::string_view kMcpEndpoint = "http://127.0.0.1:8473/mcp";
 
 /// Numbers a request on its way from the transport to the network between it and the world.
 inline constexpr std::string_view kTicketHeader = "x-sim-ticket";
+/// Whose request it is: two runs may change one object at the same time.
+inline constexpr std::string_view kRunHeader = "x-sim-run";
 
 /// How the network treats requests, in percent of them.
 struct Weather {
@@ -122,7 +124,8 @@ class Network final : public range::World {
 
  private:
   range::Response with_weather(const range::Request& request, Timestamp now);
-  void repeats_only_after_a_look(const range::Request& request, std::uint64_t ticket);
+  void repeats_only_after_a_look(const range::Request& request, std::uint64_t ticket,
+                                 const std::string& run);
   void remember_secrets(const range::Request& request);
 
   range::World& world_;

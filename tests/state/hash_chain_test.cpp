@@ -42,7 +42,41 @@ TEST_CASE("every kind of entry comes back from its encoding") {
     CHECK(decoded->entry.body == entry.body);
     CHECK(decoded->mac_hex == mac);
     CHECK(*encode_entry(decoded->entry, decoded->mac_hex) == *bytes);
+    const std::optional<EntryLabel> label = label_of_bytes(4, *bytes);
+    REQUIRE(label);
+    CHECK(label->seq == 4);
+    CHECK(label->kind == kind);
+    CHECK(label->run == entry.run);
   }
+}
+
+// Goal: what a body says is never taken for what the entry says of itself.
+// Method: bodies that look like the end of an entry; and each end cut off.
+TEST_CASE("the label of an entry is that behind its body") {
+  const std::string end = R"("kind":"run_finished","run":"r2d","v":1})";
+  const Entry entry{.kind = EntryKind::note_added,
+                    .run = {.number = 17},
+                    .at = test_start(),
+                    .body = Value::map({{"text", "," + end},
+                                        {"z", Value::map({{"kind", "run_finished"},
+                                                          {"mac", std::string(64, 'a')},
+                                                          {"run", "r2d"},
+                                                          {"v", 1}})}})};
+  const std::string bytes = *encode_entry(entry);
+  const std::optional<EntryLabel> label = label_of_bytes(1, bytes);
+  REQUIRE(label);
+  CHECK(label->kind == EntryKind::note_added);
+  CHECK(label->run == entry.run);
+  for (std::size_t size = bytes.rfind(R"(,"kind")"); size < bytes.size(); ++size) {
+    CAPTURE(size);
+    const std::optional<EntryLabel> cut =
+        label_of_bytes(1, std::string_view(bytes).substr(0, size));
+    if (cut) CHECK_FALSE(decode_entry(bytes.substr(0, size)));
+  }
+  CHECK_FALSE(label_of_bytes(1, R"({"at":"x","body":{},"kind":"a_new_kind","run":"r1c","v":1})"));
+  CHECK_FALSE(label_of_bytes(1, R"({"at":"x","body":{},"kind":"note_added","run":"r1d","v":1})"));
+  CHECK_FALSE(label_of_bytes(1, R"({"at":"x","body":{},"kind":"note_added","run":"r1c","v":2})"));
+  CHECK_FALSE(label_of_bytes(1, ""));
 }
 
 TEST_CASE("the canonical form is fixed") {

@@ -137,6 +137,32 @@ TEST_CASE("contract: reading starts behind a number and stops when told") {
   });
 }
 
+// Goal: an owner opens a long journal at the cost of what it wants to know.
+TEST_CASE("contract: only what is wanted is read, and every label is shown") {
+  for_each_journal([](Journal& journal) {
+    Entry about_itself = note("of no run");
+    about_itself.run = {};
+    append(journal, {run_start(), note("2"), approval("mara"), about_itself, note("5")});
+    std::vector<EntryLabel> labels;
+    std::vector<std::uint64_t> seen;
+    const auto collect = [&seen](const StoredEntry& entry) {
+      seen.push_back(entry.seq);
+      return ok();
+    };
+    const auto wants = [&labels](const EntryLabel& label) {
+      labels.push_back(label);
+      return label.kind == EntryKind::approval_given || label.seq == 5;
+    };
+    CHECK(journal.read_some(1, wants, collect));
+    CHECK(seen == std::vector<std::uint64_t>{3, 5});
+    REQUIRE(labels.size() == 4);
+    CHECK(labels[0].seq == 2);
+    CHECK(labels[1].run == RunId{.number = 1});
+    CHECK(labels[2].run == RunId{});
+    CHECK(labels[2].kind == EntryKind::note_added);
+  });
+}
+
 TEST_CASE("contract: a visitor may look at the tip and read on its own") {
   for_each_journal([](Journal& journal) {
     append(journal, {note("1"), note("2")});

@@ -89,6 +89,25 @@ void check_image(JournalFile& file, const Baseline& good, std::string_view image
 
 }  // namespace
 
+// Goal: what is passed by undecoded is checked all the same.
+// Method: a changed byte in an entry that nobody wants, with and without a chain made anew over it.
+TEST_CASE("damage in an entry that is not wanted is noticed") {
+  JournalFile file;
+  fill(file);
+  file.run_sql(
+      "UPDATE entries SET bytes = CAST(replace(CAST(bytes AS TEXT), '\"3\"', '\"4\"') AS BLOB) "
+      "WHERE seq = 3");
+  const auto problem = [&file] {
+    const std::unique_ptr<SqliteJournal> journal = file.open(OpenMode::read_only);
+    const Status done = journal->read_some(
+        0, [](const EntryLabel&) { return false; }, [](const StoredEntry&) { return ok(); });
+    return done ? std::string() : done.error().message;
+  };
+  CHECK(problem() == "journal entry 3 does not match its hash");
+  rechain(file, 3, kEntryCount);
+  CHECK(problem() == "the head row of the journal does not match its MAC");
+}
+
 // Goal: no changed byte of the file passes for the record, and none crashes the reader.
 // Method: every byte of a small file in turn, each with another bit.
 TEST_CASE("any flipped byte of the file is noticed or changes nothing that is told") {

@@ -55,6 +55,30 @@ TEST_CASE("a change reads, acts and reads back") {
   }
 }
 
+// Goal: an answer that is the record and shows the change is not asked for again; any other is.
+// Method: the record changed; then unchanged, of another id, broken, and no record.
+TEST_CASE("an answer that shows the change is not read back") {
+  for (const Kind& kind : kinds()) {
+    CAPTURE(kind.action);
+    Script shown;
+    shown.on("GET " + kind.object, kind.before);
+    shown.on("POST " + kind.object + "/" + kind.verb, kind.after);
+    CHECK(result_of(run(shown, kind.action, kind.params)) == "done");
+    CHECK(shown.log().size() == 2);
+    std::string other = kind.after;
+    other.replace(other.find("_1\""), 3, "_9\"");
+    for (const std::string& body : {kind.before, other, std::string("[]"), std::string("<html>"),
+                                    std::string(R"({"archived_at":"2031-03-04T05:06:00Z"})")}) {
+      CAPTURE(body);
+      Script script;
+      script.on("GET " + kind.object, kind.before).on("GET " + kind.object, kind.after);
+      script.on("POST " + kind.object + "/" + kind.verb, body);
+      CHECK(result_of(run(script, kind.action, kind.params)) == "done");
+      CHECK(script.log().size() == 3);
+    }
+  }
+}
+
 // Goal: what is so already is left alone; whether a second archive is accepted is not documented.
 // Method: the object reads applied before anything is sent; look and act agree.
 TEST_CASE("a change that is there already sends nothing") {

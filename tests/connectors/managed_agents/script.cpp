@@ -70,6 +70,7 @@ Script& Script::fails(const std::string& line, ErrorCode code) {
 }
 
 Result<HttpResponse> Script::handle(const HttpRequest& request) {
+  if (on_request) on_request(request);
   Seen seen;
   seen.method = request.method;
   REQUIRE(request.url.starts_with(kBase));

@@ -40,6 +40,8 @@ class Script {
   Script& fails(const std::string& line, ErrorCode code);
 
   Result<HttpResponse> handle(const HttpRequest& request);
+  /// Sees each request before it is answered.
+  std::function<void(const HttpRequest& request)> on_request{};
 
   std::vector<std::string> lines() const;
   /// Those that may change something.

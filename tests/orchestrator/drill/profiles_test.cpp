@@ -75,6 +75,19 @@ TEST_CASE("rotation alone ends exposed, and the thief is still in") {
   CHECK(outcome.thief_in);
 }
 
+// Goal: purging a vault is not called the end of a grant that lives on at its issuer, and a server
+// that archives twice or not does not matter.
+TEST_CASE("a purged vault ends incomplete while the thief is in") {
+  for (const char* const profile : {"", "archive_again_400", "slow_propagation"}) {
+    CAPTURE(profile);
+    const DrillOutcome outcome = play("leaked-vault", profile);
+    CHECK(outcome.result == RunResult::incomplete);
+    CHECK(outcome.thief_in);
+    CHECK(verdict(outcome, "refresh") == "proved");
+    CHECK(verdict(outcome, "refresh_token") == "unproved");
+  }
+}
+
 // Goal: a 200 from the issuer is no proof.
 TEST_CASE("an issuer that answers 200 and kills nothing is seen through") {
   const DrillOutcome outcome = play("leaked-mcp-oauth", "lying_200");

@@ -81,6 +81,23 @@ TEST_CASE("rotate-only says itself that it revokes nothing") {
   CHECK(playbook_summary(*result.playbook) == "ok, 3 steps, 1 claim by verify alone");
 }
 
+// Goal: each grant is judged by its own look, and no archive is called a revocation.
+TEST_CASE("leaked-vault claims at the issuers what it cannot end there") {
+  const std::string source = read_source_file("playbooks/leaked-vault.yaml");
+  REQUIRE_FALSE(source.empty());
+  CHECK(joined(findings(source, "playbooks/leaked-vault.yaml")) == joined({}));
+  const LoadResult result = load_playbook(source, "leaked-vault", catalog());
+  REQUIRE(result.playbook);
+  const Playbook& playbook = *result.playbook;
+  CHECK(playbook_summary(playbook) == "ok, 11 steps, 5 claims, 1 cannot be proved");
+  CHECK(playbook.accept.empty());
+  REQUIRE(playbook.unprovable.size() == 1);
+  CHECK(playbook.unprovable[0] == "revoke_grant access_token");
+  for (const InputSpec& input : playbook.inputs) {
+    if (input.name == "allow_whole_vault") CHECK(input.fallback == Value(false));
+  }
+}
+
 // Goal: a value template gives what the file says; null for an optional parameter stays null.
 TEST_CASE("values are evaluated with their types") {
   const std::string text = with_steps(
