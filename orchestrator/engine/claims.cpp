@@ -191,8 +191,11 @@ void add_step_claims(std::vector<Claim>& claims, const RunState& run, const Step
       if (judges != run.judges.end()) {
         for (const Step* const other : judges->second) {
           const auto judge_step = run.steps.find(other->id);
-          if (judge_step == run.steps.end() || judge_step->second.items.empty()) continue;
-          const ItemState& judging = judge_step->second.items.front();
+          if (judge_step == run.steps.end()) continue;
+          // Of a foreach each item judges its own: one dead grant says nothing of another.
+          const auto same = judge_step->second.item_index.find(item.key);
+          if (same == judge_step->second.item_index.end()) continue;
+          const ItemState& judging = judge_step->second.items[same->second];
           for (std::size_t i = 0; i < judging.probes.size(); ++i) {
             if (contains(provable(*other, other->verify[i], connectors), kill))
               judge(claim, judging.probes[i]);
