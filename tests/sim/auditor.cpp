@@ -181,7 +181,8 @@ void Auditor::contained_means_all_proved(const RunState& run, const ConnectorSet
 /// look, and runs.
 bool Auditor::session_came(const RunState& run, Timestamp now) {
   const Timestamp looked = last_look_[run.id];
-  for (const Value& id : site_.world().truth(now)["sessions_running"].list_or_empty()) {
+  const Value truth = site_.world().truth(now);
+  for (const Value& id : truth["sessions_running"].list_or_empty()) {
     const std::optional<Timestamp> created = site_.session_created(id.string_or(""), now);
     constexpr Duration kBesideTheLook{5'000};
     if (created && *created >= run.started && *created + kBesideTheLook < looked) return true;
