@@ -125,12 +125,23 @@ Result<std::unique_ptr<Owner>> Owner::open(Parts parts) {
   if (!tip) return tip.error();
   set_crash_entry(tip->seq);
   if (Status loaded = owner->engine_->load(); !loaded) return loaded.error();
+  if (Status forgot = owner->forget_secrets_of_past_runs(); !forgot) return forgot.error();
 
   Result<std::unique_ptr<OwnerApi>> api =
       OwnerApi::serve(owner_socket_path(parts.database), *owner->engine_);
   if (!api) return api.error();
   owner->api_ = std::move(*api);
   return owner;
+}
+
+Status Owner::forget_secrets_of_past_runs() {
+  const Result<std::vector<RunId>> runs = secrets_->runs();
+  if (!runs) return runs.error();
+  for (const RunId id : *runs) {
+    if (engine_->find(id) != nullptr || engine_->unreadable().contains(id)) continue;
+    if (Status erased = secrets_->erase_run(id); !erased) return erased;
+  }
+  return ok();
 }
 
 Owner::~Owner() = default;

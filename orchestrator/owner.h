@@ -61,6 +61,8 @@ class Owner {
 
  private:
   Owner() = default;
+  /// A process that died after a run's end has not erased them.
+  Status forget_secrets_of_past_runs();
 
   std::optional<OwnerLock> lock_{};
   std::unique_ptr<KeyRing> keys_{};
@@ -83,6 +85,10 @@ class StateReader {
   SqliteJournal& journal() noexcept { return *journal_; }
   const ConnectorSet& connectors() const noexcept { return connectors_; }
   Result<Folded> fold() { return fold_journal(*journal_, nullptr, load_playbook_, connectors_); }
+  /// The run that a person names.
+  Result<RunState> fold_named(std::string_view name) {
+    return quell::fold_named(*journal_, name, load_playbook_, connectors_);
+  }
 
  private:
   StateReader() = default;

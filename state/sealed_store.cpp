@@ -172,6 +172,18 @@ Status SqliteSecretStore::erase_run(RunId run) {
   return destroy_spent_keys();
 }
 
+Result<std::vector<RunId>> SqliteSecretStore::runs() {
+  Result<SqliteStatement> select = database_->prepare("SELECT DISTINCT run FROM sealed ORDER BY run");
+  if (!select) return select.error();
+  std::vector<RunId> list;
+  while (true) {
+    const Result<bool> row = select->step();
+    if (!row) return row.error();
+    if (!*row) return list;
+    if (const std::optional<RunId> id = parse_run_id(select->bytes(0))) list.push_back(*id);
+  }
+}
+
 std::string SqliteSecretStore::fingerprint(const Secret& secret) {
   return keys_.fingerprint(secret);
 }

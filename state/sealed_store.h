@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "state/base/clock.h"
 #include "state/base/random.h"
@@ -29,6 +30,8 @@ class SqliteSecretStore final : public SecretStore {
   /// with topic `secret`: the key file of its day is missing.
   Result<Secret> open(RunId run, std::string_view name) override;
   Status erase_run(RunId run) override;
+  /// The runs of which it holds secrets.
+  Result<std::vector<RunId>> runs();
   std::string fingerprint(const Secret& secret) override;
 
   /// Destroys the keys of past days that seal nothing any more. Done by erase_run and on the first

@@ -14,25 +14,21 @@ constexpr std::chrono::milliseconds kLookEvery{200};
 }  // namespace
 
 int follow_run(Session& session, StateReader& reader, RunId id, bool event_lines) {
-  const Result<Folded> folded = reader.fold();
-  if (!folded) return session.fail(folded.error());
-  const auto known = folded->runs.find(id);
-  if (known == folded->runs.end()) {
-    return session.fail(make_error(ErrorCode::invalid, "run",
-                                   to_string(id) + " cannot be read with these connections.",
-                                   "quell journal show --run " + to_string(id)));
-  }
+  const Result<RunState> known = reader.fold_named(to_string(id));
+  if (!known) return session.fail(known.error());
   const LoopOptions loop{.follow_json = event_lines};
   EntryPrinter printer(session, loop);
   printer.set_connectors(reader.connectors());
   RunState run;
   std::uint64_t seen = 0;
   while (StopSignals::received() == 0) {
-    const Status read = reader.journal().read(seen, [&](const StoredEntry& stored) -> Status {
-      seen = stored.seq;
-      if (!(stored.entry.run == id)) return ok();
+    const auto is_asked = [&](const EntryLabel& label) {
+      seen = label.seq;
+      return label.run == id;
+    };
+    const Status read = reader.journal().read_some(seen, is_asked, [&](const StoredEntry& stored) {
       if (stored.entry.kind == EntryKind::run_started) {
-        run = begin_run(stored.entry, known->second.playbook, known->second.inputs);
+        run = begin_run(stored.entry, known->playbook, known->inputs);
         run.digest = plan_digest(run, reader.connectors());
       } else if (run.playbook) {
         apply(run, stored.entry, reader.connectors());

@@ -266,14 +266,16 @@ int run_to_end(Session& session, Engine& engine, RunId id, const ConnectorSet& c
       }
       const bool watched = options.watch && run.mode == RunMode::live && run.playbook->watch &&
                            run.result != RunResult::aborted;
-      if (!watched) {
+      if (!watched && !run.is_watched()) {
         const bool did_nothing = run.result == RunResult::failed && run.requests.mutate == 0;
         if (run.mode == RunMode::live && run.playbook->watch && !did_nothing)
           session.next("nobody watches for regrowth: quell run ... --watch stays for it");
         break;
       }
-      if (const Status watching = engine.watch(id); !watching)
-        return session.fail(watching.error(), kExitFailed);
+      if (!run.is_watched()) {
+        if (const Status watching = engine.watch(id); !watching)
+          return session.fail(watching.error(), kExitFailed);
+      }
       session.next("watching until " + format_clock_time(run.watch.until, clock.now()) +
                    "; Ctrl-C ends the watch, not the verdict");
     }
@@ -315,6 +317,15 @@ int run_to_end(Session& session, Engine& engine, RunId id, const ConnectorSet& c
     if (session.options().json) session.print_json(run_document(run, connectors));
     session.err().line(to_string(id) + " is stopped and resumable: quell resume " + to_string(id));
     return StopSignals::received() == SIGTERM ? kExitTerminated : kExitInterrupted;
+  }
+  if (run.is_watched() && StopSignals::received() == SIGTERM) {
+    session.err().line("the watch of " + to_string(id) + " is cut off: quell resume " +
+                       to_string(id) + " goes on with it");
+    return exit_code(*run.result);
+  }
+  if (run.is_watched()) {
+    if (const Status ended = engine.end_watch(id, Session::who()); !ended)
+      return session.fail(held_by(ended.error(), id, run.requests.mutate), kExitNotFinished);
   }
   if (const Status closed = engine.close(id); !closed)
     return session.fail(held_by(closed.error(), id, run.requests.mutate), kExitNotFinished);

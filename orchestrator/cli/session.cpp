@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstdlib>
 #include <pwd.h>
 #include <unistd.h>
@@ -191,25 +190,9 @@ std::string Session::who() {
   return "uid " + std::to_string(geteuid());
 }
 
-Result<RunId> run_named(std::string_view text, const std::map<RunId, RunState>& runs,
-                        bool reading) {
-  if (const std::optional<RunId> id = parse_run_id(text)) {
-    if (runs.contains(*id)) return *id;
-  } else if (reading && text == "last" && !runs.empty()) {
-    return runs.rbegin()->first;
-  } else if (reading && !text.empty()) {
-    RunId by_number{.drill = !runs.empty() && runs.begin()->first.drill};
-    const auto [end, error] =
-        std::from_chars(text.data(), text.data() + text.size(), by_number.number);
-    if (error == std::errc{} && end == text.data() + text.size() && runs.contains(by_number))
-      return by_number;
-  }
-  const bool looks_right = text.size() > 1 && (text.front() == 'r' || text.front() == 'd');
-  return make_error(
-      ErrorCode::invalid, "run",
-      looks_right ? "no run has the id " + std::string(text) + "; its check letter may be wrong."
-                  : "that is no run id.",
-      "quell runs lists them");
+Result<RunId> run_id_of(std::string_view text) {
+  if (const std::optional<RunId> id = parse_run_id(text)) return *id;
+  return no_such_run(text);
 }
 
 }  // namespace quell::cli

@@ -96,7 +96,7 @@ class Session {
   std::optional<Config> config_{};
 };
 
-/// The run that a person named: `r17x`, or, where `reading`, also `17` and `last`.
-Result<RunId> run_named(std::string_view text, const std::map<RunId, RunState>& runs, bool reading);
+/// The id of a run in full, as commands want it that change something.
+Result<RunId> run_id_of(std::string_view text);
 
 }  // namespace quell::cli

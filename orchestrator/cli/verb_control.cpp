@@ -101,9 +101,7 @@ Status check_free_text(const std::string& text) {
 int send(Session& session, Command command, const std::string& done) {
   const Config* const config = session.config();
   if (config == nullptr) return kExitNotStarted;
-  const std::optional<RunId> id =
-      command.run.number > 0 ? std::optional<RunId>(command.run) : std::nullopt;
-  if (!id)
+  if (command.run.number == 0)
     return session.fail(
         make_error(ErrorCode::invalid, "run",
                    "that is no run id; commands that change something want the full one.",
@@ -155,11 +153,9 @@ int approve(Session& session, const ControlOptions& options) {
   }
   const std::unique_ptr<StateReader> reader = session.open_reader();
   if (!reader) return kExitNotStarted;
-  const Result<Folded> folded = reader->fold();
-  if (!folded) return session.fail(folded.error());
-  const Result<RunId> id = run_named(options.run, folded->runs, false);
-  if (!id) return session.fail(id.error());
-  const RunState& run = folded->runs.at(*id);
+  const Result<RunState> named = reader->fold_named(options.run);
+  if (!named) return session.fail(named.error());
+  const RunState& run = *named;
   const ApprovalState* const approval = pending_approval(run);
   if (approval == nullptr || run.finished()) {
     return session.fail(make_error(ErrorCode::conflict, "approval",
@@ -167,7 +163,7 @@ int approve(Session& session, const ControlOptions& options) {
                                    "quell show " + options.run));
   }
   const std::int64_t count = irreversible_left(run, reader->connectors());
-  session.err().line(to_string(*id) + "  " + run.playbook->id + "  started by " + run.who);
+  session.err().line(to_string(run.id) + "  " + run.playbook->id + "  started by " + run.who);
   session.err().line("  " + counted(count, "request") +
                      " cannot be undone. All of them: quell show " + options.run);
   if (!approval->why.empty()) session.err().line("  " + approval->why);

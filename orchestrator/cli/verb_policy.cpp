@@ -157,8 +157,9 @@ int undo(Session& session, const PolicyOptions& options) {
   if (!owner) return session.fail(owner.error());
   Engine& engine = (*owner)->engine();
   printer.set_connectors((*owner)->connectors());
-  const Result<RunId> id = run_named(options.run, engine.runs(), false);
+  const Result<RunId> id = run_id_of(options.run);
   if (!id) return session.fail(id.error());
+  if (Status known = engine.recall(*id); !known) return session.fail(known.error());
   const std::int64_t count = liftable(*engine.find(*id));
   if (!options.yes && count > 0) {
     if (!session.can_prompt()) {

@@ -81,7 +81,7 @@ int runs(Session& session, const RecordOptions& options) {
   if (!reader) return kExitNotStarted;
   const Result<Folded> folded = reader->fold();
   if (!folded) return session.fail(folded.error());
-  for (const std::string& sentence : folded->unreadable) session.warn(sentence);
+  for (const auto& [id, sentence] : folded->unreadable) session.warn(sentence);
   const Timestamp now = session.clock().now();
   ValueList list;
   std::vector<std::vector<std::string>> rows{
@@ -106,8 +106,8 @@ int runs(Session& session, const RecordOptions& options) {
 }
 
 Status tell_entries(Session& session, StateReader& reader, std::optional<RunId> run) {
-  return reader.journal().read(0, [&](const StoredEntry& stored) -> Status {
-    if (run && !(stored.entry.run == *run)) return ok();
+  const auto is_asked = [&](const EntryLabel& label) { return !run || label.run == *run; };
+  return reader.journal().read_some(0, is_asked, [&](const StoredEntry& stored) {
     if (session.options().json) {
       session.out().line("{\"seq\":" + std::to_string(stored.seq) + ",\"hash\":\"" +
                          hex_encode(stored.hash) + "\",\"entry\":" + stored.bytes + "}");
@@ -142,11 +142,9 @@ std::string done_by_hand(const Value& body) {
 int show(Session& session, const RecordOptions& options) {
   const std::unique_ptr<StateReader> reader = open_record(session, means_drill(options));
   if (!reader) return kExitNotStarted;
-  const Result<Folded> folded = reader->fold();
-  if (!folded) return session.fail(folded.error());
-  const Result<RunId> id = run_named(options.run, folded->runs, true);
-  if (!id) return session.fail(id.error());
-  const RunState& run = folded->runs.at(*id);
+  const Result<RunState> named = reader->fold_named(options.run);
+  if (!named) return session.fail(named.error());
+  const RunState& run = *named;
   const ConnectorSet& connectors = reader->connectors();
   if (session.options().json) {
     session.print_json(run_document(run, connectors));
@@ -159,8 +157,10 @@ int show(Session& session, const RecordOptions& options) {
                              : std::string("unfinished"));
   out.line(head + "  started by " + run.who + " at " +
            format_clock_time(run.started, session.clock().now()));
-  const Status told = reader->journal().read(0, [&](const StoredEntry& stored) -> Status {
-    if (!(stored.entry.run == *id) || options.entries) return ok();
+  const auto is_asked = [&](const EntryLabel& label) {
+    return label.run == run.id && !options.entries;
+  };
+  const Status told = reader->journal().read_some(0, is_asked, [&](const StoredEntry& stored) {
     const Value& body = stored.entry.body;
     const auto tell = [&](const std::string& words) {
       out.line("  " + format_clock_time(stored.entry.at, stored.entry.at) + "  " +
@@ -181,7 +181,7 @@ int show(Session& session, const RecordOptions& options) {
   });
   if (!told) return session.fail(told.error());
   if (options.entries) {
-    if (Status entries = tell_entries(session, *reader, *id); !entries)
+    if (Status entries = tell_entries(session, *reader, run.id); !entries)
       return session.fail(entries.error());
   }
   if (options.items) {
@@ -207,11 +207,9 @@ int follow(Session& session, const RecordOptions& options) {
   const StopSignals signals;
   const std::unique_ptr<StateReader> reader = open_record(session, means_drill(options));
   if (!reader) return kExitNotStarted;
-  const Result<Folded> folded = reader->fold();
-  if (!folded) return session.fail(folded.error());
-  const Result<RunId> id = run_named(options.run, folded->runs, true);
-  if (!id) return session.fail(id.error());
-  return follow_run(session, *reader, *id, true);
+  const Result<RunState> named = reader->fold_named(options.run);
+  if (!named) return session.fail(named.error());
+  return follow_run(session, *reader, named->id, true);
 }
 
 std::optional<Tip> parse_head(const std::string& text) {

@@ -197,10 +197,10 @@ int run(Session& session, const RunOptions& options) {
   const Result<Value> inputs =
       inputs_from_texts(**playbook, given->texts, given->secrets, fingerprint);
   if (!inputs) return session.fail(inputs.error());
-  for (const std::string& sentence : engine.unreadable()) session.warn(sentence);
+  for (const auto& [id, sentence] : engine.unreadable()) session.warn(sentence);
   for (const auto& [id, other] : engine.runs()) {
-    if (!other.finished())
-      session.warn(to_string(id) + " is unfinished: quell resume " + to_string(id));
+    session.warn(to_string(id) + (other.finished() ? " is watched by nobody" : " is unfinished") +
+                 ": quell resume " + to_string(id));
   }
   printer.set_connectors(connectors);
   if (!options.dry_run) {
@@ -342,12 +342,12 @@ int resume(Session& session, const ResumeOptions& options) {
   printer.set_connectors((*owner)->connectors());
   std::optional<RunId> chosen;
   if (!options.run.empty()) {
-    const Result<RunId> id = run_named(options.run, engine.runs(), false);
+    const Result<RunId> id = run_id_of(options.run);
     if (!id) return session.fail(id.error());
+    if (Status known = engine.recall(*id); !known) return session.fail(known.error());
     chosen = *id;
   } else {
     for (const auto& [id, state] : engine.runs()) {
-      if (state.finished()) continue;
       if (chosen)
         return session.fail(make_error(ErrorCode::invalid, "run",
                                        "more than one run is unfinished.",

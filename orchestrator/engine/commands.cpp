@@ -317,12 +317,10 @@ void Engine::carry_out_commands() {
   }
 }
 
-Result<Entry> Engine::entry_of(const Command& command) const {
+Result<Entry> Engine::entry_of(const Command& command) {
+  if (Status known = recall(command.run); !known) return known.error();
   const std::string id = to_string(command.run);
   const RunState* const run = find(command.run);
-  if (run == nullptr)
-    return make_error(ErrorCode::invalid, "run", id + " is not in this journal.",
-                      "quell runs lists them");
   const Timestamp now = parts_.clock.now();
   if (command.kind == Command::Kind::note) {
     ValueMap body{{"who", command.who}, {"text", command.reason}};

@@ -479,7 +479,7 @@ void Decider::finish(Progress steps, Progress last) {
 }
 
 void Decider::decide_watch() {
-  if (!run_.watch.started || run_.watch.finished) return;
+  if (!run_.is_watched()) return;
   const RunResult result = result_of(run_, connectors_, run_.result == RunResult::failed);
   if (result != *run_.result) {
     emit(EntryKind::watch_observed, {{"result", to_string(result)}, {"exit", exit_code(result)}});

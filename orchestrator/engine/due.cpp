@@ -113,7 +113,7 @@ std::optional<Timestamp> next_due(const RunState& run, Timestamp decided) {
     if (due > decided) next = next ? std::min(*next, due) : due;
   };
   if (run.finished()) {
-    if (run.watch.started && !run.watch.finished) at(std::min(run.watch.due, run.watch.until));
+    if (run.is_watched()) at(std::min(run.watch.due, run.watch.until));
     return next;
   }
   if (run.gate.requested && static_cast<int>(run.gate.given_by.size()) < run.gate.need)

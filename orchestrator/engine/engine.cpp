@@ -46,7 +46,7 @@ Engine::~Engine() = default;
 
 Status Engine::load() {
   Result<Folded> folded =
-      fold_journal(parts_.journal, &parts_.secrets, parts_.load_playbook, parts_.connectors);
+      fold_unfinished(parts_.journal, &parts_.secrets, parts_.load_playbook, parts_.connectors);
   if (!folded) return folded.error();
   runs_ = std::move(folded->runs);
   unreadable_ = std::move(folded->unreadable);
@@ -55,6 +55,20 @@ Status Engine::load() {
     if (!run.finished() && run.changing && !run.lock.empty()) holders_.try_emplace(run.lock, id);
   }
   return ok();
+}
+
+Status Engine::recall(RunId id) {
+  if (runs_.contains(id)) return ok();
+  Result<Folded> folded =
+      fold_run(parts_.journal, id, &parts_.secrets, parts_.load_playbook, parts_.connectors);
+  if (!folded) return folded.error();
+  if (const auto known = folded->unreadable.find(id); known != folded->unreadable.end())
+    return make_error(ErrorCode::conflict, "run", known->second,
+                      "quell journal show --run " + to_string(id));
+  runs_.merge(folded->runs);
+  if (runs_.contains(id)) return ok();
+  return make_error(ErrorCode::invalid, "run", to_string(id) + " is not in this journal.",
+                    "quell runs lists them");
 }
 
 std::optional<RunId> Engine::lock_holder(const Playbook& playbook, const Value& inputs) const {
@@ -108,13 +122,9 @@ Result<RunId> Engine::start(const RunRequest& request) {
 }
 
 Status Engine::take_up(RunId id, std::string_view who, bool accepts) {
-  const auto found = runs_.find(id);
-  if (found == runs_.end()) {
-    return make_error(ErrorCode::invalid, "run", to_string(id) + " is not in this journal.",
-                      "quell runs lists them");
-  }
-  RunState& run = found->second;
-  if (run.finished()) {
+  if (Status known = recall(id); !known) return known;
+  RunState& run = runs_.at(id);
+  if (run.is_over()) {
     return make_error(ErrorCode::conflict, "run", to_string(id) + " is finished.",
                       "quell show " + to_string(id));
   }
@@ -161,6 +171,7 @@ bool Engine::has_work() const {
 }
 
 void Engine::record(std::vector<Entry> entries) {
+  recorded_ += entries.size();
   for (Entry& entry : entries) {
     if (entry.run.number > 0) {
       RunState& run = runs_.at(entry.run);
@@ -274,11 +285,11 @@ void Engine::decide_run(RunState& run, Status& status) {
       }
       continue;
     }
-    const std::size_t before = batch_.size();
+    const std::uint64_t before = recorded_;
     reconcile(run);
     // An action that ended at once (a parameter error, the bundle) has changed the state: decide
     // again.
-    if (batch_.size() == before) return;
+    if (recorded_ == before) return;
   }
 }
 
@@ -305,15 +316,23 @@ void Engine::reconcile(RunState& run) {
   }
 }
 
-Value Engine::residual_exposure(const RunState& run, const Value& since) const {
+Result<Value> Engine::residual_exposure(const RunState& run, const Value& since) {
+  Folded past;
+  std::map<RunId, const RunState*> asked{{run.id, &run}};
+  if (since.is_timestamp()) {
+    if (Status flushed = flush(); !flushed) return flushed.error();
+    Result<Folded> folded = fold_since(parts_.journal, since.as_timestamp(), nullptr,
+                                       parts_.load_playbook, parts_.connectors);
+    if (!folded) return folded.error();
+    past = *std::move(folded);
+    for (const auto& [id, other] : past.runs) {
+      if (other.mode != RunMode::dry_run) asked.emplace(id, &other);
+    }
+  }
   std::int64_t open = 0;
   ValueList rows;
-  for (const auto& [id, other] : runs_) {
-    const bool is_asked =
-        id == run.id || (since.is_timestamp() && other.started >= since.as_timestamp() &&
-                         other.mode != RunMode::dry_run);
-    if (!is_asked) continue;
-    for (const Claim& claim : claims_of(other, parts_.connectors)) {
+  for (const auto& [id, other] : asked) {
+    for (const Claim& claim : claims_of(*other, parts_.connectors)) {
       if (claim.verdict == Verdict::proved) continue;
       ++open;
       if (rows.size() >= kExposuresMax) continue;
@@ -335,8 +354,12 @@ void Engine::run_report(RunState& run, const WorkId& id, const std::string& acti
   if (!params) {
     outcome = params.error();
   } else if (action == "residual_exposure") {
-    outcome =
-        Outcome{.kind = OutcomeKind::done, .outputs = residual_exposure(run, (*params)["since"])};
+    Result<Value> open = residual_exposure(run, (*params)["since"]);
+    if (open) {
+      outcome = Outcome{.kind = OutcomeKind::done, .outputs = *std::move(open)};
+    } else {
+      outcome = open.error();
+    }
   } else {
     const Result<std::string> path = parts_.write_bundle(run, (*params)["incident"].string_or(""));
     if (path) {

@@ -137,9 +137,13 @@ class Engine {
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
-  /// Folds the whole journal in. Unfinished runs are known afterwards but not taken up. Error
+  /// Folds the runs in that are not over; they are known afterwards but not taken up. Error
   /// `corrupt` names the entry.
   Status load();
+
+  /// Makes the run `id` of the journal known, over or not. Error topic "run" when there is none of
+  /// that name.
+  Status recall(RunId id);
 
   /// The unfinished run that has begun to change the same thing, by the playbooks' own
   /// `settings.lock`; none where nobody has.
@@ -150,8 +154,8 @@ class Engine {
   /// Begins a run; durable on return.
   Result<RunId> start(const RunRequest& request);
 
-  /// Takes up an unfinished run: settles what its last process left in doubt and goes on. Refuses
-  /// where the pins differ now or a secret of the run can no longer be opened; and, unless a person
+  /// Takes up a run that is not over: settles what its last process left in doubt and goes on, or
+  /// goes on watching. Refuses where the pins differ now or a secret of the run can no longer be opened; and, unless a person
   /// `accepts` it, where the state was last used on another machine or the clock stands before the
   /// last entry.
   Status take_up(RunId id, std::string_view who, bool accepts = false);
@@ -159,6 +163,8 @@ class Engine {
   /// Watches a finished run for regrowth, as its playbook says; a run without `watch:` is not
   /// watched.
   Status watch(RunId id);
+  /// A person ends the watch before its time.
+  Status end_watch(RunId id, std::string_view who);
 
   /// Lifts what can be lifted of a finished run, the last thing first. Refused while the run is
   /// exposed: what is lifted then would help the intruder.
@@ -191,10 +197,12 @@ class Engine {
   const RunState* find(RunId id) const;
   /// True while a run that this engine drives has no result and is not held.
   bool has_work() const;
-  /// Every run of the journal, oldest first.
+  /// The runs that were not over at load(), and those begun or recalled since; oldest first.
   const std::map<RunId, RunState>& runs() const noexcept { return runs_; }
-  /// One sentence per run of the journal that load() could not read with the present connections.
-  const std::vector<std::string>& unreadable() const noexcept { return unreadable_; }
+  /// The last run of the journal, known or not.
+  RunId last() const noexcept { return last_; }
+  /// The runs that load() could not read with the present connections, with a sentence for each.
+  const std::map<RunId, std::string>& unreadable() const noexcept { return unreadable_; }
 
  private:
   struct Live;
@@ -253,10 +261,10 @@ class Engine {
   void deliver(const Exchange& exchange, Result<HttpResponse> answer);
   void carry_out_commands();
   Result<RunId> begin(const StartCommand& command);
-  Result<Entry> entry_of(const Command& command) const;
+  Result<Entry> entry_of(const Command& command);
   void run_report(RunState& run, const WorkId& id, const std::string& action);
   /// What is not proved dead, of `run` and of the others that began since then.
-  Value residual_exposure(const RunState& run, const Value& since) const;
+  Result<Value> residual_exposure(const RunState& run, const Value& since);
   void run_watch(RunState& run);
   void run_undo(RunState& run);
   std::vector<Entry> after_watch_look(RunState& run, const Live& live,
@@ -270,7 +278,7 @@ class Engine {
   Policy default_policy_{};
   const Policy& policy_;
   std::map<RunId, RunState> runs_{};
-  std::vector<std::string> unreadable_{};
+  std::map<RunId, std::string> unreadable_{};
   RunId last_{};
   std::set<RunId> active_{};
   std::map<std::pair<RunId, WorkId>, std::shared_ptr<Live>> live_{};
@@ -284,6 +292,7 @@ class Engine {
   KillSwitch kill_switch_{};
   std::multimap<Timestamp, std::shared_ptr<Live>> waits_{};
   std::vector<Completion> refused_{};          // by the guard; taken like answers
+  std::uint64_t recorded_ = 0;                 // entries, since the beginning
   std::vector<Entry> batch_{};                 // folded in, not yet durable
   std::vector<PendingSend> sends_{};           // leave when the batch is durable
   std::vector<std::shared_ptr<Live>> kept_{};  // sealed a secret; go on when the batch is durable

@@ -1,11 +1,13 @@
 #include "orchestrator/engine/fold.h"
 
 #include <algorithm>
+#include <charconv>
 #include <set>
 #include <utility>
 
 #include "orchestrator/engine/decisions.h"
 #include "orchestrator/engine/run_inputs.h"
+#include "state/base/bytes.h"
 
 namespace quell {
 namespace {
@@ -23,7 +25,7 @@ class Folding {
       begin(stored);
       return ok();
     }
-    if (unreadable_.contains(entry.run)) return ok();
+    if (folded_.unreadable.contains(entry.run)) return ok();
     const auto run = folded_.runs.find(entry.run);
     if (run == folded_.runs.end()) {
       return make_error(ErrorCode::corrupt, "entry " + std::to_string(stored.seq) +
@@ -50,10 +52,9 @@ class Folding {
     const Result<std::shared_ptr<const Playbook>> playbook =
         load_playbook_(entry.body["source"].string_or(""), id, called);
     if (!playbook) {
-      unreadable_.insert(entry.run);
-      folded_.unreadable.push_back(
+      folded_.unreadable[entry.run] =
           to_string(entry.run) + ": its playbook " + id +
-          " does not load with these connections: " + describe(playbook.error()));
+          " does not load with these connections: " + describe(playbook.error());
       return;
     }
     RunState run = begin_run(entry, *playbook,
@@ -66,7 +67,6 @@ class Folding {
   SecretStore* secrets_;
   const PlaybookLoader& load_playbook_;
   const ConnectorSet& connectors_;
-  std::set<RunId> unreadable_{};
   Folded folded_{};
 };
 
@@ -97,26 +97,37 @@ Result<Folded> fold_journal(Journal& journal, SecretStore* secrets,
 Result<Folded> fold_unfinished(Journal& journal, SecretStore* secrets,
                                const PlaybookLoader& load_playbook,
                                const ConnectorSet& connectors) {
-  std::map<RunId, std::uint64_t> open;  // and the number of its first entry
+  std::map<RunId, std::uint64_t> begun;  // and the number of its first entry
+  std::set<RunId> finished;
+  std::set<RunId> watched;
   RunId last;
   const Status looked = journal.read_some(
       0,
       [&](const EntryLabel& label) {
         if (label.kind == EntryKind::run_started) {
-          open.emplace(label.run, label.seq);
+          begun.emplace(label.run, label.seq);
           last = label.run;
         } else if (label.kind == EntryKind::run_finished) {
-          open.erase(label.run);
+          finished.insert(label.run);
+        } else if (label.kind == EntryKind::watch_started) {
+          watched.insert(label.run);
+        } else if (label.kind == EntryKind::watch_finished) {
+          watched.erase(label.run);
         }
         return false;
       },
       [](const StoredEntry&) { return ok(); });
   if (!looked) return looked.error();
+  std::set<RunId> open;
+  std::uint64_t before = 0;  // the first of them
+  for (const auto& [run, seq] : begun) {
+    if (finished.contains(run) && !watched.contains(run)) continue;
+    before = open.empty() ? seq - 1 : std::min(before, seq - 1);
+    open.insert(run);
+  }
   Folding folding(secrets, load_playbook, connectors);
   if (open.empty()) return folding.end(last);
-  const auto first = std::min_element(
-      open.begin(), open.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
-  return fold_where(journal, first->second - 1, last, std::move(folding),
+  return fold_where(journal, before, last, std::move(folding),
                     [&open](RunId run) { return open.contains(run); });
 }
 
@@ -124,6 +135,43 @@ Result<Folded> fold_run(Journal& journal, RunId id, SecretStore* secrets,
                         const PlaybookLoader& load_playbook, const ConnectorSet& connectors) {
   return fold_where(journal, 0, RunId{}, Folding(secrets, load_playbook, connectors),
                     [id](RunId run) { return run == id; });
+}
+
+Error no_such_run(std::string_view name) {
+  const bool looks_right = name.size() > 1 && (name.front() == 'r' || name.front() == 'd');
+  return make_error(ErrorCode::invalid, "run",
+                    looks_right ? "no run has the id " + escape_untrusted(name) +
+                                      "; its check letter may be wrong."
+                                : "that is no run id.",
+                    "quell runs lists them");
+}
+
+Result<RunState> fold_named(Journal& journal, std::string_view name,
+                            const PlaybookLoader& load_playbook, const ConnectorSet& connectors) {
+  RunId id;
+  if (const std::optional<RunId> whole = parse_run_id(name)) {
+    id = *whole;
+  } else {
+    const auto [end, fault] = std::from_chars(name.data(), name.data() + name.size(), id.number);
+    const bool is_number = fault == std::errc{} && end == name.data() + name.size();
+    if (!is_number && name != "last") return no_such_run(name);
+    const Status looked = journal.read_some(
+        0,
+        [&](const EntryLabel& label) {
+          if (label.kind == EntryKind::run_started && (!is_number || label.run.number == id.number))
+            id = label.run;
+          return false;
+        },
+        [](const StoredEntry&) { return ok(); });
+    if (!looked) return looked.error();
+  }
+  Result<Folded> folded = fold_run(journal, id, nullptr, load_playbook, connectors);
+  if (!folded) return folded.error();
+  if (!folded->unreadable.empty())
+    return make_error(ErrorCode::conflict, "run", folded->unreadable.begin()->second,
+                      "quell journal show --run " + to_string(id));
+  if (folded->runs.empty()) return no_such_run(name);
+  return std::move(folded->runs.begin()->second);
 }
 
 Result<Folded> fold_since(Journal& journal, Timestamp since, SecretStore* secrets,

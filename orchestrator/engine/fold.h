@@ -4,7 +4,7 @@
 #include <map>
 #include <memory>
 #include <string>
-#include <vector>
+#include <string_view>
 
 #include "orchestrator/engine/run_state.h"
 #include "state/journal.h"
@@ -19,9 +19,9 @@ using PlaybookLoader = std::function<Result<std::shared_ptr<const Playbook>>(
 /// What a journal comes to.
 struct Folded {
   std::map<RunId, RunState> runs{};  // oldest first
-  /// Runs whose pinned playbook does not load with the present connections, one sentence each. They
-  /// stay in the journal; nothing acts on them here.
-  std::vector<std::string> unreadable{};
+  /// Runs whose pinned playbook does not load with the present connections, with a sentence that
+  /// says so. They stay in the journal; nothing acts on them here.
+  std::map<RunId, std::string> unreadable{};
   RunId last{};  // of all runs, readable or not
 };
 
@@ -30,14 +30,21 @@ struct Folded {
 Result<Folded> fold_journal(Journal& journal, SecretStore* secrets,
                             const PlaybookLoader& load_playbook, const ConnectorSet& connectors);
 
-/// Only the runs without a result, so that its cost is theirs. The chain is checked all the same,
-/// but for the MACs of other runs' entries.
+/// Only the runs without a result and those that are still watched, so that its cost is theirs. The
+/// chain is checked all the same, but for the MACs of other runs' entries.
 Result<Folded> fold_unfinished(Journal& journal, SecretStore* secrets,
                                const PlaybookLoader& load_playbook, const ConnectorSet& connectors);
 
 /// Only the run `id`, finished or not; `runs` stays empty where the journal has none of that name.
 Result<Folded> fold_run(Journal& journal, RunId id, SecretStore* secrets,
                         const PlaybookLoader& load_playbook, const ConnectorSet& connectors);
+
+/// The run that a person names: `r17x`, `17` or `last`. Error topic "run" when there is none, or
+/// when it does not load with these connections.
+Result<RunState> fold_named(Journal& journal, std::string_view name,
+                            const PlaybookLoader& load_playbook, const ConnectorSet& connectors);
+/// The Error for a name that no run has.
+Error no_such_run(std::string_view name);
 
 /// Only the runs that began at `since` or later.
 Result<Folded> fold_since(Journal& journal, Timestamp since, SecretStore* secrets,

@@ -22,6 +22,7 @@ std::vector<Entry> recover(const RunState& run, const ConnectorSet& connectors,
   std::vector<Entry> out;
   out.push_back(make_entry(EntryKind::run_resumed, run.id, now,
                            {{"who", who}, {"why", "the process before this one ended"}}));
+  if (run.finished()) return out;  // only its watch goes on
   const auto settle = [&](const Step& step, const ItemState& item) {
     const RecoveryRow& row = recovery_of(item.phase, item.request_left);
     ValueMap body{{"step", step.id}, {"item", item.key}, {"due", Value(now)}, {"why", row.why}};

@@ -218,6 +218,9 @@ struct RunState {
   Value steps_value{};  // `steps` as expressions see it: finished steps only
 
   bool finished() const noexcept { return result.has_value(); }
+  bool is_watched() const noexcept { return watch.started && !watch.finished; }
+  /// Nothing is done for it any more unless somebody asks.
+  bool is_over() const noexcept { return finished() && !is_watched(); }
 };
 
 /// Makes `steps` of `frame` known to the run. Until one ends, others see it as not run: that is

@@ -42,13 +42,9 @@ std::vector<Entry> after_undo(const RunState& run, const WorkId& id, const Resul
 }
 
 Status Engine::undo(RunId id, std::string_view who, std::string_view reason) {
-  const auto found = runs_.find(id);
+  if (Status known = recall(id); !known) return known;
   const std::string name = to_string(id);
-  if (found == runs_.end()) {
-    return make_error(ErrorCode::invalid, "run", name + " is not in this journal.",
-                      "quell runs lists them");
-  }
-  RunState& run = found->second;
+  const RunState& run = runs_.at(id);
   if (!run.finished()) {
     return make_error(ErrorCode::conflict, "run", name + " is not finished.",
                       "quell abort " + name + ", or wait for its end");

@@ -78,6 +78,14 @@ Status Engine::watch(RunId id) {
   return flush();
 }
 
+Status Engine::end_watch(RunId id, std::string_view who) {
+  std::vector<Entry> entries;
+  entries.push_back(make_entry(EntryKind::watch_finished, id, parts_.clock.now(),
+                               {{"why", "ended by " + std::string(who)}}));
+  record(std::move(entries));
+  return flush();
+}
+
 Status Engine::close(RunId id) {
   active_.erase(id);
   return parts_.secrets.erase_run(id);
@@ -85,7 +93,7 @@ Status Engine::close(RunId id) {
 
 void Engine::run_watch(RunState& run) {
   const Timestamp now = parts_.clock.now();
-  if (!run.watch.started || run.watch.finished || now < run.watch.due) return;
+  if (!run.is_watched() || now < run.watch.due) return;
   const std::vector<WorkId> looks = watched_looks(run);
   for (const WorkId& look : looks) {
     // The round before is still under way.

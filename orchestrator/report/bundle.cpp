@@ -56,8 +56,8 @@ Result<std::string> write_bundle(const std::string& folder, const RunState& run,
   if (failed || chmod(folder.c_str(), kFolderMode) != 0 || chmod(target.c_str(), kFolderMode) != 0)
     return cannot_write(target);
   std::string excerpt;
-  const Status read = journal.read(0, [&](const StoredEntry& stored) -> Status {
-    if (!(stored.entry.run == run.id)) return ok();
+  const auto is_asked = [&](const EntryLabel& label) { return label.run == run.id; };
+  const Status read = journal.read_some(0, is_asked, [&](const StoredEntry& stored) {
     excerpt += "{\"seq\":" + std::to_string(stored.seq) + ",\"hash\":\"" + hex_encode(stored.hash) +
                "\",\"entry\":" + stored.bytes + "}\n";
     return ok();

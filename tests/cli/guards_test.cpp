@@ -102,6 +102,27 @@ TEST_CASE("a run that would be locked out joins the one that holds the lock") {
   CHECK(site.run({"runs", "--json"}).json()["runs"].list_or_empty().size() == 1);
 }
 
+// Goal: a watch outlives its process, and ends when a person says so.
+TEST_CASE("a watch that is cut off goes on with resume") {
+  const Site site;
+  Process run = site.start(followed(site, {"--yes", "--watch"}));
+  REQUIRE(says(run, "watch_started"));
+  run.signal(SIGTERM);
+  const Finished cut = run.wait();
+  CHECK(cut.exit == 0);
+  CHECK(cut.err.find("quell resume r1c goes on with it") != std::string::npos);
+  CHECK(site.run_leak({"--yes", "--json"}).err.find("r1c is watched by nobody") !=
+        std::string::npos);
+  Process again = site.start({"resume", "r1c", "--json", "--follow"});
+  REQUIRE(says(again, "run_resumed"));
+  again.signal(SIGINT);
+  const Finished ended = again.wait();
+  CHECK(ended.exit == 0);
+  CHECK(ended.out.find("watch_finished") != std::string::npos);
+  CHECK(site.run({"resume", "r1c"}).exit == 2);
+  CHECK(site.run({"note", "r1c", "over"}).exit == 2);  // nobody owns the state
+}
+
 TEST_CASE("undo lets paused deployments run again, once") {
   const Site site;
   REQUIRE(site.run_leak({"--yes", "--json"}).exit == 0);

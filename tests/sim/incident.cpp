@@ -294,17 +294,15 @@ KillSwitch Show::kill_switch() const {
 
 /// Begins the runs of the seed that the journal does not have, and takes up the others.
 Status Show::begin_or_go_on(Engine& engine, const ConnectorSet& connectors) {
-  for (const auto& [id, run] : engine.runs()) {
-    // Nothing takes up an undo or a watch by itself: whoever asked for it asks again.
-    if (run.watch.started && !run.watch.finished) {
-      if (Status watched = engine.watch(id); !watched) return watched;
-    }
+  for (RunId id{.number = 1}; id <= engine.last(); ++id.number) {
+    if (Status known = engine.recall(id); !known) return known;
+    // Whoever asked for an undo asks again.
     if (engine.is_undoing(id))
       engine.submit({.kind = Command::Kind::undo, .run = id, .who = "ann", .reason = "again"});
-    if (run.finished()) continue;
+    if (engine.find(id)->is_over()) continue;
     if (Status taken = engine.take_up(id, "mara"); !taken) return taken;
   }
-  for (std::size_t i = engine.runs().size(); i < beginnings_.size(); ++i) {
+  for (std::size_t i = engine.last().number; i < beginnings_.size(); ++i) {
     const Beginning& beginning = beginnings_[i];
     const DrawnPlaybook& drawn = beginning.playbook;
     const Result<std::shared_ptr<const Playbook>> playbook =
@@ -347,7 +345,7 @@ bool Show::is_over(const Engine& engine) const {
          std::ranges::all_of(engine.runs(), [&](const auto& row) {
            const RunState& run = row.second;
            return run.finished() && !engine.is_undoing(run.id) &&
-                  (!run.watch.started || run.watch.finished);
+                  !run.is_watched();
          });
 }
 

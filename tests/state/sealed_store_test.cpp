@@ -81,6 +81,18 @@ TEST_CASE("contract: a sealed secret opens under its run and name only") {
   });
 }
 
+TEST_CASE("a store tells of which runs it holds secrets") {
+  Store made;
+  SqliteSecretStore& store = *made.store;
+  CHECK(store.runs()->empty());
+  REQUIRE(store.seal(kRun, "a", secret(kToken)));
+  REQUIRE(store.seal(kRun, "b", secret(kToken)));
+  REQUIRE(store.seal(kOtherRun, "a", secret(kToken)));
+  CHECK(*store.runs() == std::vector<RunId>{kRun, kOtherRun});
+  REQUIRE(store.erase_run(kRun));
+  CHECK(*store.runs() == std::vector<RunId>{kOtherRun});
+}
+
 // Goal: a crash between sealing and its entry does not block the run that is taken up again.
 TEST_CASE("contract: the same secret may be sealed again, another one not") {
   for_each_store([](SecretStore& store) {

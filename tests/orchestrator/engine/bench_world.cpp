@@ -324,8 +324,9 @@ void crash_everywhere(const std::string& source, const Library& others,
       ProcessRun second(bench.journal, bench.secrets, bench.vendor, bench.clock,
                         vendor_connectors());
       REQUIRE(second.engine.load());
-      if (second.engine.runs().empty()) continue;  // it died before the run was accepted
-      const RunId id = second.engine.runs().begin()->first;
+      const RunId id = second.engine.last();
+      if (id.number == 0) continue;  // it died before the run was accepted
+      REQUIRE(second.engine.recall(id));
       if (!second.engine.find(id)->finished()) {
         REQUIRE(second.engine.take_up(id, "mara"));
         run_on(second.engine, id, bench.clock);

@@ -226,6 +226,19 @@ TEST_CASE("the regrowth watch looks again, and a way in that works again is expo
     watch_on();
     CHECK(run.result == RunResult::exposed);
   }
+  SUBCASE("the process ends, and another one goes on until the same time") {
+    const Timestamp until = run.watch.until;
+    bench.clock.advance(std::chrono::minutes(3));
+    ProcessRun second(bench.journal, bench.secrets, bench.vendor, bench.clock, vendor_connectors());
+    REQUIRE(second.engine.load());
+    REQUIRE(second.engine.take_up(*id, "mara"));
+    const RunState& again = *second.engine.find(*id);
+    CHECK(again.watch.until == until);
+    for (int turns = 0; turns < 1'000 && again.is_watched(); ++turns)
+      REQUIRE(second.engine.turn(bench.clock.now() + std::chrono::seconds(30)));
+    CHECK(bench.clock.now() >= until);
+    CHECK_FALSE(second.engine.take_up(*id, "mara"));
+  }
 }
 
 // Goal: whichever append the process dies on, a new one ends the run, skips nothing and repeats

@@ -245,6 +245,7 @@ TEST_CASE("a manual step waits for a person and takes what they tell") {
   ProcessRun second(hand.bench.journal, hand.bench.secrets, hand.bench.vendor, hand.bench.clock,
                     vendor_connectors());
   REQUIRE(second.engine.load());
+  REQUIRE(second.engine.recall(hand.id));
   CHECK(second.engine.find(hand.id)->steps_value["ask"]["at"].is_timestamp());
   CHECK_FALSE(hand.tell({{"ticket", "OPS-7"}}));
 }
