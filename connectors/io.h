@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "connectors/action.h"
 #include "connectors/http_transport.h"
 #include "state/base/assert.h"
 #include "state/base/clock.h"
@@ -56,6 +57,9 @@ class Io {
   auto keep(std::string name, Secret secret) {
     return Keep{*this, KeepOp{std::move(name), std::move(secret)}};
   }
+  /// What stands against the claims of this action should its answer never come: it is written down
+  /// with every change that is sent from now on, and holds until an outcome replaces it.
+  void doubt_meanwhile(std::vector<Doubt> doubts) { doubts_ = std::move(doubts); }
   /// The time at the last resumption.
   Timestamp now() const noexcept { return now_; }
 
@@ -64,6 +68,7 @@ class Io {
   /// What the action waits for; monostate when nothing (it is finished or running).
   IoOp take() { return std::exchange(op_, IoOp{}); }
   void set_now(Timestamp now) { now_ = now; }
+  const std::vector<Doubt>& doubts() const noexcept { return doubts_; }
   void resume_sent(Answers answers, Timestamp now) {
     answers_ = std::move(answers);
     resume(now);
@@ -123,6 +128,7 @@ class Io {
   }
 
   IoOp op_{};
+  std::vector<Doubt> doubts_{};
   std::coroutine_handle<> waiter_{};
   Answers answers_{};
   Result<SecretValue> kept_{SecretValue{}};

@@ -73,23 +73,22 @@ Result<Outcome> summarize(const Grant& grant, const std::vector<TokenRevocation>
 /// same. A token that is active is the head of its grant: nobody has rotated it away. One that is
 /// not was spent, and whoever spent it holds a newer one that its revocation need not reach (API
 /// sheet 6.1).
-void doubt_what_came_before(Outcome& outcome, IssuerWord before) {
+std::vector<Doubt> doubts_about(IssuerWord before) {
   switch (before) {
     case IssuerWord::active:
-      return;
+      return {};
     case IssuerWord::inactive:
-      outcome.doubts.push_back(
-          {.kill = Kill::refresh_token,
-           .at_best = Grade::none,
-           .reason = "it was already spent: whoever spent it may hold a newer one that lives on"});
-      return;
+      return {{.kill = Kill::refresh_token,
+               .at_best = Grade::none,
+               .reason = "it was already spent: whoever spent it may hold a newer one that lives "
+                         "on"}};
     case IssuerWord::not_told:
     case IssuerWord::silent:
-      outcome.doubts.push_back({.kill = Kill::refresh_token,
-                                .at_best = Grade::weak,
-                                .reason = "nobody could tell whether it had been rotated before"});
-      return;
+      break;
   }
+  return {{.kill = Kill::refresh_token,
+           .at_best = Grade::weak,
+           .reason = "nobody could tell whether it had been rotated before"}};
 }
 
 /// Is the refresh token that was active still so after its revocation? The vault's own refresh need
@@ -173,6 +172,14 @@ Task<Result<Outcome>> revoke_grant(Io& io, const OauthConfig& config, Value para
     before =
         co_await ask_issuer(io, *grant, std::move(shown), TokenKind::refresh_token, form, random);
   }
+  std::vector<Doubt> meanwhile = doubts_about(before);
+  if (meanwhile.empty()) {
+    meanwhile.push_back(
+        {.kill = Kill::refresh_token,
+         .at_best = Grade::weak,
+         .reason = "the answer to its revocation was lost, and the issuer was not asked again"});
+  }
+  io.doubt_meanwhile(std::move(meanwhile));
   std::vector<TokenRevocation> done;
   const std::pair<SecretPtr, TokenKind> order[] = {{refresh, TokenKind::refresh_token},
                                                    {access, TokenKind::access_token}};
@@ -187,7 +194,7 @@ Task<Result<Outcome>> revoke_grant(Io& io, const OauthConfig& config, Value para
   }
   Result<Outcome> outcome = summarize(*grant, done, client_note(*grant, inputs));
   if (!outcome) co_return outcome;
-  doubt_what_came_before(*outcome, before);
+  outcome->doubts = doubts_about(before);
   if (before == IssuerWord::active) {
     SecretPtr shown = refresh;
     const bool alive = co_await outlives_revocation(io, *grant, std::move(shown), form, random);

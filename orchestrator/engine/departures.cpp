@@ -5,6 +5,7 @@
 
 #include "connectors/classify.h"
 #include "orchestrator/engine/effect_guard.h"
+#include "orchestrator/engine/entry_bodies.h"
 #include "orchestrator/engine/live.h"
 #include "state/base/assert.h"
 
@@ -15,6 +16,8 @@ constexpr std::string_view kRangeMarker = "x-quell-range";
 /// An origin that asks for more patience than this is not waited for.
 constexpr Duration kPatience{10 * 60'000};
 constexpr Duration kDisarmedPoll{500};
+/// After so many refusals of one read the action hears of it.
+constexpr int kRefusalsMax = 5;
 
 void count(RequestCounts& counts, Effect effect) {
   switch (effect) {
@@ -149,7 +152,8 @@ bool Engine::depart(Outgoing& outgoing, Timestamp now) {
   const std::shared_ptr<Live> live = outgoing.live;
   const HttpRequest& request = outgoing.request;
   const bool changes = request.effect == Effect::mutate || request.effect == Effect::notify;
-  if (live->abandoned) {
+  // Others may wait for the answer to a read that nobody else wants any more.
+  if (live->abandoned && exchanges_[outgoing.ticket].followers.empty()) {
     exchanges_.erase(outgoing.ticket);
     return true;
   }
@@ -194,6 +198,7 @@ bool Engine::depart(Outgoing& outgoing, Timestamp now) {
   Exchange& exchange = exchanges_[outgoing.ticket];
   exchange.origin = std::move(origin);
   if (!exchange.question.empty()) questions_.try_emplace(exchange.question, outgoing.ticket);
+  if (request.effect == Effect::read) exchange.again = outgoing;
   count(live->traffic.requests, request.effect);
   if (parts_.on_request) parts_.on_request(runs_.at(live->run), live->id, request);
   if (request.effect != Effect::read) {
@@ -208,6 +213,8 @@ bool Engine::depart(Outgoing& outgoing, Timestamp now) {
       body["item"] = live->id.item;
     }
     if (live->id.probe != -1) body["probe"] = live->id.probe;
+    if (request.effect == Effect::mutate && !live->io->doubts().empty())
+      body["doubts"] = doubts_value(live->io->doubts());
     std::vector<Entry> intent;
     intent.push_back(make_entry(EntryKind::request_sent, live->run, now, std::move(body)));
     record(std::move(intent));
@@ -267,15 +274,16 @@ void Engine::release() {
 void Engine::take(Completion completion) {
   const auto found = exchanges_.find(completion.ticket);
   if (found == exchanges_.end()) return;
+  const Timestamp now = parts_.clock.now();
+  if (const std::string& origin = found->second.origin; !origin.empty()) {
+    const int status = completion.answer ? completion.answer->status : 0;
+    pacer_.ended(origin, status,
+                 completion.answer ? retry_after(*completion.answer, now) : std::nullopt,
+                 found->second.trust, now);
+  }
+  if (completion.answer && asks_again(found->second, *completion.answer)) return;
   const Exchange exchange = std::move(found->second);
   exchanges_.erase(found);
-  const Timestamp now = parts_.clock.now();
-  if (!exchange.origin.empty()) {
-    const int status = completion.answer ? completion.answer->status : 0;
-    pacer_.ended(exchange.origin, status,
-                 completion.answer ? retry_after(*completion.answer, now) : std::nullopt,
-                 exchange.trust, now);
-  }
   if (!exchange.followers.empty() && completion.answer) {
     completion.answer->parsed = std::make_shared<std::optional<Value>>();
   }
@@ -287,6 +295,22 @@ void Engine::take(Completion completion) {
     deliver(waiting, completion.answer);
   }
   deliver(exchange, std::move(completion.answer));
+}
+
+bool Engine::asks_again(Exchange& exchange, const HttpResponse& answer) {
+  constexpr int kTooMany = 429;
+  constexpr int kUnavailable = 503;
+  const bool too_early =
+      answer.status == kTooMany ||
+      (answer.status == kUnavailable && retry_after(answer, parts_.clock.now()).has_value());
+  if (!too_early || !exchange.again || stopping_.load() || ++exchange.refusals > kRefusalsMax)
+    return false;
+  exchange.origin.clear();
+  exchange.question.clear();
+  const Live& live = *exchange.live;
+  outgoing_[rank_of(live.id, *live.spec)].push_back(
+      *std::exchange(exchange.again, std::nullopt));
+  return true;
 }
 
 void Engine::deliver(const Exchange& exchange, Result<HttpResponse> answer) {

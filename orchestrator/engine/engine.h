@@ -222,6 +222,8 @@ class Engine {
     std::string origin{};             // once it has left
     std::string question{};           // of a read that others may share; else empty
     std::vector<Ticket> followers{};  // that get the same answer
+    std::optional<Outgoing> again{};  // a read that is asked again where it comes too early
+    int refusals = 0;                 // "not now" (429, or 503 with Retry-After) so far
   };
   struct PendingSend {
     Ticket ticket = 0;
@@ -258,6 +260,8 @@ class Engine {
   /// Those that change nothing need not wait for the commit.
   void release_reads();
   void take(Completion completion);
+  /// A read that came too early waits for its turn again. False where that is no use.
+  bool asks_again(Exchange& exchange, const HttpResponse& answer);
   void deliver(const Exchange& exchange, Result<HttpResponse> answer);
   void carry_out_commands();
   Result<RunId> begin(const StartCommand& command);

@@ -204,6 +204,17 @@ void apply_origin(RunState& run, const Value& body) {
   }
 }
 
+std::vector<Doubt> doubts_of(const Value& list) {
+  std::vector<Doubt> doubts;
+  for (const Value& doubt : list.list_or_empty()) {
+    doubts.push_back(
+        {.kill = from_string<Kill>(doubt["kill"].string_or("")).value_or(Kill::refresh_token),
+         .at_best = from_string<Grade>(doubt["at_best"].string_or("")).value_or(Grade::none),
+         .reason = doubt["reason"].string_or("")});
+  }
+  return doubts;
+}
+
 void apply_attempt_finished(RunState& run, const Entry& entry, const ConnectorSet& connectors) {
   const Value& body = entry.body;
   ItemState* const item = item_of(run, body);
@@ -213,13 +224,8 @@ void apply_attempt_finished(RunState& run, const Entry& entry, const ConnectorSe
   item->outcome = from_string<OutcomeKind>(body["outcome"].string_or(""));
   item->error = error_of(body["error"]);
   item->request_left = false;
-  item->doubts.clear();
-  for (const Value& doubt : body["doubts"].list_or_empty()) {
-    item->doubts.push_back(
-        {.kill = from_string<Kill>(doubt["kill"].string_or("")).value_or(Kill::refresh_token),
-         .at_best = from_string<Grade>(doubt["at_best"].string_or("")).value_or(Grade::none),
-         .reason = doubt["reason"].string_or("")});
-  }
+  // What a look finds says nothing of what was doubtful before.
+  if (body["found"].is_null()) item->doubts = doubts_of(body["doubts"]);
   const ActionSpec* const spec =
       use == nullptr ? nullptr : find_action(connectors, use->connection, use->action);
   item->outputs = spec == nullptr ? body["outputs"] : coerce(spec->outputs, body["outputs"]);
@@ -464,6 +470,7 @@ void apply(RunState& run, const Entry& entry, const ConnectorSet& connectors) {
       run.changing |= body["effect"].string_or("") == "mutate";
       if (ItemState* const item = item_of(run, body); item != nullptr && body["probe"].is_null()) {
         item->request_left |= body["effect"].string_or("") == "mutate";
+        if (!body["doubts"].is_null()) item->doubts = doubts_of(body["doubts"]);
       }
       return;
     case EntryKind::attempt_finished:

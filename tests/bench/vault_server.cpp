@@ -77,8 +77,8 @@ class Vaults {
  private:
   /// What is left of a limit, in requests.
   struct Bucket {
-    double tokens = 1;
-    Clock::time_point filled = Clock::now();
+    double tokens = 0;
+    Clock::time_point filled{};  // long ago: it is full at first
   };
 
   bool may_serve(Bucket& bucket) const {

@@ -200,6 +200,27 @@ TEST_CASE("introspection before and after the revocation leaves doubts") {
   }
 }
 
+// Goal: what the issuer said before the revocation is not lost with the revocation's answer.
+TEST_CASE("doubts are known while the answer to a revocation is out") {
+  const std::string introspect = "https://as.example/introspect";
+  OauthConfig config = direct_config();
+  config.issuers[0].endpoints.introspection = introspect;
+  const auto meanwhile = [&](const HttpResponse& word) {
+    Web web;
+    web.on("POST", introspect, word)
+        .on("POST", kRevoke, [](const Seen&) -> Result<HttpResponse> {
+          return make_error(ErrorCode::unknown, "the connection broke");
+        });
+    CHECK_FALSE(run(config, "revoke_grant", both(), web));
+    REQUIRE(web.meanwhile.size() == 1);
+    CHECK(web.meanwhile.front().kill == Kill::refresh_token);
+    return web.meanwhile.front().at_best;
+  };
+  CHECK(meanwhile(json_reply(200, R"({"active":false})")) == Grade::none);
+  CHECK(meanwhile(json_reply(200, R"({"active":true})")) == Grade::weak);
+  CHECK(meanwhile(reply(401)) == Grade::weak);
+}
+
 TEST_CASE("a broken line keeps its class: nothing left, or unknown") {
   for (const ErrorCode code : {ErrorCode::transient, ErrorCode::unknown}) {
     Web web;

@@ -159,6 +159,7 @@ Result<Outcome> run(const OauthConfig& config, std::string_view action, Run what
   task.resume();
   while (!task.done()) {
     IoOp op = io.take();
+    web.meanwhile = io.doubts();
     if (auto* send = std::get_if<SendOp>(&op)) {
       Answers answers;
       for (const HttpRequest& request : send->requests) answers.push_back(web.handle(request));

@@ -58,6 +58,8 @@ class Web {
   std::size_t misdirected() const { return misdirected_; }
   void note(const std::string& line) { notes_.push_back(line); }
   const std::vector<std::string>& notes() const { return notes_; }
+  /// What the action held against its claims while its last requests were under way.
+  std::vector<Doubt> meanwhile{};
 
  private:
   std::map<std::string, std::vector<Reply>> replies_{};

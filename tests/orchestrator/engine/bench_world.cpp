@@ -161,11 +161,21 @@ class VendorConnector final : public Connector {
   std::vector<ActionSpec> actions_;
 };
 
+HttpResponse too_many() {
+  HttpResponse answer(429, "");
+  answer.headers.emplace_back("retry-after", "3");
+  return answer;
+}
+
 }  // namespace
 
 Result<HttpResponse> Vendor::handle(const HttpRequest& request) {
   const std::string path = request.url.substr(kBase.size());
   requests.push_back(request.method + " " + path);
+  if (request.method == "GET" && throttled_reads > 0) {
+    --throttled_reads;
+    return too_many();
+  }
   if (request.method == "GET" && path == "/things") {
     std::string body;
     for (const std::string& id : alive) body += (body.empty() ? "" : ",") + id;
@@ -180,9 +190,7 @@ Result<HttpResponse> Vendor::handle(const HttpRequest& request) {
   ++kill_requests;
   if (throttled_kills > 0) {
     --throttled_kills;
-    HttpResponse answer(429, "");
-    answer.headers.emplace_back("retry-after", "3");
-    return answer;
+    return too_many();
   }
   if (refuses) return HttpResponse(403, "");
   if (loses_requests || lose_request_of_kill == kill_requests)

@@ -31,6 +31,7 @@ struct Vendor {
       lose_request_of_kill{};   // the n-th kill request never takes effect and its answer is lost
   bool loses_requests = false;  // so does every one
   int throttled_kills = 0;      // so many kill requests are answered 429 first
+  int throttled_reads = 0;      // and so many reads
   int kill_requests = 0;
 
   Result<HttpResponse> handle(const HttpRequest& request);

@@ -73,6 +73,24 @@ TEST_CASE("throttling is waited out as long as the server asks") {
   CHECK(run.finished_at - run.started >= std::chrono::seconds(3));
 }
 
+// Goal: one page that comes too early does not send a whole inventory back to its beginning.
+TEST_CASE("a read that comes too early is asked again within its attempt") {
+  Bench bench;
+  SUBCASE("a few times") {
+    bench.vendor.throttled_reads = 4;
+    const RunState run = bench.run(std::string(kKillAll));
+    CHECK(run.result == RunResult::contained);
+    CHECK(run.steps.at("things").items.front().attempt == 1);
+    CHECK(run.finished_at - run.started >= std::chrono::seconds(12));
+  }
+  SUBCASE("for ever") {
+    bench.vendor.throttled_reads = 1'000'000;
+    const RunState run = bench.run(std::string(kKillAll));
+    CHECK(run.result == RunResult::incomplete);
+    CHECK(bench.vendor.requests.size() <= 100);
+  }
+}
+
 // Goal: a lost answer is settled by a look, not by a second kill.
 TEST_CASE("an answer that was lost is looked for before anything is repeated") {
   Bench bench;
