@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <initializer_list>
 #include <span>
 #include <utility>
 
@@ -13,6 +14,7 @@ namespace quell {
 namespace {
 
 constexpr int kApprovalsMax = 10;
+constexpr int kTargetsMax = 1'000'000;
 constexpr std::size_t kPatternsMax = 1'000;
 constexpr std::size_t kUsersMax = 1'000;
 constexpr std::array<std::string_view, 5> kRoles{"viewer", "responder", "approver", "author",
@@ -90,32 +92,30 @@ class PolicyReader {
   Findings& findings_;
 };
 
-void read_floor(PolicyReader& reader, const YamlNode& node, Policy& policy) {
-  constexpr std::array<std::string_view, 3> kKeys{"mutate", "irreversible", "wide"};
-  if (!reader.is_map(node, "policy.approval_floor")) return;
+/// A map of whole numbers, each key with its place.
+void read_numbers(PolicyReader& reader, const YamlNode& node, const std::string& what, int most,
+                  std::initializer_list<std::pair<std::string_view, int*>> places) {
+  if (!reader.is_map(node, what)) return;
+  std::vector<std::string_view> keys;
+  for (const auto& [key, place] : places) keys.push_back(key);
   for (const YamlMember& member : node.members) {
-    if (!reader.is_known(member.key, kKeys)) continue;
-    int& floor = member.key.text == "mutate"         ? policy.floor_change
-                 : member.key.text == "irreversible" ? policy.floor_irreversible
-                                                     : policy.floor_wide;
-    reader.number(member.value, "policy.approval_floor." + member.key.text, kApprovalsMax, floor);
+    if (!reader.is_known(member.key, keys)) continue;
+    const auto* const found = std::find_if(places.begin(), places.end(), [&](const auto& place) {
+      return place.first == member.key.text;
+    });
+    reader.number(member.value, what + "." + member.key.text, most, *found->second);
   }
 }
 
 }  // namespace
 
 void read_policy(const YamlNode& node, Policy& policy, Findings& findings) {
-  constexpr std::array<std::string_view, 4> kKeys{"separation", "break_glass", "protected",
-                                                  "approval_floor"};
+  constexpr std::array<std::string_view, 6> kKeys{
+      "separation", "break_glass", "protected", "approval_floor", "auto", "irreversible_per_hour"};
   PolicyReader reader(findings);
   if (!reader.is_map(node, "policy")) return;
   for (const YamlMember& member : node.members) {
     const std::string& key = member.key.text;
-    if (key == "auto" || key == "irreversible_per_hour") {
-      findings.error(member.key, "not-built-yet", "this version does not act on \"" + key + "\"",
-                     "take it out until a version that does");
-      continue;
-    }
     if (!reader.is_known(member.key, kKeys)) continue;
     if (key == "separation") {
       constexpr std::array<std::string_view, 2> kWords{"auto", "strict"};
@@ -128,8 +128,19 @@ void read_policy(const YamlNode& node, Policy& policy, Findings& findings) {
       }
     } else if (key == "protected") {
       policy.protected_targets = reader.texts(member.value, "policy.protected");
+    } else if (key == "approval_floor") {
+      read_numbers(reader, member.value, "policy.approval_floor", kApprovalsMax,
+                   {{"mutate", &policy.floor_change},
+                    {"irreversible", &policy.floor_irreversible},
+                    {"wide", &policy.floor_wide}});
+    } else if (key == "auto") {
+      read_numbers(reader, member.value, "policy.auto", kTargetsMax,
+                   {{"irreversible_per_run", &policy.auto_irreversible_per_run},
+                    {"irreversible_per_hour", &policy.auto_irreversible_per_hour},
+                    {"runs_per_hour", &policy.auto_runs_per_hour}});
     } else {
-      read_floor(reader, member.value, policy);
+      reader.number(member.value, "policy.irreversible_per_hour", kTargetsMax,
+                    policy.irreversible_per_hour);
     }
   }
 }

@@ -118,6 +118,7 @@ Result<std::unique_ptr<Owner>> Owner::open(Parts parts) {
       .limits = std::move(parts.limits),
       .kill_switch = [path = kill_switch_path(parts.database)] { return read_kill_switch(path); },
       .still_owner = [self] { return self->lock_->still_held(); },
+      .tell = parts.tell,
       .machine = machine_of(*ring),
       .drill = parts.drill});
   if (Status safe = enter_safe_mode_after_crashes(parts); !safe) return safe.error();

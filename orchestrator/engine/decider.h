@@ -66,8 +66,12 @@ class Decider {
   bool may_change(const Step& step);
   /// True when the target of `item` is protected: then it is held for a person, or has failed.
   bool stops_at_protection(const Step& step, const ItemState& item, const Value& params);
-  bool is_approved(Gravity gravity) const;
-  void ask_policy_approval(Gravity gravity);
+  /// The cap of policy that a change of that gravity would break, or nothing.
+  std::string broken_cap(Gravity gravity) const;
+  /// How many people have to approve it.
+  int approvals_needed(Gravity gravity, bool beyond_cap) const;
+  bool is_approved(Gravity gravity, bool beyond_cap) const;
+  void ask_policy_approval(Gravity gravity, const std::string& cap);
   void decide_gate();
   void finish_item(const Step& step, const ItemState& item);
   void advance_item(const Step& step, const ItemState& item, bool deadline_passed);

@@ -37,18 +37,44 @@ const std::string* shield_of_target(const Policy& policy, const ItemState& item,
   return policy.shield_in(item.item);
 }
 
-bool Decider::is_approved(Gravity gravity) const {
-  const int need = around_.policy.floor_of(gravity);
+std::string Decider::broken_cap(Gravity gravity) const {
+  const Policy& policy = around_.policy;
+  const bool irreversible = gravity != Gravity::change;
+  const std::int64_t of_hour = around_.targets_elsewhere + run_.irreversible_items;
+  if (!run_.automatic) {
+    return policy.strict && irreversible && of_hour > policy.irreversible_per_hour
+               ? fmt::format("policy.irreversible_per_hour: {}", policy.irreversible_per_hour)
+               : "";
+  }
+  if (around_.automatic_runs >= policy.auto_runs_per_hour)
+    return fmt::format("policy.auto.runs_per_hour: {}", policy.auto_runs_per_hour);
+  if (irreversible && run_.irreversible_items > policy.auto_irreversible_per_run)
+    return fmt::format("policy.auto.irreversible_per_run: {}", policy.auto_irreversible_per_run);
+  if (irreversible && of_hour > policy.auto_irreversible_per_hour)
+    return fmt::format("policy.auto.irreversible_per_hour: {}", policy.auto_irreversible_per_hour);
+  return "";
+}
+
+int Decider::approvals_needed(Gravity gravity, bool beyond_cap) const {
+  const int floor = around_.policy.floor_of(gravity);
+  if (!beyond_cap) return floor;
+  return run_.automatic ? std::max(floor, 1) : floor + 1;
+}
+
+bool Decider::is_approved(Gravity gravity, bool beyond_cap) const {
+  const int need = approvals_needed(gravity, beyond_cap);
   if (need == 0 || run_.break_glass) return true;
   auto people = step_approvers(run_, around_.policy);
   people.insert(run_.gate.given_by.begin(), run_.gate.given_by.end());
   if (around_.policy.strict) return static_cast<int>(people.size()) >= need;
-  return run_.confirmed || run_.approved_in_advance || !people.empty();
+  // An armed route is no person who looked at a storm.
+  const bool in_advance = (run_.confirmed || run_.approved_in_advance) && !beyond_cap;
+  return in_advance || !people.empty();
 }
 
-void Decider::ask_policy_approval(Gravity gravity) {
+void Decider::ask_policy_approval(Gravity gravity, const std::string& cap) {
   const Policy& policy = around_.policy;
-  const int floor = policy.strict ? policy.floor_of(gravity) : 1;
+  const int floor = policy.strict ? approvals_needed(gravity, !cap.empty()) : 1;
   const std::set<std::string, std::less<>> approvers = step_approvers(run_, policy);
   // Who approved a step and now this as well is one person all the same.
   const auto again = std::count_if(run_.gate.given_by.begin(), run_.gate.given_by.end(),
@@ -63,7 +89,7 @@ void Decider::ask_policy_approval(Gravity gravity) {
        {{"digest", plan_digest(run_, connectors_)},
         {"need", need},
         {"from", "approver"},
-        {"why", fmt::format("policy.approval_floor: {} for what is {}",
+        {"why", fmt::format("{}: {} for what is {}", cap.empty() ? "policy.approval_floor" : cap,
                             floor == 1 ? "one person" : fmt::format("{} people", floor),
                             to_string(gravity))},
         {"until", Value(now_ + policy.approval_life)}});
@@ -82,8 +108,9 @@ bool Decider::may_change(const Step& step) {
   if (run_.mode == RunMode::dry_run || spec.effect != Effect::mutate) return true;
   if (around_.disarmed || around_.locked) return false;
   const Gravity gravity = gravity_of(run_, step, spec, around_.policy);
-  if (is_approved(gravity)) return true;
-  ask_policy_approval(gravity);
+  const std::string cap = broken_cap(gravity);
+  if (is_approved(gravity, !cap.empty())) return true;
+  ask_policy_approval(gravity, cap);
   return false;
 }
 

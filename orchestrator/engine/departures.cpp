@@ -75,7 +75,8 @@ void Engine::send(const std::shared_ptr<Live>& live, SendOp op) {
 }
 
 void Engine::refuse(Outgoing& outgoing, Error why) {
-  refused_.push_back(Completion{.ticket = outgoing.ticket, .answer = std::move(why)});
+  Completion refused{.ticket = outgoing.ticket, .answer = std::move(why)};
+  refused_.push_back(std::move(refused));
 }
 
 void Engine::leave_unknown(const std::shared_ptr<Live>& live, std::string_view why) {
@@ -102,6 +103,11 @@ void Engine::put_off(const std::shared_ptr<Live>& live, std::string why) {
   entries.push_back(
       make_entry(EntryKind::retry_scheduled, live->run, parts_.clock.now(), std::move(body)));
   record(std::move(entries));
+}
+
+bool Engine::is_irreversible(const Live& live) const {
+  const Step* const step = find_step(runs_.at(live.run), live.id.step);
+  return live.spec->irreversible || (step != nullptr && step->irreversible);
 }
 
 const std::string* Engine::shield_of(const Outgoing& outgoing) const {
@@ -183,8 +189,11 @@ bool Engine::depart(Outgoing& outgoing, Timestamp now) {
   }
   if (exchanges_[outgoing.ticket].question.empty() && joins_another(outgoing)) return true;
   const bool writes = request.method != "GET" && request.method != "HEAD";
+  const Lane lane = writes                          ? Lane::write
+                    : runs_.at(live->run).automatic ? Lane::alert_read
+                                                    : Lane::read;
   std::string origin = origin_of_url(request.url);
-  const Timestamp leaves = pacer_.may_leave(origin, writes, request.trust, now);
+  const Timestamp leaves = pacer_.may_leave(origin, lane, request.trust, now);
   if (leaves > now) {
     exchanges_[outgoing.ticket].question.clear();
     if (now < outgoing.give_up && leaves < outgoing.give_up) {
@@ -194,7 +203,7 @@ bool Engine::depart(Outgoing& outgoing, Timestamp now) {
     refuse(outgoing, make_error(ErrorCode::throttled, origin + " asks to wait for too long"));
     return true;
   }
-  pacer_.left(origin, writes, now);
+  pacer_.left(origin, lane, now);
   Exchange& exchange = exchanges_[outgoing.ticket];
   exchange.origin = std::move(origin);
   if (!exchange.question.empty()) questions_.try_emplace(exchange.question, outgoing.ticket);
@@ -213,6 +222,8 @@ bool Engine::depart(Outgoing& outgoing, Timestamp now) {
       body["item"] = live->id.item;
     }
     if (live->id.probe != -1) body["probe"] = live->id.probe;
+    if (request.effect == Effect::mutate && live->id.probe == -1 && is_irreversible(*live))
+      body["account"] = runs_.at(live->run).automatic ? kByAutomation : kByPeople;
     if (request.effect == Effect::mutate && !live->io->doubts().empty())
       body["doubts"] = doubts_value(live->io->doubts());
     std::vector<Entry> intent;
@@ -308,8 +319,7 @@ bool Engine::asks_again(Exchange& exchange, const HttpResponse& answer) {
   exchange.origin.clear();
   exchange.question.clear();
   const Live& live = *exchange.live;
-  outgoing_[rank_of(live.id, *live.spec)].push_back(
-      *std::exchange(exchange.again, std::nullopt));
+  outgoing_[rank_of(live.id, *live.spec)].push_back(*std::exchange(exchange.again, std::nullopt));
   return true;
 }
 
@@ -357,6 +367,29 @@ void Engine::watch_kill_switch() {
       on ? EntryKind::disarmed : EntryKind::armed, RunId{}, parts_.clock.now(),
       {{"who", kill_switch_.who}, {"reason", kill_switch_.reason}, {"all", kill_switch_.people}}));
   record(std::move(entries));
+}
+
+void Engine::watch_clock() {
+  constexpr Duration kJumpMin{60'000};
+  const Duration jumped = parts_.clock.jumped();
+  const Duration by = jumped - jumped_;
+  if (by < kJumpMin && -by < kJumpMin) return;
+  jumped_ = jumped;
+  const std::string words =
+      "the machine's clock was set " + format_duration(by < Duration{0} ? -by : by) +
+      (by < Duration{0} ? " back" : " forward") + "; quell goes on by the time that passed";
+  const Timestamp now = parts_.clock.now();
+  std::vector<Entry> entries;
+  entries.push_back(
+      make_entry(EntryKind::note_added, RunId{}, now, {{"who", "quell itself"}, {"text", words}}));
+  for (const RunId id : active_) {
+    const RunState& run = runs_.at(id);
+    if (!run.automatic || run.finished() || run.paused) continue;
+    entries.push_back(
+        make_entry(EntryKind::run_paused, id, now, {{"who", "quell itself"}, {"reason", words}}));
+  }
+  record(std::move(entries));
+  if (parts_.tell) parts_.tell(words);
 }
 
 bool Engine::is_disarmed(const RunState& run) const {

@@ -51,6 +51,9 @@ Status Engine::load() {
   runs_ = std::move(folded->runs);
   unreadable_ = std::move(folded->unreadable);
   last_ = folded->last;
+  Result<RecentUse> use = recent_use(parts_.journal, parts_.clock.now());
+  if (!use) return use.error();
+  recent_use_ = *std::move(use);
   for (const auto& [id, run] : runs_) {
     if (!run.finished() && run.changing && !run.lock.empty()) holders_.try_emplace(run.lock, id);
   }
@@ -175,6 +178,7 @@ void Engine::record(std::vector<Entry> entries) {
   for (Entry& entry : entries) {
     if (entry.run.number > 0) {
       RunState& run = runs_.at(entry.run);
+      recent_use_.take(entry);
       if (entry.kind != EntryKind::run_started) apply(run, entry, parts_.connectors);
       if (entry.kind == EntryKind::request_sent && run.changing && !run.lock.empty()) {
         holders_.try_emplace(run.lock, run.id);
@@ -207,6 +211,7 @@ Status Engine::flush() {
 
 Status Engine::turn(Timestamp until) {
   watch_kill_switch();
+  watch_clock();
   carry_out_commands();
   const Timestamp now = parts_.clock.now();
   while (!waits_.empty() && waits_.begin()->first <= now) {
@@ -251,15 +256,21 @@ Status Engine::decide_all() {
   return status;
 }
 
+Circumstances Engine::circumstances_of(const RunState& run) {
+  const Timestamp now = parts_.clock.now();
+  Circumstances around{
+      .now = now, .policy = policy_, .disarmed = is_disarmed(run), .locked = is_locked(run)};
+  if (run.automatic) around.automatic_runs = recent_use_.automatic_runs_before(run.id, now);
+  if (run.automatic || policy_.strict)
+    around.targets_elsewhere = recent_use_.targets_of_others(run.id, run.automatic, now);
+  return around;
+}
+
 void Engine::decide_run(RunState& run, Status& status) {
   if (stopping_.load()) return;
   // Each round either begins or ends something, so the rounds are bounded by the size of the run.
   while (true) {
-    std::vector<Entry> entries = decide(run, parts_.connectors,
-                                        {.now = parts_.clock.now(),
-                                         .policy = policy_,
-                                         .disarmed = is_disarmed(run),
-                                         .locked = is_locked(run)});
+    std::vector<Entry> entries = decide(run, parts_.connectors, circumstances_of(run));
     if (!entries.empty()) {
       if (entries.back().kind == EntryKind::run_finished) {
         if (status = flush(); !status) return;

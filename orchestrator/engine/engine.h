@@ -20,6 +20,7 @@
 #include "orchestrator/engine/decisions.h"
 #include "orchestrator/engine/fold.h"
 #include "orchestrator/engine/pace.h"
+#include "orchestrator/engine/recent_use.h"
 #include "orchestrator/engine/run_state.h"
 #include "state/base/clock.h"
 #include "state/journal.h"
@@ -127,6 +128,8 @@ class Engine {
     /// Whether this process still owns the state, asked before requests leave (threat T50); may be
     /// empty.
     std::function<bool()> still_owner{};
+    /// Sentences for the operator that belong to no run; may be empty.
+    std::function<void(const std::string&)> tell{};
     /// This machine, by a keyed fingerprint: what a copied state must not act under; may be empty.
     std::string machine{};
     bool drill = false;  // numbers runs as d1.. instead of r1..
@@ -155,9 +158,9 @@ class Engine {
   Result<RunId> start(const RunRequest& request);
 
   /// Takes up a run that is not over: settles what its last process left in doubt and goes on, or
-  /// goes on watching. Refuses where the pins differ now or a secret of the run can no longer be opened; and, unless a person
-  /// `accepts` it, where the state was last used on another machine or the clock stands before the
-  /// last entry.
+  /// goes on watching. Refuses where the pins differ now or a secret of the run can no longer be
+  /// opened; and, unless a person `accepts` it, where the state was last used on another machine or
+  /// the clock stands before the last entry.
   Status take_up(RunId id, std::string_view who, bool accepts = false);
 
   /// Watches a finished run for regrowth, as its playbook says; a run without `watch:` is not
@@ -250,7 +253,11 @@ class Engine {
   /// The action goes no further, and what it sent may or may not have been applied.
   void leave_unknown(const std::shared_ptr<Live>& live, std::string_view why);
   const std::string* shield_of(const Outgoing& outgoing) const;
+  bool is_irreversible(const Live& live) const;
+  Circumstances circumstances_of(const RunState& run);
   void watch_kill_switch();
+  /// Somebody set the machine's clock: it is told and written down, and what alerts began pauses.
+  void watch_clock();
   bool is_disarmed(const RunState& run) const;
   bool is_locked(const RunState& run) const;
   void keep(const std::shared_ptr<Live>& live, KeepOp op);
@@ -290,6 +297,8 @@ class Engine {
   std::unordered_map<std::string, Ticket> questions_{};  // that leave with this turn
   std::array<std::deque<Outgoing>, kRanks> outgoing_{};  // most urgent first
   Pacer pacer_;
+  RecentUse recent_use_{};
+  Duration jumped_{0};      // of the machine's clock, as far as it has been told
   Timestamp decided_at_{};  // what was due then has begun, or waits for somebody
   std::optional<Timestamp> next_departure_{};
   std::map<std::string, RunId, std::less<>> holders_{};  // by what they lock

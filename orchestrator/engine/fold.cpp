@@ -174,20 +174,38 @@ Result<RunState> fold_named(Journal& journal, std::string_view name,
   return std::move(folded->runs.begin()->second);
 }
 
+Result<std::uint64_t> last_before(Journal& journal, Timestamp since) {
+  const Result<Tip> tip = journal.tip();
+  if (!tip) return tip.error();
+  std::uint64_t before = 0;
+  std::uint64_t from = tip->seq + 1;  // no entry below it is known to be late enough
+  while (before + 1 < from) {
+    const std::uint64_t middle = before + (from - before) / 2;
+    std::optional<Timestamp> at;
+    const Status read = journal.read(middle - 1, [&](const StoredEntry& stored) -> Status {
+      at = stored.entry.at;
+      return make_error(ErrorCode::conflict, "one is enough");
+    });
+    if (!at) return read.error();
+    (*at < since ? before : from) = middle;
+  }
+  return before;
+}
+
 Result<Folded> fold_since(Journal& journal, Timestamp since, SecretStore* secrets,
                           const PlaybookLoader& load_playbook, const ConnectorSet& connectors) {
+  const Result<std::uint64_t> before = last_before(journal, since);
+  if (!before) return before.error();
   std::set<RunId> wanted;
-  std::uint64_t before = 0;  // the first of them
   const Status looked = journal.read_some(
-      0, [](const EntryLabel& label) { return label.kind == EntryKind::run_started; },
-      [&](const StoredEntry& stored) {
-        if (stored.entry.at < since) return ok();
-        if (wanted.empty()) before = stored.seq - 1;
-        wanted.insert(stored.entry.run);
-        return ok();
-      });
+      *before,
+      [&](const EntryLabel& label) {
+        if (label.kind == EntryKind::run_started) wanted.insert(label.run);
+        return false;
+      },
+      [](const StoredEntry&) { return ok(); });
   if (!looked) return looked.error();
-  return fold_where(journal, before, RunId{}, Folding(secrets, load_playbook, connectors),
+  return fold_where(journal, *before, RunId{}, Folding(secrets, load_playbook, connectors),
                     [&wanted](RunId run) { return wanted.contains(run); });
 }
 

@@ -46,7 +46,11 @@ Result<RunState> fold_named(Journal& journal, std::string_view name,
 /// The Error for a name that no run has.
 Error no_such_run(std::string_view name);
 
-/// Only the runs that began at `since` or later.
+/// The number of the last entry before `since`, 0 when there is none; found by halving, as far as
+/// no clock was set back.
+Result<std::uint64_t> last_before(Journal& journal, Timestamp since);
+
+/// Only the runs that began at `since` or later; `last` is the last of these.
 Result<Folded> fold_since(Journal& journal, Timestamp since, SecretStore* secrets,
                           const PlaybookLoader& load_playbook, const ConnectorSet& connectors);
 

@@ -16,6 +16,7 @@ constexpr std::size_t kInFlightMax = 1'024;
 constexpr std::size_t kInFlightMaxUntrusted = 8;
 constexpr Duration kMoment{1};
 constexpr double kBurstSeconds = 0.1;
+constexpr double kAlertShare = 0.2;
 constexpr double kBackOff = 0.8;
 constexpr double kRecover = 1.1;
 constexpr double kLearnedMin = 1;
@@ -52,27 +53,38 @@ double Pacer::fill(Bucket& bucket, double rate, Timestamp now) {
   return bucket.level;
 }
 
-Timestamp Pacer::may_leave(const std::string& name, bool writes, Trust trust, Timestamp now) {
+/// When one more may be taken from `bucket`.
+Timestamp Pacer::full_enough(Bucket& bucket, double rate, Timestamp now) {
+  const double level = fill(bucket, rate, now);
+  if (level >= 1) return now;
+  const double wait = std::ceil((1 - level) / rate * 1'000.0);
+  return now + std::max(kMoment, Duration(static_cast<std::int64_t>(wait)));
+}
+
+Timestamp Pacer::may_leave(const std::string& name, Lane lane, Trust trust, Timestamp now) {
   Origin& origin = origins_[name];
   if (origin.closed_until > now) return origin.closed_until;
   const std::size_t most = trust == Trust::untrusted ? kInFlightMaxUntrusted : kInFlightMax;
   if (origin.in_flight >= most) return now + kMoment;
-  const std::optional<double> rate = rate_of(origin, name, writes);
+  const std::optional<double> rate = rate_of(origin, name, lane == Lane::write);
   if (!rate) return now;
-  const double level = fill(writes ? origin.write : origin.read, *rate, now);
-  if (level >= 1) return now;
-  const double wait = std::ceil((1 - level) / *rate * 1'000.0);
-  return now + std::max(kMoment, Duration(static_cast<std::int64_t>(wait)));
+  if (lane == Lane::write) return full_enough(origin.write, *rate, now);
+  const Timestamp of_all = full_enough(origin.read, *rate, now);
+  if (lane == Lane::read) return of_all;
+  return std::max(of_all, full_enough(origin.alert_read, *rate * kAlertShare, now));
 }
 
-void Pacer::left(const std::string& name, bool writes, Timestamp now) {
+void Pacer::left(const std::string& name, Lane lane, Timestamp now) {
   Origin& origin = origins_[name];
   ++origin.in_flight;
-  if (const auto rate = rate_of(origin, name, writes)) {
-    Bucket& bucket = writes ? origin.write : origin.read;
-    fill(bucket, *rate, now);
+  const auto rate = rate_of(origin, name, lane == Lane::write);
+  if (!rate) return;
+  const auto take_one = [&](Bucket& bucket, double per_second) {
+    fill(bucket, per_second, now);
     bucket.level -= 1;
-  }
+  };
+  take_one(lane == Lane::write ? origin.write : origin.read, *rate);
+  if (lane == Lane::alert_read) take_one(origin.alert_read, *rate * kAlertShare);
 }
 
 void Pacer::count(Origin& origin, Timestamp now) {

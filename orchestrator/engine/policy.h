@@ -35,6 +35,14 @@ struct Policy {
   /// separation works.
   int canary_above = 20;
   int canary = 3;
+  /// What alerts may do without a person: irreversible targets in one run and in an hour, and runs
+  /// in an hour. Beyond it the run waits for an approval.
+  int auto_irreversible_per_run = 3;
+  int auto_irreversible_per_hour = 10;
+  int auto_runs_per_hour = 6;
+  /// Irreversible targets in an hour of all runs that people begin in strict separation; beyond it
+  /// one approver more is needed.
+  int irreversible_per_hour = 2'000;
   /// The life of an approval that no playbook asked for.
   Duration approval_life{std::chrono::minutes{10}};
   /// strict: whoever began a run never approves it, and `--yes` is no approval. Else solo: one

@@ -563,6 +563,12 @@ void apply(RunState& run, const Entry& entry, const ConnectorSet& connectors) {
       run.aborted_by = body["who"].string_or("the clock");
       run.abort_reason = body["reason"].string_or("");
       run.held = false;
+      // What cleans up does not wait for whoever paused it.
+      run.paused = false;
+      for (auto& [id, step] : run.steps) {
+        step.paused = false;
+        for (ItemState& item : step.items) item.paused = false;
+      }
       return;
     case EntryKind::run_held:
       run.held = true;

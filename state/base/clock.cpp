@@ -4,6 +4,7 @@
 #include <array>
 #include <cctype>
 #include <cstdint>
+#include <ctime>
 #include <limits>
 
 namespace quell {
@@ -64,10 +65,24 @@ std::string fraction_text(std::uint64_t fraction, std::uint64_t of) {
   return "." + digits;
 }
 
+std::chrono::nanoseconds wall_time() { return std::chrono::system_clock::now().time_since_epoch(); }
+
+std::chrono::nanoseconds time_since_boot() {
+  timespec time{};
+  clock_gettime(CLOCK_BOOTTIME, &time);
+  return seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+}
+
 }  // namespace
 
+SystemClock::SystemClock() : began_(wall_time() - time_since_boot()) {}
+
 Timestamp SystemClock::now() const {
-  return std::chrono::floor<milliseconds>(std::chrono::system_clock::now());
+  return Timestamp(std::chrono::floor<milliseconds>(began_ + time_since_boot()));
+}
+
+Duration SystemClock::jumped() const {
+  return std::chrono::duration_cast<Duration>(wall_time() - time_since_boot() - began_);
 }
 
 std::chrono::nanoseconds SystemClock::real_time_until(Timestamp due) const {

@@ -35,13 +35,21 @@ class Clock {
   virtual Timestamp now() const = 0;
   /// How long a thread may sleep, in real time, until this clock shows `due`; zero if it is past.
   virtual std::chrono::nanoseconds real_time_until(Timestamp due) const = 0;
+  /// How far the clock that people see has moved away from this one since it began.
+  virtual Duration jumped() const { return Duration{0}; }
 };
 
-/// UTC by the system's clock.
+/// UTC by the system's clock as it stood when this one was made, and from then on by the time that
+/// passed: whoever sets the system's clock moves no deadline (threat T36). Time asleep counts.
 class SystemClock final : public Clock {
  public:
+  SystemClock();
   Timestamp now() const override;
   std::chrono::nanoseconds real_time_until(Timestamp due) const override;
+  Duration jumped() const override;
+
+ private:
+  std::chrono::nanoseconds began_;  // since 1970, when the machine was switched on
 };
 
 /// Starts at the real time of its making and runs `speed` times as fast, by the monotonic clock.
@@ -68,9 +76,13 @@ class ManualClock final : public Clock {
   /// Never moves backwards.
   void advance_to(Timestamp due);
   void advance(Duration by) { advance_to(now_ + by); }
+  /// Somebody sets the clock that people see.
+  void jump(Duration by) { jumped_ += by; }
+  Duration jumped() const override { return jumped_; }
 
  private:
   Timestamp now_;
+  Duration jumped_{0};
 };
 
 /// RFC 3339 in UTC with milliseconds: `2026-11-22T02:31:40.112Z`.

@@ -157,7 +157,8 @@ TEST_CASE("policy is checked like the rest of the configuration") {
   refuses("policy: {approval_flor: {wide: 2}}", "did you mean \"approval_floor\"?");
   refuses("policy: {approval_floor: {wide: -1}}", "a whole number from 0 to 10");
   refuses("policy: {separation: lax}", "none of auto, strict");
-  refuses("policy: {auto: {runs_per_hour: 1}}", "does not act on \"auto\"");
+  refuses("policy: {auto: {runs_per_hour: -1}}", "policy.auto.runs_per_hour is a whole number");
+  refuses("policy: {irreversible_per_hour: many}", "a whole number from 0 to 1000000");
   refuses("users: [{name: mara, roles: [king]}]", "a role is none of");
   refuses("users: [{roles: [approver]}]", "a user needs a name");
 }

@@ -130,6 +130,13 @@ void Auditor::is_approved(const Entry& entry, const RunState& run, const Connect
   } else {
     enough |= run.confirmed || run.approved_in_advance || !people.empty();
   }
+  if (run.automatic && entry.body["account"].string_or("") == kByAutomation) {
+    std::set<std::string>& targets = targets_of_alert_[run.id];
+    targets.insert(step->id + "/" + entry.body["item"].string_or(""));
+    if (static_cast<int>(targets.size()) > policy_.auto_irreversible_per_run && people.empty() &&
+        !run.break_glass)
+      findings_.violated("no alert does more than policy allows without a person", step->id);
+  }
   if (!enough)
     findings_.violated(
         "no change leaves below the floor of policy",

@@ -48,6 +48,7 @@ class Auditor {
   Findings& findings_;
   std::set<RunId> aborted_{};
   std::map<RunId, std::set<std::string>> approved_by_{};
+  std::map<RunId, std::set<std::string>> targets_of_alert_{};
   std::set<std::string> in_doubt_{};        // "run step item" whose change has no known end
   std::map<RunId, Timestamp> last_look_{};  // at the postconditions
 };

@@ -54,6 +54,10 @@ Policy draw_policy(Dice& dice, const Site& site) {
   policy.floor_irreversible = dice.chance(15) ? 0 : dice.between(1, 2);
   policy.wide_above = dice.chance(20) ? dice.between(1, 10) : 25;
   policy.canary_above = dice.chance(20) ? dice.between(1, 5) : 20;
+  policy.auto_irreversible_per_run = dice.between(0, 6);
+  policy.auto_irreversible_per_hour = dice.between(0, 12);
+  policy.auto_runs_per_hour = dice.between(0, 3);
+  policy.irreversible_per_hour = dice.chance(20) ? dice.between(1, 10) : 2'000;
   if (dice.chance(15)) {
     for (const auto& [vault, ids] : site.extras().credential_ids) {
       if (!ids.empty()) policy.protected_targets.push_back(dice.pick(ids));
@@ -225,6 +229,8 @@ class Show {
   std::set<RunId> checked_{};
   Timestamp last_entry_{};
   bool undoes_ = false;
+  /// When somebody sets the machine's clock, and by how much.
+  std::optional<std::pair<Timestamp, Duration>> clock_set_{};
   bool watches_ = false;
   bool asked_after_ = false;
   int processes_ = 0;
@@ -270,7 +276,7 @@ Show::Show(std::uint64_t seed, Findings& findings)
     beginning.send_probes = dice_.chance(50);
     beginning.confirmed = dice_.chance(45);
     beginning.approved_in_advance = dice_.chance(20);
-    beginning.automatic = dice_.chance(8);
+    beginning.automatic = dice_.chance(15);
     beginnings_.push_back(std::move(beginning));
   }
   if (dice_.chance(15))
@@ -280,6 +286,10 @@ Show::Show(std::uint64_t seed, Findings& findings)
     disarmed_ = Disarmed{.from = from,
                          .until = from + dice_.span(Duration{1'000}, Duration{600'000}),
                          .people = dice_.chance(70)};
+  }
+  if (dice_.chance(15)) {
+    clock_set_ = {start_ + dice_.span(Duration{0}, Duration{120'000}),
+                  dice_.span(hours{1}, hours{9}) - Duration{hours{5}}};
   }
   undoes_ = dice_.chance(25);
   watches_ = dice_.chance(25);
@@ -344,8 +354,7 @@ bool Show::is_over(const Engine& engine) const {
   return engine.runs().size() == beginnings_.size() &&
          std::ranges::all_of(engine.runs(), [&](const auto& row) {
            const RunState& run = row.second;
-           return run.finished() && !engine.is_undoing(run.id) &&
-                  !run.is_watched();
+           return run.finished() && !engine.is_undoing(run.id) && !run.is_watched();
          });
 }
 
@@ -379,6 +388,10 @@ Show::End Show::drive(Engine& engine, const SimJournal& journal, const Death& de
       after_the_end(engine, connectors);
     }
     if (!stopping) people_->turn(engine, now);
+    if (clock_set_ && now >= clock_set_->first) {
+      clock_.jump(clock_set_->second);
+      clock_set_.reset();
+    }
     if (death.told_to_end > Duration{0} && !stopping && now >= began + death.told_to_end) {
       findings_.tell(format_rfc3339(now) + " --- told to end");
       engine.stop_starting();
@@ -429,7 +442,8 @@ Show::End Show::process(const Death& death) {
     auditor_->see(entry, working == nullptr ? nullptr : working->find(entry.run), *connectors);
   });
   network_->forget_tickets();
-  asked_after_ = false;  // whoever watched or lifted asks again
+  clock_.jump(-clock_.jumped());  // a new process takes the clock as it stands
+  asked_after_ = false;           // whoever watched or lifted asks again
   SimTransport transport(*network_, site_->urls(), clock_, latency_, death, journal, ledger_,
                          policy_.protected_targets, findings_);
   End end = End::again;

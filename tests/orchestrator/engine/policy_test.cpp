@@ -41,6 +41,17 @@ struct Waiting {
   void begin(const std::string& source) {
     RunRequest request = request_for(playbook_from(source, process.connectors));
     request.confirmed = false;
+    begin(std::move(request));
+  }
+  /// As an armed route does.
+  void begin_by_alert() {
+    RunRequest request = request_for(playbook_from(kill_all(), process.connectors));
+    request.confirmed = false;
+    request.automatic = true;
+    request.approved_in_advance = true;
+    begin(std::move(request));
+  }
+  void begin(const RunRequest& request) {
     const Result<RunId> run = process.engine.start(request);
     REQUIRE(run);
     id = *run;
@@ -244,6 +255,15 @@ TEST_CASE("a paused item waits while the others go on, a skipped one is never be
   CHECK(waiting.run().result == RunResult::incomplete);
 }
 
+TEST_CASE("a paused run ends when it is aborted, and cleans up before") {
+  Waiting waiting{Policy{}, kill_all() + "finally:\n  - {id: last, set: {done: true}}\n"};
+  REQUIRE(waiting.tell({.kind = Command::Kind::pause, .who = "noor"}));
+  REQUIRE(waiting.tell({.kind = Command::Kind::abort, .who = "mara", .reason = "wrong one"}));
+  waiting.turn(Duration{1'000});
+  CHECK(waiting.run().result == RunResult::aborted);
+  CHECK(waiting.run().steps.at("last").outcome == OutcomeKind::done);
+}
+
 TEST_CASE("an approval cannot be skipped") {
   std::string source = kill_all();
   source.insert(source.find("  - id: kill\n"),
@@ -276,6 +296,92 @@ TEST_CASE("undo lifts what was done, once") {
         std::vector<std::string>{"GET /things/y", "POST /things/y/kill", "GET /things/x",
                                  "POST /things/x/kill"});
   CHECK_FALSE(waiting.process.engine.undo(waiting.id, "mara", "again"));
+}
+
+// Goal: a storm of alerts does no more than policy allows without a person (threat T16).
+TEST_CASE("what alerts begin is capped by run and by hour") {
+  Policy policy;
+  policy.auto_irreversible_per_run = 2;
+  Waiting waiting{policy};
+  REQUIRE(waiting.tell({.kind = Command::Kind::abort, .who = "mara", .reason = "no"}));
+  const auto why = [](const RunState& run) {
+    const ApprovalState* const approval = pending_approval(run);
+    return approval == nullptr ? "" : approval->why.substr(0, approval->why.rfind(':'));
+  };
+  waiting.begin_by_alert();
+  CHECK(why(waiting.run()) == "policy.auto.irreversible_per_run: 2");
+  CHECK(waiting.bench.vendor.kill_requests == 0);
+  REQUIRE(waiting.approve("mara"));
+  run_on(waiting.process.engine, waiting.id, waiting.bench.clock);
+  CHECK(waiting.run().result == RunResult::contained);
+
+  // Three targets within this hour, and one run; what a restart remembers counts too.
+  const auto again = [&](const Policy& next, Duration later) {
+    waiting.bench.clock.advance(later);
+    waiting.bench.vendor.alive = {"x", "y"};
+    ProcessRun process(waiting.bench.journal, waiting.bench.secrets, waiting.bench.vendor,
+                       waiting.bench.clock, vendor_connectors());
+    process.policy = next;
+    REQUIRE(process.engine.load());
+    RunRequest request = request_for(playbook_from(kill_all(), process.connectors));
+    request.confirmed = false;
+    request.automatic = true;
+    request.approved_in_advance = true;
+    const Result<RunId> run = process.engine.start(request);
+    REQUIRE(run);
+    turn_for(process.engine, waiting.bench.clock, Duration{1'000});
+    const std::string stopped_by = why(*process.engine.find(*run));
+    if (!process.engine.find(*run)->finished()) {
+      REQUIRE(say(process.engine, waiting.bench.clock,
+                  {.kind = Command::Kind::abort, .run = *run, .who = "mara", .reason = "no"}));
+    }
+    return stopped_by;
+  };
+  CHECK(again({.auto_irreversible_per_hour = 4}, Duration{0}) ==
+        "policy.auto.irreversible_per_hour: 4");
+  CHECK(again({.auto_runs_per_hour = 2}, Duration{0}) == "policy.auto.runs_per_hour: 2");
+  CHECK(again({}, Duration{0}).empty());
+  CHECK(again({.auto_irreversible_per_hour = 4, .auto_runs_per_hour = 2}, std::chrono::minutes{61})
+            .empty());
+}
+
+TEST_CASE("in strict separation one approver more lifts the cap of an hour") {
+  Policy policy = strict_policy();
+  policy.irreversible_per_hour = 2;
+  Waiting waiting{policy};
+  CHECK(pending_approval(waiting.run())->need == 2);
+  REQUIRE(waiting.approve("noor"));
+  CHECK(waiting.bench.vendor.kill_requests == 0);
+  REQUIRE(waiting.approve("ola"));
+  run_on(waiting.process.engine, waiting.id, waiting.bench.clock);
+  CHECK(waiting.run().result == RunResult::contained);
+}
+
+// Goal: whoever sets the clock neither ends a deadline nor goes unnoticed (threat T36).
+TEST_CASE("a clock that is set is written down, and what an alert began pauses") {
+  Waiting waiting{Policy{}, kill_all(", concurrency: 1")};
+  waiting.bench.clock.jump(std::chrono::seconds{-59});
+  waiting.turn(Duration{1'000});
+  CHECK_FALSE(waiting.run().paused);
+  const auto notes = [&] {
+    int count = 0;
+    for (const StoredEntry& stored : waiting.bench.journal.read_all()) {
+      count += stored.entry.kind == EntryKind::note_added && stored.entry.run.number == 0 ? 1 : 0;
+    }
+    return count;
+  };
+  CHECK(notes() == 0);
+  waiting.bench.clock.jump(std::chrono::hours{3});
+  waiting.turn(Duration{1'000});
+  CHECK(notes() == 1);
+  CHECK_FALSE(waiting.run().paused);  // a person began it
+  CHECK_FALSE(waiting.run().finished());
+  waiting.bench.vendor.throttled_kills = 1;
+  waiting.begin_by_alert();
+  waiting.bench.clock.jump(std::chrono::hours{-3});
+  waiting.turn(Duration{1'000});
+  CHECK(waiting.run().paused);
+  CHECK(notes() == 2);
 }
 
 TEST_CASE("globs are matched in bounded time") {
