@@ -164,11 +164,15 @@ Status SqliteSecretStore::erase_run(RunId run) {
     if (!erase) return erase.error();
     erase->bind_text(1, run_text);
     if (Status erased = erase->run(); !erased) return erased;
+    const bool held_some = database_->rows_changed() > 0;
     if (Status done = transaction->commit(); !done) return done;
+    if (!held_some && !wal_is_left_) return ok();
   }
   // A reader that holds the WAL delays this to the next erasure or to the end of the process; what
   // it still holds is ciphertext.
-  if (const Result<bool> cut = database_->truncate_wal(); !cut) return cut.error();
+  const Result<bool> cut = database_->truncate_wal();
+  if (!cut) return cut.error();
+  wal_is_left_ = !*cut;
   return destroy_spent_keys();
 }
 

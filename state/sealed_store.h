@@ -55,6 +55,7 @@ class SqliteSecretStore final : public SecretStore {
   const Clock& clock_;
   Random& random_;
   std::string epoch_seen_{};
+  bool wal_is_left_ = false;  // a reader held it when a secret was erased
 };
 
 }  // namespace quell

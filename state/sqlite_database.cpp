@@ -321,6 +321,8 @@ Status SqliteDatabase::writable() const {
       fmt::format("look at the disk that holds {}, then quell resume", folder_of(path_)));
 }
 
+std::int64_t SqliteDatabase::rows_changed() const noexcept { return sqlite3_changes64(handle_); }
+
 Result<bool> SqliteDatabase::truncate_wal() {
   const int code =
       sqlite3_wal_checkpoint_v2(handle_, "main", SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);

@@ -82,6 +82,8 @@ class SqliteDatabase {
   void roll_back() noexcept;
   /// Is a BEGIN open? SQLite ends some by itself after an error.
   bool in_transaction() const noexcept;
+  /// Rows that the last INSERT, UPDATE or DELETE changed.
+  std::int64_t rows_changed() const noexcept;
   /// Refuses after a commit that failed in doubt.
   Status writable() const;
 

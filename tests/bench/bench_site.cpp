@@ -67,8 +67,8 @@ void Site::write(const std::string& name, const std::string& text) {
   std::ofstream(folder_ / name) << text;
 }
 
-pid_t start_quell(const std::string& quell, const Site& site,
-                  const std::vector<std::string>& arguments) {
+pid_t start_program(const std::string& program, const Site& site,
+                    const std::vector<std::string>& arguments) {
   const pid_t pid = fork();
   if (pid != 0) return pid;
   if (chdir(site.folder().c_str()) != 0) _exit(126);
@@ -77,10 +77,10 @@ pid_t start_quell(const std::string& quell, const Site& site,
   dup2(out, STDOUT_FILENO);
   const int err = open("err", O_CREAT | O_TRUNC | O_WRONLY, 0600);
   dup2(err, STDERR_FILENO);
-  std::vector<char*> argv{const_cast<char*>(quell.c_str())};
+  std::vector<char*> argv{const_cast<char*>(program.c_str())};
   for (const std::string& one : arguments) argv.push_back(const_cast<char*>(one.c_str()));
   argv.push_back(nullptr);
-  execv(quell.c_str(), argv.data());
+  execv(program.c_str(), argv.data());
   _exit(127);
 }
 

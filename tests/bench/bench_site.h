@@ -36,9 +36,9 @@ class Site {
   std::filesystem::path folder_;
 };
 
-/// Starts quell in the folder of `site`; ended by wait_for().
-pid_t start_quell(const std::string& quell, const Site& site,
-                  const std::vector<std::string>& arguments);
+/// Starts a program in the folder of `site`; ended by wait_for().
+pid_t start_program(const std::string& program, const Site& site,
+                    const std::vector<std::string>& arguments);
 
 struct Ended {
   double seconds = 0;

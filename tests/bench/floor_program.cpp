@@ -65,7 +65,7 @@ class Log {
 
 }  // namespace
 
-double run_floor(const FloorOptions& options) {
+void run_floor(const FloorOptions& options) {
   const auto start = Clock::now();
   Log log(options.database);
   CURLM* const multi = curl_multi_init();
@@ -152,7 +152,6 @@ double run_floor(const FloorOptions& options) {
   for (CURL* const easy : idle) curl_easy_cleanup(easy);
   curl_multi_cleanup(multi);
   curl_slist_free_all(headers);
-  return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
 }  // namespace quell::bench

@@ -15,7 +15,7 @@ struct FloorOptions {
 
 /// The least that does the job: each credential read, archived and read back over one libcurl multi
 /// handle; with a database, every archive is written down before it leaves and its outcome before
-/// the next step, one commit per turn. No language, no checks, no proofs. Gives seconds.
-double run_floor(const FloorOptions& options);
+/// the next step, one commit per turn. No language, no checks, no proofs.
+void run_floor(const FloorOptions& options);
 
 }  // namespace quell::bench

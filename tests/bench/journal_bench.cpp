@@ -83,7 +83,7 @@ struct Sample {
  private:
   Config made(const std::string& quell) const {
     const Ended ended =
-        wait_for(start_quell(quell, site, {"run", "bench-archive", "--yes", "--json", "--quiet"}),
+        wait_for(start_program(quell, site, {"run", "bench-archive", "--yes", "--json", "--quiet"}),
                  Clock::now());
     if (ended.exit != 0) {
       fmt::print("quell ended with {}: {}\n", ended.exit, site.output());
