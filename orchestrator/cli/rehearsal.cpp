@@ -19,6 +19,7 @@ Result<Rehearsal> rehearse(Session& session, const ConnectorSet& connectors,
   ForgetfulJournal journal;
   ForgetfulStore secrets([](const Secret&) { return std::string(); });
   std::vector<PlannedRequest> reads;
+  const auto limits = origin_limits(*session.config());
   Engine engine({.clock = session.clock(),
                  .transport = **transport,
                  .journal = journal,
@@ -35,7 +36,8 @@ Result<Rehearsal> rehearse(Session& session, const ConnectorSet& connectors,
                                         .method = request.method,
                                         .url = request.url,
                                         .effect = request.effect});
-                     }});
+                     },
+                 .limits = limits});
   const Timestamp begun = session.clock().now();
   const Result<RunId> run = engine.start({.playbook = std::move(playbook),
                                           .inputs = std::move(inputs),
@@ -53,7 +55,7 @@ Result<Rehearsal> rehearse(Session& session, const ConnectorSet& connectors,
   Rehearsal rehearsal;
   rehearsal.state = *engine.find(*run);
   rehearsal.took = session.clock().now() - begun;
-  rehearsal.plan = make_plan(rehearsal.state, connectors, std::move(reads), rehearsal.took);
+  rehearsal.plan = make_plan(rehearsal.state, connectors, limits, std::move(reads), rehearsal.took);
   return rehearsal;
 }
 

@@ -36,4 +36,15 @@ Value doubts_value(const std::vector<Doubt>& doubts) {
   return Value(std::move(list));
 }
 
+std::vector<Doubt> doubts_of(const Value& list) {
+  std::vector<Doubt> doubts;
+  for (const Value& doubt : list.list_or_empty()) {
+    doubts.push_back(
+        {.kill = from_string<Kill>(doubt["kill"].string_or("")).value_or(Kill::refresh_token),
+         .at_best = from_string<Grade>(doubt["at_best"].string_or("")).value_or(Grade::none),
+         .reason = doubt["reason"].string_or("")});
+  }
+  return doubts;
+}
+
 }  // namespace quell

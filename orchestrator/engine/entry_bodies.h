@@ -14,5 +14,6 @@ inline constexpr int kLooksOnUnknownMax = 5;
 Value error_value(const Error& error);
 void add_traffic(ValueMap& body, const Traffic& traffic);
 Value doubts_value(const std::vector<Doubt>& doubts);
+std::vector<Doubt> doubts_of(const Value& list);
 
 }  // namespace quell

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "orchestrator/engine/entry_bodies.h"
 #include "orchestrator/engine/expansion.h"
 #include "orchestrator/engine/step_walk.h"
 
@@ -202,17 +203,6 @@ void apply_origin(RunState& run, const Value& body) {
     run.saw_loopback |= origin.string_or("") == "loopback";
     run.saw_outside |= origin.string_or("") == "outside";
   }
-}
-
-std::vector<Doubt> doubts_of(const Value& list) {
-  std::vector<Doubt> doubts;
-  for (const Value& doubt : list.list_or_empty()) {
-    doubts.push_back(
-        {.kill = from_string<Kill>(doubt["kill"].string_or("")).value_or(Kill::refresh_token),
-         .at_best = from_string<Grade>(doubt["at_best"].string_or("")).value_or(Grade::none),
-         .reason = doubt["reason"].string_or("")});
-  }
-  return doubts;
 }
 
 void apply_attempt_finished(RunState& run, const Entry& entry, const ConnectorSet& connectors) {

@@ -40,9 +40,31 @@ void add_cost(RequestCounts& counts, const RequestCost& cost) {
   counts.mutate += cost.mutate;
 }
 
+/// How long one step takes: by round trips, or by what its provider allows where that is longer.
+/// Items of one step read and change side by side. Their records are known from the inventory, so
+/// that only the looks read.
+struct StepTime {
+  std::int64_t round_trips = 0;
+  double allowed_s = 0;  // by the provider's limit
+};
+
+StepTime time_of(const Step& step, std::int64_t items, const ActionSpec& spec, std::int64_t looks,
+                 const OriginLimits& limits) {
+  const std::int64_t sent = spec.cost.read + spec.cost.probe + spec.cost.mutate;
+  const std::int64_t abreast =
+      step.foreach_items ? std::max(step.foreach_items->concurrency, 1) : 1;
+  const auto seconds = [](std::int64_t requests, const std::optional<double>& per_second) {
+    return per_second ? static_cast<double>(requests) / *per_second : 0.0;
+  };
+  return {.round_trips = (items * sent + abreast - 1) / abreast,
+          .allowed_s = std::max(seconds(items * spec.cost.mutate, limits.write),
+                                seconds(looks, limits.read))};
+}
+
 }  // namespace
 
 Plan make_plan(const RunState& rehearsal, const ConnectorSet& connectors,
+               const std::map<std::string, OriginLimits, std::less<>>& limits,
                std::vector<PlannedRequest> reads, Duration reading_took) {
   Plan plan;
   plan.playbook = rehearsal.playbook->id;
@@ -51,7 +73,8 @@ Plan make_plan(const RunState& rehearsal, const ConnectorSet& connectors,
   const std::size_t reads_sent = std::max<std::size_t>(reads.size(), 1);
   plan.requests = std::move(reads);
   Duration polling{0};
-  std::int64_t round_trips = 0;
+  const Duration round_trip = reading_took / static_cast<std::int64_t>(reads_sent);
+  Duration allowed{0};  // of the steps that a provider's limit holds back
   const auto visit = [&](const Step& step) {
     const auto found = rehearsal.steps.find(step.id);
     const auto* const use = std::get_if<UseStep>(&step.kind);
@@ -59,7 +82,8 @@ Plan make_plan(const RunState& rehearsal, const ConnectorSet& connectors,
     const ActionSpec* const spec = find_action(connectors, use->connection, use->action);
     if (spec == nullptr || spec->effect == Effect::read) return;
     const Connector& connector = *connectors.find(use->connection)->second;
-    std::int64_t widest = 0;
+    std::int64_t items = 0;
+    std::int64_t looks = 0;
     for (const ItemState& item : found->second.items) {
       if (item.outcome != OutcomeKind::predicted) continue;
       add_cost(plan.counts, spec->cost);
@@ -73,15 +97,22 @@ Plan make_plan(const RunState& rehearsal, const ConnectorSet& connectors,
                                  .predicted = true});
       }
       if (step.irreversible) plan.irreversible += std::max(1, spec->cost.mutate);
-      widest += spec->cost.read + spec->cost.probe + spec->cost.mutate;
+      ++items;
       for (const ProbeSpec& probe : step.verify) {
         const ActionSpec* const look =
             probe.self ? nullptr : find_action(connectors, probe.connection, probe.action);
-        if (look != nullptr) add_cost(plan.counts, look->cost);
+        if (look == nullptr) continue;
+        add_cost(plan.counts, look->cost);
+        if (probe.connection == use->connection) looks += look->cost.read;
       }
     }
-    const int abreast = step.foreach_items ? std::max(step.foreach_items->concurrency, 1) : 1;
-    round_trips += (widest + abreast - 1) / abreast;
+    const auto limit = limits.find(origin_of_url(connector.base_url()));
+    const StepTime time =
+        time_of(step, items, *spec, looks, limit == limits.end() ? OriginLimits{} : limit->second);
+    const Duration by_trips = round_trip * time.round_trips;
+    const Duration by_limit(static_cast<std::int64_t>(time.allowed_s * 1'000));
+    plan.contain += std::max(by_trips, by_limit);
+    if (by_limit > by_trips) allowed += by_limit;
     Duration slowest{0};
     for (const ProbeSpec& probe : step.verify) {
       if (probe.until)
@@ -99,10 +130,10 @@ Plan make_plan(const RunState& rehearsal, const ConnectorSet& connectors,
     if (const ActionSpec* const look = find_action(connectors, probe.connection, probe.action))
       add_cost(plan.counts, look->cost);
   }
-  const Duration round_trip = reading_took / static_cast<std::int64_t>(reads_sent);
-  plan.contain = round_trip * round_trips;
   plan.prove = plan.contain + polling;
-  plan.limit = polling > plan.contain ? "polling" : "round trips";
+  plan.limit = polling > plan.contain       ? "polling"
+               : allowed > plan.contain / 2 ? "the provider's limits"
+                                            : "round trips";
   plan.not_established.emplace_back(
       "whether the keys may change what they can read: no read tells");
   plan.not_established.emplace_back("what starts after this look: the run looks for it at its end");

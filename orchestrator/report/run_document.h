@@ -1,11 +1,13 @@
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "orchestrator/engine/claims.h"
+#include "orchestrator/engine/pace.h"
 #include "orchestrator/engine/run_state.h"
 
 namespace quell {
@@ -59,6 +61,7 @@ struct Plan {
 };
 
 Plan make_plan(const RunState& rehearsal, const ConnectorSet& connectors,
+               const std::map<std::string, OriginLimits, std::less<>>& limits,
                std::vector<PlannedRequest> reads, Duration reading_took);
 
 /// The document of `quell plan --json`.

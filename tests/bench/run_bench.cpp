@@ -36,6 +36,25 @@ struct Row {
   double target_seconds;
 };
 
+std::string limits_of(const Row& row) {
+  return row.per_second == 0
+             ? ""
+             : fmt::format(", limits: {{read: {0}/s, write: {0}/s}}", row.per_second);
+}
+
+/// Seconds to containment by `quell plan`.
+double announced(const std::string& quell, const Row& row) {
+  const Server server = start_server(
+      {.credentials = row.credentials, .latency_ms = row.latency_ms, .per_second = row.per_second});
+  const Site site(server, row.in_flight, limits_of(row), false);
+  wait_for(start_program(quell, site, {"plan", "bench-archive", "--json"}), Clock::now());
+  stop_server(server);
+  constexpr std::string_view kName = "\"contain_s\":";
+  const std::string plan = site.output();
+  const std::size_t at = plan.find(kName);
+  return at == std::string::npos ? 0 : std::strtod(plan.c_str() + at + kName.size(), nullptr);
+}
+
 void measure(const std::string& quell, const Row& row, int times) {
   std::vector<double> floor;
   std::vector<double> bare;
@@ -48,13 +67,9 @@ void measure(const std::string& quell, const Row& row, int times) {
   for (int i = 0; i < times; ++i) {
     const ServerOptions options{
         .credentials = row.credentials, .latency_ms = row.latency_ms, .per_second = row.per_second};
-    const std::string limits =
-        row.per_second == 0
-            ? ""
-            : fmt::format(", limits: {{read: {0}/s, write: {0}/s}}", row.per_second);
     for (const bool durable : {true, false}) {
       const Server server = start_server(options);
-      const Site site(server, row.in_flight, limits, false);
+      const Site site(server, row.in_flight, limits_of(row), false);
       const auto start = Clock::now();
       const pid_t program =
           start_program("/proc/self/exe", site,
@@ -65,7 +80,7 @@ void measure(const std::string& quell, const Row& row, int times) {
       stop_server(server);
     }
     const Server server = start_server(options);
-    const Site site(server, row.in_flight, limits, false);
+    const Site site(server, row.in_flight, limits_of(row), false);
     const auto start = Clock::now();
     const Ended ended = wait_for(
         start_program(quell, site, {"run", "bench-archive", "--yes", "--json", "--quiet"}), start);
@@ -92,6 +107,9 @@ void measure(const std::string& quell, const Row& row, int times) {
     const double best = busier / row.per_second;
     fmt::print("{:34} {:8.3f} s is the best for as many requests: {:.2f} times (1.05)\n", "", best,
                median(own) / best);
+    const double told = announced(quell, row);
+    fmt::print("{:34} {:8.3f} s is what the plan announced: {:.2f} times (0.90 to 1.10)\n", "",
+               told, median(own) / told);
   }
   std::fflush(stdout);
 }
