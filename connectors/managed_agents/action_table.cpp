@@ -353,6 +353,7 @@ ActionSpec validate_credential() {
                          .or_null()},
        field("refresh_answer", Kind::string)});
   spec.repeat = Repeat::never;
+  spec.can_look = false;  // a validation leaves no trace that a read could find
   spec.irreversible = true;
   spec.timeout = Duration{60'000};
   spec.requests = {post(std::string(kCredentialPath) + "/mcp_oauth_validate")};

@@ -23,6 +23,21 @@ Finished run_leak_within(const Site& site, int kilobytes, std::vector<std::strin
   return Process(arguments, site.environment()).wait();
 }
 
+/// `quell resume` with a person beside it, who sends the validation again where its answer had no
+/// room.
+Finished take_up(const Site& site) {
+  Process resumed = site.start({"resume", "r1c"});
+  std::string line;
+  while (line.find("held") == std::string::npos && line.find("contained") == std::string::npos)
+    line = resumed.read_line();
+  if (line.find("held") != std::string::npos) {
+    const Finished retried =
+        site.run({"retry", "r1c", "refresh_is_dead", "--reason", "it had no room"});
+    CHECK_MESSAGE(retried.exit == 0, retried.err);
+  }
+  return resumed.wait();
+}
+
 }  // namespace
 
 TEST_CASE("no room for a journal: nothing is started") {
@@ -66,11 +81,8 @@ TEST_CASE("no more room in mid-run: told at once, and resumed when there is room
     CHECK(said.help == "raise it for files in " + site.folder().path() +
                            "/state (ulimit -f), then quell resume r1c; no request is lost");
     CHECK(site.run({"journal", "verify"}).exit == 0);
-    const Finished resumed = site.run({"resume", "r1c", "--json"});
-    CAPTURE(resumed.err);
-    CAPTURE(resumed.out);
-    const std::string result = resumed.json()["result"].string_or("");
-    CHECK(result == "contained");
+    CHECK(take_up(site).exit == 0);
+    CHECK(site.run({"show", "r1c", "--json"}).json()["result"].string_or("") == "contained");
     CHECK_FALSE(site.control("/truth")["access_token_works"].bool_or(true));
     CHECK_FALSE(site.control("/truth")["refresh_token_works"].bool_or(true));
     CHECK(site.run({"journal", "verify"}).exit == 0);
