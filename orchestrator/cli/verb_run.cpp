@@ -205,8 +205,8 @@ int run(Session& session, const RunOptions& options) {
   printer.set_connectors(connectors);
   if (!options.dry_run) {
     if (const auto holder = engine.lock_holder(**playbook, *inputs)) {
-      if (!options.join) return session.fail(engine.locked_by(*holder));
-      return join(session, engine, *holder, connectors, loop);
+      if (options.join) return join(session, engine, *holder, connectors, loop);
+      if (!engine.gives_way(*holder)) return session.fail(engine.locked_by(*holder));
     }
   }
   if (Status same = check_digest(session, options, connectors, *playbook, *inputs); !same)
@@ -249,7 +249,7 @@ constexpr std::string_view kResumeHelp =
     R"(quell resume - go on with a run that was cut off, or that somebody paused
 usage: quell resume [RUN] [STEP[/ITEM]] [--yes] [--json [--follow]]
 What was in doubt is looked at, never blindly repeated. Without RUN the one unfinished run is taken.
-With STEP or ITEM only that, which somebody paused, goes on.
+With STEP or ITEM only that, which somebody paused, goes on. A contained run whose watch was cut off is watched on.
 --yes goes on although the state was last used on another machine, or the clock stands before its last entry.
 Exit codes  as of quell run; 2 when there is nothing to resume
 Examples    quell resume r17x

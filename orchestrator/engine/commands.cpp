@@ -276,7 +276,7 @@ Result<RunId> Engine::begin(const StartCommand& command) {
   if (!command.dry_run) {
     if (const auto holder = lock_holder(**playbook, *inputs)) {
       if (command.join) return *holder;
-      return locked_by(*holder);
+      if (!gives_way(*holder)) return locked_by(*holder);
     }
   }
   return start({.playbook = *playbook,

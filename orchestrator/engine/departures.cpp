@@ -399,7 +399,8 @@ bool Engine::is_disarmed(const RunState& run) const {
 bool Engine::is_locked(const RunState& run) const {
   if (run.lock.empty() || run.mode == RunMode::dry_run) return false;
   const auto holder = holders_.find(run.lock);
-  return holder != holders_.end() && holder->second != run.id;
+  return holder != holders_.end() && holder->second != run.id &&
+         (run.automatic || !gives_way(holder->second));
 }
 
 std::string Engine::obstacle(const RunState& run) const {

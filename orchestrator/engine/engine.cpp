@@ -55,7 +55,7 @@ Status Engine::load() {
   if (!use) return use.error();
   recent_use_ = *std::move(use);
   for (const auto& [id, run] : runs_) {
-    if (!run.finished() && run.changing && !run.lock.empty()) holders_.try_emplace(run.lock, id);
+    if (!run.finished() && run.changing) take_lock(run);
   }
   return ok();
 }
@@ -81,6 +81,14 @@ std::optional<RunId> Engine::lock_holder(const Playbook& playbook, const Value& 
   const Result<Value> wanted = playbook.lock->evaluate(scope);
   const auto holder = holders_.find(wanted ? wanted->string_or("") : "");
   return holder == holders_.end() ? std::nullopt : std::optional<RunId>(holder->second);
+}
+
+bool Engine::gives_way(RunId holder) const { return runs_.at(holder).automatic; }
+
+void Engine::take_lock(const RunState& run) {
+  if (run.lock.empty()) return;
+  const auto [holder, taken] = holders_.try_emplace(run.lock, run.id);
+  if (!taken && !run.automatic && gives_way(holder->second)) holder->second = run.id;
 }
 
 Error Engine::locked_by(RunId holder) const {
@@ -180,8 +188,8 @@ void Engine::record(std::vector<Entry> entries) {
       RunState& run = runs_.at(entry.run);
       recent_use_.take(entry);
       if (entry.kind != EntryKind::run_started) apply(run, entry, parts_.connectors);
-      if (entry.kind == EntryKind::request_sent && run.changing && !run.lock.empty()) {
-        holders_.try_emplace(run.lock, run.id);
+      if (entry.kind == EntryKind::request_sent && run.changing) {
+        take_lock(run);
       } else if (entry.kind == EntryKind::run_finished) {
         const auto holder = holders_.find(run.lock);
         if (holder != holders_.end() && holder->second == run.id) holders_.erase(holder);

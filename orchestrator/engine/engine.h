@@ -151,6 +151,9 @@ class Engine {
   /// The unfinished run that has begun to change the same thing, by the playbooks' own
   /// `settings.lock`; none where nobody has.
   std::optional<RunId> lock_holder(const Playbook& playbook, const Value& inputs) const;
+  /// Does `holder` make room when a person's run begins to change what both lock? What an alert
+  /// began does (threat T20).
+  bool gives_way(RunId holder) const;
   /// The Error (topic "locked") that names `holder` and the way on.
   Error locked_by(RunId holder) const;
 
@@ -260,6 +263,7 @@ class Engine {
   void watch_clock();
   bool is_disarmed(const RunState& run) const;
   bool is_locked(const RunState& run) const;
+  void take_lock(const RunState& run);
   void keep(const std::shared_ptr<Live>& live, KeepOp op);
   void finish(const std::shared_ptr<Live>& live, const Result<Outcome>& outcome);
   void abandon(const std::shared_ptr<Live>& live);

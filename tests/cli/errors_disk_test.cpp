@@ -1,9 +1,12 @@
 // A disk that is full: at the start nothing is started; in the middle the person is told at once,
 // and the run goes on when there is room again.
+#include <filesystem>
+#include <fstream>
 #include <string>
 
 #include <doctest/doctest.h>
 
+#include "orchestrator/ballast.h"
 #include "site.h"
 
 namespace quell::test {
@@ -38,7 +41,51 @@ Finished take_up(const Site& site) {
   return resumed.wait();
 }
 
+/// A journal on a disk that has no room as long as the ballast lies there.
+class FullJournal final : public Journal {
+ public:
+  explicit FullJournal(std::string ballast) : ballast_(std::move(ballast)) {}
+  Result<Tip> append(std::span<const Entry> entries) override {
+    if (std::filesystem::exists(ballast_) || is_full_for_good)
+      return make_error(ErrorCode::internal, "the disk is full.");
+    appended += entries.size();
+    return Tip{};
+  }
+  Status read(std::uint64_t, const std::function<Status(const StoredEntry&)>&) override {
+    return ok();
+  }
+  Result<Tip> tip() override { return Tip{}; }
+  Result<std::string> sign_head() override { return std::string(); }
+
+  std::size_t appended = 0;
+  bool is_full_for_good = false;
+
+ private:
+  std::string ballast_;
+};
+
 }  // namespace
+
+// Goal: whatever fills the disk, the record of an incident goes on for a while (threat T47).
+TEST_CASE("a full disk takes the ballast, once, and says so") {
+  const Folder folder;
+  const std::string ballast = ballast_path(folder.path() + "/quell.db");
+  take_ballast(ballast);
+  REQUIRE(std::filesystem::file_size(ballast) > 0);
+  FullJournal disk(ballast);
+  std::vector<std::string> told;
+  BallastedJournal journal(disk, ballast,
+                           [&told](const std::string& sentence) { told.push_back(sentence); });
+  const std::vector<Entry> entries(2);
+  CHECK(journal.append(entries));
+  CHECK(disk.appended == 2);
+  CHECK_FALSE(std::filesystem::exists(ballast));
+  REQUIRE(told.size() == 1);
+  CHECK(told.front().find(ballast) != std::string::npos);
+  disk.is_full_for_good = true;
+  CHECK_FALSE(journal.append(entries));
+  CHECK(told.size() == 1);
+}
 
 TEST_CASE("no room for a journal: nothing is started") {
   const Site site;

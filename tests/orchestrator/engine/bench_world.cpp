@@ -244,7 +244,7 @@ std::shared_ptr<const Playbook> playbook_from(const std::string& source,
 }
 
 ProcessRun::ProcessRun(Journal& journal, SecretStore& secrets, Vendor& vendor, ManualClock& clock,
-                       ConnectorSet set)
+                       ConnectorSet set, std::string machine)
     : connectors(std::move(set)),
       transport(vendor, clock),
       engine({.clock = clock,
@@ -261,7 +261,8 @@ ProcessRun::ProcessRun(Journal& journal, SecretStore& secrets, Vendor& vendor, M
                 return std::string("bundle");
               },
               .policy = &policy,
-              .kill_switch = [this] { return kill_switch; }}) {}
+              .kill_switch = [this] { return kill_switch; },
+              .machine = std::move(machine)}) {}
 
 void run_on(Engine& engine, RunId run, ManualClock& clock) {
   for (int turns = 0; turns < 10'000 && !engine.find(run)->finished() && !engine.find(run)->held;

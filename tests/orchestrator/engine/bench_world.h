@@ -76,7 +76,7 @@ struct ProcessRun {
   Engine engine;
 
   ProcessRun(Journal& journal, SecretStore& secrets, Vendor& vendor, ManualClock& clock,
-             ConnectorSet set);
+             ConnectorSet set, std::string machine = {});
 };
 
 /// Turns until the run has its result, is held, or nothing is left to wait for.

@@ -44,8 +44,8 @@ struct Waiting {
     begin(std::move(request));
   }
   /// As an armed route does.
-  void begin_by_alert() {
-    RunRequest request = request_for(playbook_from(kill_all(), process.connectors));
+  void begin_by_alert(const std::string& source = kill_all()) {
+    RunRequest request = request_for(playbook_from(source, process.connectors));
     request.confirmed = false;
     request.automatic = true;
     request.approved_in_advance = true;
@@ -240,6 +240,32 @@ TEST_CASE("two runs of one lock: the first to change something goes, the other w
   for (const auto& [thing, kills] : waiting.bench.vendor.kills) CHECK(kills == 1);
 }
 
+// Goal: what an alert began does not keep a person out (threat T20); it waits for the person's run.
+TEST_CASE("a person's run takes the lock of one that an alert began") {
+  const std::string source = kill_all(", concurrency: 1", "settings: {lock: everything}\n");
+  Waiting waiting{Policy{}, source};
+  const RunId person = waiting.id;
+  waiting.bench.vendor.throttled_kills = 1;
+  waiting.begin_by_alert(source);
+  const RunId alert = waiting.id;
+  const Engine& engine = waiting.process.engine;
+  REQUIRE(engine.lock_holder(*waiting.run().playbook, waiting.run().inputs) == alert);
+  CHECK(engine.gives_way(alert));
+  waiting.id = person;
+  CHECK(engine.obstacle(waiting.run()).empty());
+  waiting.bench.vendor.throttled_kills = 1;
+  REQUIRE(waiting.approve("mara"));
+  const auto holder = [&] {
+    return engine.lock_holder(*waiting.run().playbook, waiting.run().inputs);
+  };
+  for (int turns = 0; turns < 100 && holder() != person; ++turns) waiting.turn(Duration{100});
+  REQUIRE(holder() == person);
+  CHECK(engine.obstacle(*engine.find(alert)) == to_string(person) + " works on everything");
+  run_on(waiting.process.engine, alert, waiting.bench.clock);
+  CHECK(waiting.run().finished_at <= engine.find(alert)->finished_at);
+  CHECK(waiting.run().result == RunResult::contained);
+}
+
 TEST_CASE("a paused item waits while the others go on, a skipped one is never begun") {
   Waiting waiting{Policy{}, kill_all(", concurrency: 3")};
   REQUIRE(waiting.tell({.kind = Command::Kind::pause, .who = "mara", .target = "kill/b"}));
@@ -382,6 +408,36 @@ TEST_CASE("a clock that is set is written down, and what an alert began pauses")
   waiting.turn(Duration{1'000});
   CHECK(waiting.run().paused);
   CHECK(notes() == 2);
+}
+
+// Goal: a copied or restored state does not act a second time (threat T28).
+TEST_CASE("a run is taken up on the machine and in the time where it was left") {
+  Bench bench;
+  RunId id{};
+  {
+    ProcessRun first(bench.journal, bench.secrets, bench.vendor, bench.clock, vendor_connectors(),
+                     "here");
+    RunRequest request = request_for(playbook_from(kill_all(), first.connectors));
+    request.confirmed = false;
+    const Result<RunId> begun = first.engine.start(request);
+    REQUIRE(begun);
+    id = *begun;
+    turn_for(first.engine, bench.clock, Duration{1'000});
+  }
+  const auto taken_up = [&](std::string machine, bool accepts) {
+    ProcessRun process(bench.journal, bench.secrets, bench.vendor, bench.clock, vendor_connectors(),
+                       std::move(machine));
+    REQUIRE(process.engine.load());
+    const Status resumed = process.engine.take_up(id, "mara", accepts);
+    return resumed ? std::string() : resumed.error().topic;
+  };
+  CHECK(taken_up("elsewhere", false) == "elsewhere");
+  CHECK(taken_up("elsewhere", true).empty());
+  CHECK(taken_up("elsewhere", false).empty());  // it lives there now
+  CHECK(taken_up("here", false) == "elsewhere");
+  bench.clock = ManualClock(bench.clock.now() - std::chrono::hours{2});
+  CHECK(taken_up("elsewhere", false) == "elsewhere");
+  CHECK(bench.vendor.kill_requests == 0);
 }
 
 TEST_CASE("globs are matched in bounded time") {
