@@ -62,6 +62,8 @@ struct ActionSpec {
   bool irreversible = false;
   /// One call hits more than the one thing that it names: a whole vault, a client, an account.
   bool wide = false;
+  /// It sends to hosts that its inputs name.
+  bool follows_urls = false;
   /// True when perform() with Intent::look can find out whether an earlier attempt was applied.
   bool can_look = false;
   std::vector<RequestTemplate> requests{};  // of its non-read requests

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "state/alert_index.h"
 #include "state/base/assert.h"
 #include "state/base/bytes.h"
 #include "state/sqlite_schema.h"
@@ -96,6 +97,8 @@ Result<Tip> SqliteJournal::append(std::span<const Entry> entries) {
     const Result<StoredEntry> row = chain.extend(entry);
     if (!row) return row.error();
     if (Status put = insert_entry(*row); !put) return put.error();
+    if (entry.kind != EntryKind::alert_received) continue;
+    if (Status put = insert_alert(row->seq, entry); !put) return put.error();
   }
   if (Status put = write_head(chain.tip()); !put) return put.error();
   if (Status done = transaction->commit(); !done) return done.error();
@@ -264,6 +267,17 @@ Status SqliteJournal::insert_entry(const StoredEntry& row) {
       database_->prepare("INSERT INTO entries (seq, hash, bytes) VALUES (?1, ?2, ?3)");
   if (!insert) return insert.error();
   insert->bind(1, row.seq).bind_blob(2, row.hash).bind_blob(3, row.bytes);
+  return insert->run();
+}
+
+Status SqliteJournal::insert_alert(std::uint64_t seq, const Entry& entry) {
+  const std::optional<AlertKey> key = alert_key_of(entry);
+  if (!key) return ok();
+  // An old row of the same key has expired, or it would not have come so far.
+  Result<SqliteStatement> insert =
+      database_->prepare("INSERT OR REPLACE INTO alerts (key, seq, expires) VALUES (?1, ?2, ?3)");
+  if (!insert) return insert.error();
+  insert->bind_blob(1, key->bytes).bind(2, seq).bind(3, milliseconds_of(key->expires));
   return insert->run();
 }
 

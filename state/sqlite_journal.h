@@ -57,6 +57,7 @@ class SqliteJournal final : public Journal {
   Result<std::string> hash_at(std::uint64_t seq);
   Result<std::uint64_t> last_seq();
   Status insert_entry(const StoredEntry& row);
+  Status insert_alert(std::uint64_t seq, const Entry& entry);
   Status write_head(const Tip& tip);
   Status feed_entries(JournalVerifier& verifier);
   Status feed_signatures(JournalVerifier& verifier);

@@ -23,8 +23,15 @@ struct Table {
   std::string_view sql;  // as SQLite keeps it: one line, compared byte for byte
 };
 
+constexpr std::string_view kAlertsTable =
+    "CREATE TABLE alerts (key BLOB PRIMARY KEY, seq INTEGER NOT NULL, expires INTEGER NOT NULL) "
+    "STRICT, WITHOUT ROWID";
+
+constexpr std::array<std::string_view, 1> kFromFormat1{kAlertsTable};
+constexpr std::array<Migration, 1> kMigrations{{{.from = 1, .statements = kFromFormat1}}};
+
 // docs/journal-format.md describes each column.
-constexpr std::array<Table, 5> kTables{{
+constexpr std::array<Table, 6> kTables{{
     {"meta",
      "CREATE TABLE meta (one INTEGER PRIMARY KEY CHECK (one = 1), format INTEGER NOT NULL, "
      "journal TEXT NOT NULL, created TEXT NOT NULL, mac_key TEXT NOT NULL) STRICT"},
@@ -41,6 +48,7 @@ constexpr std::array<Table, 5> kTables{{
     {"sealed",
      "CREATE TABLE sealed (run TEXT NOT NULL, name TEXT NOT NULL, epoch TEXT NOT NULL, "
      "nonce BLOB NOT NULL, box BLOB NOT NULL, PRIMARY KEY (run, name)) STRICT, WITHOUT ROWID"},
+    {"alerts", kAlertsTable},
 }};
 
 Error not_a_journal(const SqliteDatabase& database) {
@@ -199,6 +207,6 @@ Status migrate(SqliteDatabase& database, std::span<const Migration> steps, std::
   return transaction->commit();
 }
 
-std::span<const Migration> known_migrations() noexcept { return {}; }
+std::span<const Migration> known_migrations() noexcept { return kMigrations; }
 
 }  // namespace quell

@@ -9,7 +9,7 @@
 
 namespace quell {
 
-inline constexpr std::uint64_t kJournalFormat = 1;
+inline constexpr std::uint64_t kJournalFormat = 2;
 
 /// What the `meta` row says.
 struct JournalMeta {
@@ -37,7 +37,7 @@ struct Migration {
 /// `<path>.format-N.backup` first, then runs every step in one transaction. Nothing to do is fine.
 Status migrate(SqliteDatabase& database, std::span<const Migration> steps, std::uint64_t target);
 
-/// The steps that this version knows; format 1 is the first, so there are none yet.
+/// The steps that this version knows, from format 1.
 std::span<const Migration> known_migrations() noexcept;
 
 }  // namespace quell

@@ -67,6 +67,7 @@ std::vector<RequestTemplate> probe_requests() {
 ActionSpec discover() {
   ActionSpec spec;
   spec.name = "discover";
+  spec.follows_urls = true;
   spec.summary = "find the authorization server of an MCP server";
   spec.effect = Effect::read;
   spec.planes = {Plane::issuer};

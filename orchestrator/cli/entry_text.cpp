@@ -282,6 +282,9 @@ std::string line_for_person(const Stream& stream, const RunState& run, const Ent
     case EntryKind::disarmed:
     case EntryKind::armed:
     case EntryKind::key_rotated:
+    case EntryKind::alert_received:
+    case EntryKind::alert_dismissed:
+    case EntryKind::alerts_refused:
       return "";
   }
   return "";
@@ -402,6 +405,9 @@ std::string line_for_pipe(const RunState& run, const Entry& entry, const Connect
     case EntryKind::disarmed:
     case EntryKind::armed:
     case EntryKind::key_rotated:
+    case EntryKind::alert_received:
+    case EntryKind::alert_dismissed:
+    case EntryKind::alerts_refused:
       return "";
   }
   return format_clock_time(entry.at, entry.at) + " " + to_string(run.id) + " " +

@@ -262,6 +262,21 @@ void Engine::submit(StartCommand command) {
   wake();
 }
 
+void Engine::submit(Errand errand) {
+  {
+    const std::lock_guard<std::mutex> lock(inbox_mutex_);
+    if (errands_.size() < kInboxMax) {
+      errands_.push_back(std::move(errand));
+      errand = Errand{};
+    }
+  }
+  if (errand.done) {
+    errand.done(make_error(ErrorCode::throttled, "too much waits for the engine"));
+    return;
+  }
+  wake();
+}
+
 Result<RunId> Engine::begin(const StartCommand& command) {
   if (stopping_.load())
     return make_error(ErrorCode::conflict, "state", "the process that owns the state is stopping.",
@@ -290,10 +305,16 @@ Result<RunId> Engine::begin(const StartCommand& command) {
 void Engine::carry_out_commands() {
   std::deque<Command> commands;
   std::deque<StartCommand> starts;
+  std::deque<Errand> errands;
   {
     const std::lock_guard<std::mutex> lock(inbox_mutex_);
     commands.swap(inbox_);
     starts.swap(starts_);
+    errands.swap(errands_);
+  }
+  for (Errand& errand : errands) {
+    answers_.emplace_back(
+        [done = std::move(errand.done), answer = errand.work()] { done(answer); });
   }
   for (const StartCommand& command : starts) command.done(begin(command));
   for (Command& command : commands) {

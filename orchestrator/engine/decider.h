@@ -63,7 +63,10 @@ class Decider {
   void start_attempt(const Step& step, const ItemState& item, Intent intent);
   /// A change begins only when the kill switch, the lock and the approvals that policy demands
   /// allow it; asks for an approval that is missing.
-  bool may_change(const Step& step);
+  bool may_act(const Step& step);
+  /// Nobody has said yes to what an alert proposes: until then it only reads what the platform
+  /// lists, and nothing goes to a host that the alert may have named (threat T5).
+  bool waits_for_yes(const ActionSpec& spec) const;
   /// True when the target of `item` is protected: then it is held for a person, or has failed.
   bool stops_at_protection(const Step& step, const ItemState& item, const Value& params);
   /// The cap of policy that a change of that gravity would break, or nothing.

@@ -23,6 +23,13 @@ std::set<std::string, std::less<>> step_approvers(const RunState& run, const Pol
 
 }  // namespace
 
+bool has_a_yes(const RunState& run) {
+  const auto given = [](const ApprovalState& approval) { return !approval.given_by.empty(); };
+  return !run.proposed || run.break_glass || given(run.gate) ||
+         std::ranges::any_of(run.steps,
+                             [&](const auto& step) { return given(step.second.approval); });
+}
+
 Gravity gravity_of(const RunState& run, const Step& step, const ActionSpec& spec,
                    const Policy& policy) {
   if (spec.wide) return Gravity::wide;
@@ -32,9 +39,9 @@ Gravity gravity_of(const RunState& run, const Step& step, const ActionSpec& spec
 
 const std::string* shield_of_target(const Policy& policy, const ItemState& item,
                                     const Value& params) {
-  if (const std::string* const shield = policy.shield_in(params)) return shield;
+  if (const auto* const shield = fitting_in(policy.protected_targets, params)) return shield;
   // What the run has read of it: a credential goes by its id, its vault and its MCP server alike.
-  return policy.shield_in(item.item);
+  return fitting_in(policy.protected_targets, item.item);
 }
 
 std::string Decider::broken_cap(Gravity gravity) const {
@@ -56,7 +63,7 @@ std::string Decider::broken_cap(Gravity gravity) const {
 }
 
 int Decider::approvals_needed(Gravity gravity, bool beyond_cap) const {
-  const int floor = around_.policy.floor_of(gravity);
+  const int floor = std::max(around_.policy.floor_of(gravity), run_.proposed ? 1 : 0);
   if (!beyond_cap) return floor;
   return run_.automatic ? std::max(floor, 1) : floor + 1;
 }
@@ -85,14 +92,17 @@ void Decider::ask_policy_approval(Gravity gravity, const std::string& cap) {
       run_.gate.requested && static_cast<int>(run_.gate.given_by.size()) < run_.gate.need;
   if (asked_ || (is_open && run_.gate.need >= need)) return;
   asked_ = true;
+  const std::string why = !cap.empty()    ? cap
+                          : run_.proposed ? "an alert proposes it"
+                                          : "policy.approval_floor";
   emit(EntryKind::approval_requested,
        {{"digest", plan_digest(run_, connectors_)},
         {"need", need},
         {"from", "approver"},
-        {"why", fmt::format("{}: {} for what is {}", cap.empty() ? "policy.approval_floor" : cap,
+        {"why", fmt::format("{}: {} for what is {}", why,
                             floor == 1 ? "one person" : fmt::format("{} people", floor),
                             to_string(gravity))},
-        {"until", Value(now_ + policy.approval_life)}});
+        {"until", Value(now_ + (run_.proposed ? policy.proposal_life : policy.approval_life))}});
 }
 
 void Decider::decide_gate() {
@@ -103,9 +113,18 @@ void Decider::decide_gate() {
        {{"who", "the clock"}, {"reason", "nobody approved in time"}});
 }
 
-bool Decider::may_change(const Step& step) {
+bool Decider::waits_for_yes(const ActionSpec& spec) const {
+  return (spec.effect != Effect::read || spec.follows_urls) && !has_a_yes(run_);
+}
+
+bool Decider::may_act(const Step& step) {
   const ActionSpec& spec = spec_of(step);
-  if (run_.mode == RunMode::dry_run || spec.effect != Effect::mutate) return true;
+  if (run_.mode == RunMode::dry_run) return true;
+  if (spec.effect != Effect::mutate) {
+    if (!waits_for_yes(spec)) return true;
+    ask_policy_approval(Gravity::change, "");
+    return false;
+  }
   if (around_.disarmed || around_.locked) return false;
   const Gravity gravity = gravity_of(run_, step, spec, around_.policy);
   const std::string cap = broken_cap(gravity);

@@ -57,7 +57,7 @@ void Decider::begin_items(const Step& step, const StepState& state, std::size_t 
   }
   for (std::size_t i = state.next_item; i < end && unfinished < limit; ++i) {
     if (state.items[i].phase != ItemState::Phase::idle || state.items[i].paused) continue;
-    if (!may_change(step)) return;
+    if (!may_act(step)) return;
     start_attempt(step, state.items[i], Intent::act);
     ++unfinished;
   }
@@ -114,7 +114,7 @@ void Decider::advance_item(const Step& step, const ItemState& item, bool deadlin
                                              {"error", error_value(never)}});
         }
         finish_item(step, item);
-      } else if (now_ >= item.due && may_begin() && !item.paused && may_change(step)) {
+      } else if (now_ >= item.due && may_begin() && !item.paused && may_act(step)) {
         start_attempt(step, item, Intent::act);
       }
       return;

@@ -42,6 +42,26 @@ std::size_t rank_of(const WorkId& id, const ActionSpec& action) {
   return id.probe >= 0 ? 1 : 2;
 }
 
+/// The pattern that describes what `request` is about: by its parameters, by what the action says
+/// that it touches, or by its URL and the parts of it.
+const std::string* target_in(const std::vector<std::string>& patterns, const Value& params,
+                             const HttpRequest& request) {
+  if (patterns.empty()) return nullptr;
+  if (const auto* const found = fitting_in(patterns, params)) return found;
+  for (const std::string& name : request.touches) {
+    if (const auto* const found = fitting(patterns, name)) return found;
+  }
+  const std::string_view url = request.url;
+  if (const auto* const found = fitting(patterns, url)) return found;
+  std::size_t begin = 0;
+  while (begin < url.size()) {
+    const std::size_t end = std::min(url.find_first_of("/?", begin), url.size());
+    if (const auto* const found = fitting(patterns, url.substr(begin, end - begin))) return found;
+    begin = end + 1;
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 void Engine::send(const std::shared_ptr<Live>& live, SendOp op) {
@@ -110,28 +130,29 @@ bool Engine::is_irreversible(const Live& live) const {
   return live.spec->irreversible || (step != nullptr && step->irreversible);
 }
 
-const std::string* Engine::shield_of(const Outgoing& outgoing) const {
-  if (policy_.protected_targets.empty()) return nullptr;
+std::optional<Error> Engine::refusal_of(const Outgoing& outgoing) const {
   const Live& live = *outgoing.live;
   const RunState& run = runs_.at(live.run);
+  const ItemState* item = nullptr;
   if (const auto step = run.steps.find(live.id.step); step != run.steps.end()) {
-    const auto item = step->second.item_index.find(live.id.item);
-    if (item != step->second.item_index.end() && step->second.items[item->second].break_glass)
-      return nullptr;
+    const auto found = step->second.item_index.find(live.id.item);
+    if (found != step->second.item_index.end()) item = &step->second.items[found->second];
   }
-  if (const std::string* const shield = policy_.shield_in(live.params)) return shield;
-  for (const std::string& name : outgoing.request.touches) {
-    if (const std::string* const shield = policy_.shield_of(name)) return shield;
+  const bool passes = item != nullptr && item->break_glass;
+  if (!passes) {
+    if (const auto* const shield =
+            target_in(policy_.protected_targets, live.params, outgoing.request)) {
+      return make_error(ErrorCode::denied, "protected", "policy.protected shields it: " + *shield,
+                        "quell help protected");
+    }
   }
-  const std::string& url = outgoing.request.url;
-  if (const std::string* const shield = policy_.shield_of(url)) return shield;
-  std::size_t begin = 0;
-  while (begin < url.size()) {
-    const std::size_t end = std::min(url.find_first_of("/?", begin), url.size());
-    if (const auto* const shield = policy_.shield_of(url.substr(begin, end - begin))) return shield;
-    begin = end + 1;
+  if (run.scope.empty() || target_in(run.scope, live.params, outgoing.request) != nullptr ||
+      (item != nullptr && fitting_in(run.scope, item->item) != nullptr)) {
+    return std::nullopt;
   }
-  return nullptr;
+  return make_error(ErrorCode::denied, "scope",
+                    "it lies outside the scope of the route that began " + to_string(run.id),
+                    "begin a run for it: quell run " + run.playbook->id);
 }
 
 bool Engine::joins_another(Outgoing& outgoing) {
@@ -180,12 +201,17 @@ bool Engine::depart(Outgoing& outgoing, Timestamp now) {
       put_off(live, obstacle(run));
       return true;
     }
-    if (const std::string* const shield = shield_of(outgoing)) {
-      refuse(outgoing,
-             make_error(ErrorCode::denied, "protected", "policy.protected shields it: " + *shield,
-                        "quell help protected"));
+    if (std::optional<Error> refused = refusal_of(outgoing)) {
+      refuse(outgoing, *std::move(refused));
       return true;
     }
+  }
+  if ((request.effect != Effect::read || request.trust == Trust::untrusted) &&
+      !has_a_yes(runs_.at(live->run))) {
+    refuse(outgoing,
+           make_error(ErrorCode::denied, "approval", "nobody has approved what an alert proposes",
+                      "quell approve " + to_string(live->run)));
+    return true;
   }
   if (exchanges_[outgoing.ticket].question.empty() && joins_another(outgoing)) return true;
   const bool writes = request.method != "GET" && request.method != "HEAD";

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "orchestrator/engine/claims.h"
+#include "orchestrator/engine/entry_bodies.h"
 #include "orchestrator/engine/live.h"
 #include "orchestrator/engine/run_inputs.h"
 #include "state/base/json.h"
@@ -100,6 +101,19 @@ Error Engine::locked_by(RunId holder) const {
 }
 
 Result<RunId> Engine::start(const RunRequest& request) {
+  const Result<RunId> id = enroll(request);
+  if (!id) return id;
+  if (Status flushed = flush(); !flushed) return flushed.error();
+  return id;
+}
+
+void Engine::note(EntryKind kind, ValueMap body) {
+  std::vector<Entry> entries;
+  entries.push_back(make_entry(kind, RunId{}, parts_.clock.now(), std::move(body)));
+  record(std::move(entries));
+}
+
+Result<RunId> Engine::enroll(const RunRequest& request) {
   const RunId id{.number = last_.number + 1, .drill = parts_.drill};
   ValueMap pins;
   for (const auto& [name, connector] : parts_.connectors) pins.emplace(name, connector->pins());
@@ -116,6 +130,9 @@ Result<RunId> Engine::start(const RunRequest& request) {
                 {"machine", parts_.machine},
                 {"pins", Value(std::move(pins))},
                 {"inputs", journalled_inputs(request.inputs)}};
+  if (request.proposed) body["proposed"] = true;
+  if (!request.alert.empty()) body["alert"] = request.alert;
+  if (!request.scope.empty()) body["scope"] = texts_value(request.scope);
   if (!request.playbook->called.empty()) body["called"] = sources_value(request.playbook->called);
   std::vector<Entry> entries;
   entries.push_back(make_entry(EntryKind::run_started, id, now, std::move(body)));
@@ -128,7 +145,6 @@ Result<RunId> Engine::start(const RunRequest& request) {
   last_ = id;
   active_.insert(id);
   record(std::move(entries));
-  if (Status flushed = flush(); !flushed) return flushed.error();
   return id;
 }
 

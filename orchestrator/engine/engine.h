@@ -71,6 +71,10 @@ struct RunRequest {
   bool approved_in_advance = false;
   bool confirmed = false;  // who began it typed how much of the plan cannot be undone
   bool automatic = false;  // an alert begins it, no person
+  bool proposed = false;   // an alert's: it waits for a person before anything but reads
+  std::string alert{};     // the alert's id
+  /// Ids and URLs that it may change at all, `*` and `?` wild; empty: as the playbook says.
+  std::vector<std::string> scope{};
 };
 
 /// Whether a person switched changes off, as a file that is read before every one of them.
@@ -97,6 +101,13 @@ struct StartCommand {
   std::string who{};
   /// Called on the engine thread; durable when it gives a run.
   std::function<void(Result<RunId>)> done{};
+};
+
+/// Work that parts beside the engine have done on its thread. What `work` notes and begins is
+/// durable when `done` is called with its answer.
+struct Errand {
+  std::function<Status()> work{};
+  std::function<void(Status)> done{};
 };
 
 /// Carries out `report.bundle`: writes the bundle of a run and gives its folder.
@@ -159,6 +170,10 @@ class Engine {
 
   /// Begins a run; durable on return.
   Result<RunId> start(const RunRequest& request);
+  /// Begins a run; durable with the turn. Engine thread.
+  Result<RunId> enroll(const RunRequest& request);
+  /// Records what belongs to no run; durable with the turn. Engine thread.
+  void note(EntryKind kind, ValueMap body);
 
   /// Takes up a run that is not over: settles what its last process left in doubt and goes on, or
   /// goes on watching. Refuses where the pins differ now or a secret of the run can no longer be
@@ -184,6 +199,7 @@ class Engine {
   /// Enqueues a person's command; any thread.
   void submit(Command command);
   void submit(StartCommand command);
+  void submit(Errand errand);
 
   /// One turn: waits for events until `until` at most, decides, appends, releases. An Error means
   /// the journal could not be written; nothing that depends on it was sent.
@@ -255,7 +271,8 @@ class Engine {
   void put_off(const std::shared_ptr<Live>& live, std::string why);
   /// The action goes no further, and what it sent may or may not have been applied.
   void leave_unknown(const std::shared_ptr<Live>& live, std::string_view why);
-  const std::string* shield_of(const Outgoing& outgoing) const;
+  /// Why policy or the run's own scope keeps `outgoing` from its target; nothing when they do not.
+  std::optional<Error> refusal_of(const Outgoing& outgoing) const;
   bool is_irreversible(const Live& live) const;
   Circumstances circumstances_of(const RunState& run);
   void watch_kill_switch();
@@ -319,6 +336,7 @@ class Engine {
   std::mutex inbox_mutex_{};
   std::deque<Command> inbox_{};
   std::deque<StartCommand> starts_{};
+  std::deque<Errand> errands_{};
   std::atomic<bool> stopping_{false};
 };
 

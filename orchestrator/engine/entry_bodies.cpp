@@ -26,6 +26,12 @@ void add_traffic(ValueMap& body, const Traffic& traffic) {
   if (!origins.empty()) body["origins"] = Value(std::move(origins));
 }
 
+Value texts_value(const std::vector<std::string>& texts) {
+  ValueList list;
+  for (const std::string& text : texts) list.emplace_back(text);
+  return Value(std::move(list));
+}
+
 Value doubts_value(const std::vector<Doubt>& doubts) {
   ValueList list;
   for (const Doubt& doubt : doubts) {

@@ -13,6 +13,7 @@ inline constexpr int kLooksOnUnknownMax = 5;
 
 Value error_value(const Error& error);
 void add_traffic(ValueMap& body, const Traffic& traffic);
+Value texts_value(const std::vector<std::string>& texts);
 Value doubts_value(const std::vector<Doubt>& doubts);
 std::vector<Doubt> doubts_of(const Value& list);
 

@@ -43,29 +43,30 @@ bool Policy::has_role(std::string_view who, const std::vector<std::string>& role
          });
 }
 
-const std::string* Policy::shield_of(std::string_view name) const noexcept {
+const std::string* fitting(const std::vector<std::string>& patterns,
+                           std::string_view name) noexcept {
   const auto found =
-      std::find_if(protected_targets.begin(), protected_targets.end(),
+      std::find_if(patterns.begin(), patterns.end(),
                    [&](const std::string& pattern) { return fits_glob(name, pattern); });
-  return found == protected_targets.end() ? nullptr : &*found;
+  return found == patterns.end() ? nullptr : &*found;
 }
 
 // Depth follows the declared parameters, which the connectors' tables bound.
 // NOLINTNEXTLINE(misc-no-recursion)
-const std::string* Policy::shield_in(const Value& params) const {
-  if (protected_targets.empty()) return nullptr;
-  if (params.is_string()) return shield_of(params.as_string());
-  const std::string* shield = nullptr;
+const std::string* fitting_in(const std::vector<std::string>& patterns, const Value& params) {
+  if (patterns.empty()) return nullptr;
+  if (params.is_string()) return fitting(patterns, params.as_string());
+  const std::string* found = nullptr;
   if (params.is_list()) {
     for (const Value& item : params.as_list()) {
-      if (shield == nullptr) shield = shield_in(item);
+      if (found == nullptr) found = fitting_in(patterns, item);
     }
   } else if (params.is_map()) {
     for (const auto& [name, member] : params.as_map()) {
-      if (shield == nullptr) shield = shield_in(member);
+      if (found == nullptr) found = fitting_in(patterns, member);
     }
   }
-  return shield;
+  return found;
 }
 
 bool fits_glob(std::string_view name, std::string_view pattern) noexcept {

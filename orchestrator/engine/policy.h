@@ -45,6 +45,8 @@ struct Policy {
   int irreversible_per_hour = 2'000;
   /// The life of an approval that no playbook asked for.
   Duration approval_life{std::chrono::minutes{10}};
+  /// That of what an alert proposes: people may have to be woken.
+  Duration proposal_life{std::chrono::hours{24}};
   /// strict: whoever began a run never approves it, and `--yes` is no approval. Else solo: one
   /// person's word meets every floor, and the report says so.
   bool strict = false;
@@ -58,11 +60,13 @@ struct Policy {
   const User* find_user(std::string_view who) const noexcept;
   /// True when `who` has one of `roles`; in solo separation everybody has every role.
   bool has_role(std::string_view who, const std::vector<std::string>& roles) const;
-  /// The pattern that shields `name`, or null.
-  const std::string* shield_of(std::string_view name) const noexcept;
-  /// The pattern that shields any text anywhere in `params`, or null; secrets are no names.
-  const std::string* shield_in(const Value& params) const;
 };
+
+/// The pattern of `patterns` that describes `name`, or null.
+const std::string* fitting(const std::vector<std::string>& patterns,
+                           std::string_view name) noexcept;
+/// The one that describes any text anywhere in `params`, or null; secrets are no names.
+const std::string* fitting_in(const std::vector<std::string>& patterns, const Value& params);
 
 /// True when `name` is what `pattern` describes: `*` any text, `?` one character, all else itself.
 bool fits_glob(std::string_view name, std::string_view pattern) noexcept;

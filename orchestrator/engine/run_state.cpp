@@ -376,6 +376,9 @@ RunState begin_run(const Entry& entry, std::shared_ptr<const Playbook> playbook,
   run.approved_in_advance = entry.body["approved_in_advance"].bool_or(false);
   run.confirmed = entry.body["confirmed"].bool_or(false);
   run.automatic = entry.body["automatic"].bool_or(false);
+  run.proposed = entry.body["proposed"].bool_or(false);
+  for (const Value& pattern : entry.body["scope"].list_or_empty())
+    run.scope.push_back(pattern.string_or(""));
   run.machine = entry.body["machine"].string_or("");
   run.pins = entry.body["pins"];
   run.inputs = std::move(inputs);
@@ -618,6 +621,9 @@ void apply(RunState& run, const Entry& entry, const ConnectorSet& connectors) {
       return;
     case EntryKind::disarmed:
     case EntryKind::armed:
+    case EntryKind::alert_received:
+    case EntryKind::alert_dismissed:
+    case EntryKind::alerts_refused:
       return;
     case EntryKind::watch_started:
       run.watch.started = true;

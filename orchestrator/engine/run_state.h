@@ -181,6 +181,8 @@ struct RunState {
   bool break_glass = false;             // somebody who may approved past separation and floors
   bool confirmed = false;               // whoever began it typed how much cannot be undone
   bool automatic = false;               // an alert began it, no person
+  bool proposed = false;                // by an alert: nothing but reads before somebody says yes
+  std::vector<std::string> scope{};     // what it may change at all; empty: as the playbook says
   std::string machine{};                // that last worked on it, by fingerprint
   std::string lock{};                   // what `settings.lock` comes to; empty: none
   bool changing = false;                // a request that changes something was about to leave

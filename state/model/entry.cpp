@@ -5,7 +5,7 @@
 namespace quell {
 namespace {
 
-constexpr std::array<std::string_view, 33> kKindNames{
+constexpr std::array<std::string_view, 36> kKindNames{
     "run_started",     "secret_sealed",   "step_started",       "step_skipped",
     "attempt_started", "request_sent",    "attempt_finished",   "attempt_unknown",
     "retry_scheduled", "probe_finished",  "step_finished",      "approval_requested",
@@ -14,7 +14,7 @@ constexpr std::array<std::string_view, 33> kKindNames{
     "run_aborted",     "attempt_settled", "note_added",         "run_finished",
     "watch_started",   "watch_observed",  "watch_finished",     "undo_requested",
     "undo_started",    "undo_finished",   "disarmed",           "armed",
-    "key_rotated",
+    "key_rotated",     "alert_received",  "alert_dismissed",    "alerts_refused",
 };
 
 }  // namespace
@@ -45,6 +45,7 @@ bool is_security_entry(EntryKind kind) noexcept {
     case EntryKind::disarmed:
     case EntryKind::armed:
     case EntryKind::key_rotated:
+    case EntryKind::alert_dismissed:
       return true;
     case EntryKind::secret_sealed:
     case EntryKind::step_started:
@@ -66,6 +67,8 @@ bool is_security_entry(EntryKind kind) noexcept {
     case EntryKind::watch_finished:
     case EntryKind::undo_started:
     case EntryKind::undo_finished:
+    case EntryKind::alert_received:
+    case EntryKind::alerts_refused:
       return false;
   }
   return true;

@@ -47,6 +47,9 @@ enum class EntryKind : std::uint8_t {
   disarmed,        // the kill switch was found on: by whom, why, whether for people's runs too
   armed,           // and off again
   key_rotated,
+  alert_received,   // what came in, from which source, and what became of it: a run, or the inbox
+  alert_dismissed,  // a person put it aside: who, why
+  alerts_refused,   // how many were not taken since the last such entry, by source and cause
 };
 
 std::string_view to_string(EntryKind kind) noexcept;

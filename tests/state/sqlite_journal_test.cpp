@@ -7,6 +7,8 @@
 
 #include <doctest/doctest.h>
 
+#include "state/alert_index.h"
+#include "state/base/bytes.h"
 #include "state/sqlite_schema.h"
 #include "tests/state/fixtures.h"
 
@@ -118,11 +120,11 @@ TEST_CASE("a file that is no journal is named as such") {
 TEST_CASE("a newer format is refused, and not touched") {
   JournalFile file;
   { file.open(); }
-  file.run_sql("UPDATE meta SET format = 2");
+  file.run_sql("UPDATE meta SET format = 3");
   const std::string before = read_file(file.path);
   for (const OpenMode mode : {OpenMode::read_write, OpenMode::read_only}) {
     CHECK(open_problem(file, mode) ==
-          "state: " + file.path + " has format 2, written by a newer quell; this one reads 1");
+          "state: " + file.path + " has format 3, written by a newer quell; this one reads 2");
   }
   CHECK(read_file(file.path) == before);
 }
@@ -140,32 +142,72 @@ TEST_CASE("a migration copies the file first, and happens in full or not at all"
                                                   "INSERT INTO extra VALUES (1)"};
   constexpr std::array<std::string_view, 2> kBad{"CREATE TABLE extra (a INTEGER)",
                                                  "INSERT INTO nowhere VALUES (1)"};
-  const std::string backup = file.path + ".format-1.backup";
+  const std::string backup = file.path + ".format-2.backup";
   SUBCASE("good") {
-    const std::array<Migration, 1> steps{{{.from = 1, .statements = kGood}}};
-    REQUIRE(migrate(**database, steps, 2));
-    CHECK(file.ask_sql("SELECT format FROM meta") == "2");
+    const std::array<Migration, 1> steps{{{.from = 2, .statements = kGood}}};
+    REQUIRE(migrate(**database, steps, 3));
+    CHECK(file.ask_sql("SELECT format FROM meta") == "3");
     CHECK(mode_of(backup) == 0600);
     file.path = backup;
     CHECK(read_all(*file.open()).size() == 1);
   }
   SUBCASE("bad") {
-    const std::array<Migration, 1> steps{{{.from = 1, .statements = kBad}}};
-    CHECK_FALSE(migrate(**database, steps, 2));
-    CHECK(file.ask_sql("SELECT format FROM meta") == "1");
+    const std::array<Migration, 1> steps{{{.from = 2, .statements = kBad}}};
+    CHECK_FALSE(migrate(**database, steps, 3));
+    CHECK(file.ask_sql("SELECT format FROM meta") == "2");
     CHECK(std::filesystem::exists(backup));
     CHECK(read_all(*file.open()).size() == 1);
     // The older copy is not overwritten by a second try.
-    CHECK_FALSE(migrate(**database, steps, 2));
+    CHECK_FALSE(migrate(**database, steps, 3));
   }
   SUBCASE("no way there") {
-    CHECK_FALSE(migrate(**database, {}, 2));
-    CHECK(file.ask_sql("SELECT format FROM meta") == "1");
+    CHECK_FALSE(migrate(**database, {}, 3));
+    CHECK(file.ask_sql("SELECT format FROM meta") == "2");
   }
   SUBCASE("nothing to do") {
-    CHECK(migrate(**database, {}, 1));
+    CHECK(migrate(**database, {}, 2));
     CHECK_FALSE(std::filesystem::exists(backup));
   }
+}
+
+// Goal: a journal of an older version is taken up as it is. Method: format 1 lacked one table.
+TEST_CASE("a journal of format 1 is brought to the present one") {
+  JournalFile file;
+  {
+    const std::unique_ptr<SqliteJournal> journal = file.open();
+    append(*journal, {note("old")});
+  }
+  file.run_sql("DROP TABLE alerts");
+  file.run_sql("UPDATE meta SET format = 1");
+  CHECK(open_problem(file, OpenMode::read_only) ==
+        "state: " + file.path + " has format 1 and has not been brought to format 2 yet");
+  CHECK(read_all(*file.open()).size() == 1);
+  CHECK(file.ask_sql("SELECT count(*) FROM alerts") == "0");
+  CHECK(std::filesystem::exists(file.path + ".format-1.backup"));
+}
+
+// Goal: an alert is known again after any end of the process, until it expires.
+TEST_CASE("an alert is known by its key") {
+  JournalFile file;
+  const std::string key(32, 'k');
+  const Timestamp expires = *parse_rfc3339("2031-03-05T00:00:00Z");
+  {
+    const std::unique_ptr<SqliteJournal> journal = file.open();
+    SqliteAlertIndex index(*journal);
+    CHECK_FALSE(index.find(key, expires)->has_value());
+    append(*journal,
+           {note("before"), Entry{.kind = EntryKind::alert_received,
+                                  .at = expires - std::chrono::hours{1},
+                                  .body = Value::map({{"key", hex_encode(key)},
+                                                      {"expires", format_rfc3339(expires)}})}});
+  }
+  const std::unique_ptr<SqliteJournal> journal = file.open();
+  SqliteAlertIndex index(*journal);
+  CHECK(*index.find(key, expires) == 2);
+  CHECK_FALSE(index.find(key, expires + Duration{1})->has_value());
+  CHECK_FALSE(index.find(std::string(32, 'x'), expires)->has_value());
+  REQUIRE(index.prune(expires + Duration{1}));
+  CHECK_FALSE(index.find(key, expires)->has_value());
 }
 
 TEST_CASE("another MAC key is told apart from damage") {

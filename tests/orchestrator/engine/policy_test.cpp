@@ -266,6 +266,53 @@ TEST_CASE("a person's run takes the lock of one that an alert began") {
   CHECK(waiting.run().result == RunResult::contained);
 }
 
+// Goal: what an alert proposes reads and waits; nothing else leaves before a person says yes (T5).
+TEST_CASE("a proposal waits a day for a person, and then is a run like any other") {
+  Bench bench;
+  ProcessRun process(bench.journal, bench.secrets, bench.vendor, bench.clock, vendor_connectors());
+  process.policy.floor_irreversible = 0;
+  RunRequest request = request_for(playbook_from(kill_all(), process.connectors));
+  request.confirmed = false;
+  request.automatic = true;
+  request.proposed = true;
+  const Result<RunId> id = process.engine.start(request);
+  REQUIRE(id);
+  turn_for(process.engine, bench.clock, Duration{1'000});
+  CHECK(bench.vendor.kill_requests == 0);
+  const RunState& run = *process.engine.find(*id);
+  const ApprovalState* const approval = pending_approval(run);
+  REQUIRE(approval != nullptr);
+  CHECK(approval->until - run.started > std::chrono::hours{23});
+  SUBCASE("yes") {
+    REQUIRE(say(
+        process.engine, bench.clock,
+        {.kind = Command::Kind::approve, .run = *id, .who = "mara", .digest = approval->digest}));
+    run_on(process.engine, *id, bench.clock);
+    CHECK(run.result == RunResult::contained);
+  }
+  SUBCASE("no word") {
+    turn_for(process.engine, bench.clock, std::chrono::hours{25});
+    CHECK(run.result == RunResult::aborted);
+    CHECK(bench.vendor.kill_requests == 0);
+  }
+}
+
+// Goal: an armed route changes what it names and nothing else (threat T16).
+TEST_CASE("a run with a scope leaves everything outside it alone") {
+  Waiting waiting{Policy{}};
+  waiting.bench.vendor.kill_requests = 0;
+  RunRequest request = request_for(playbook_from(kill_all(), waiting.process.connectors));
+  request.confirmed = false;
+  request.automatic = true;
+  request.approved_in_advance = true;
+  request.scope = {"b"};
+  waiting.begin(request);
+  run_on(waiting.process.engine, waiting.id, waiting.bench.clock);
+  CHECK_FALSE(waiting.bench.vendor.alive.contains("b"));
+  CHECK(waiting.bench.vendor.alive.contains("a"));
+  CHECK(waiting.run().result != RunResult::contained);
+}
+
 TEST_CASE("a paused item waits while the others go on, a skipped one is never begun") {
   Waiting waiting{Policy{}, kill_all(", concurrency: 3")};
   REQUIRE(waiting.tell({.kind = Command::Kind::pause, .who = "mara", .target = "kill/b"}));
