@@ -150,38 +150,40 @@ std::variant<HttpHead, HttpRefusal> parse_http_head(std::string_view head,
 }
 
 std::string_view http_reason_phrase(int status) noexcept {
-  switch (status) {
-    case 200:
-      return "OK";
-    case 400:
-      return "Bad Request";
-    case 408:
-      return "Request Timeout";
-    case 411:
-      return "Length Required";
-    case 413:
-      return "Content Too Large";
-    case 414:
-      return "URI Too Long";
-    case 415:
-      return "Unsupported Media Type";
-    case 416:
-      return "Range Not Satisfiable";
-    case 417:
-      return "Expectation Failed";
-    case 431:
-      return "Request Header Fields Too Large";
-    case 500:
-      return "Internal Server Error";
-    case 501:
-      return "Not Implemented";
-    case 503:
-      return "Service Unavailable";
-    case 505:
-      return "HTTP Version Not Supported";
-    default:
-      return "Refused";
-  }
+  struct Phrase {
+    int status;
+    std::string_view words;
+  };
+  constexpr std::array<Phrase, 27> kPhrases{{{200, "OK"},
+                                             {201, "Created"},
+                                             {202, "Accepted"},
+                                             {204, "No Content"},
+                                             {302, "Found"},
+                                             {303, "See Other"},
+                                             {304, "Not Modified"},
+                                             {400, "Bad Request"},
+                                             {401, "Unauthorized"},
+                                             {403, "Forbidden"},
+                                             {404, "Not Found"},
+                                             {405, "Method Not Allowed"},
+                                             {408, "Request Timeout"},
+                                             {409, "Conflict"},
+                                             {411, "Length Required"},
+                                             {413, "Content Too Large"},
+                                             {414, "URI Too Long"},
+                                             {415, "Unsupported Media Type"},
+                                             {416, "Range Not Satisfiable"},
+                                             {417, "Expectation Failed"},
+                                             {421, "Misdirected Request"},
+                                             {429, "Too Many Requests"},
+                                             {431, "Request Header Fields Too Large"},
+                                             {500, "Internal Server Error"},
+                                             {501, "Not Implemented"},
+                                             {503, "Service Unavailable"},
+                                             {505, "HTTP Version Not Supported"}}};
+  const auto* const found =
+      std::ranges::find_if(kPhrases, [&](const Phrase& phrase) { return phrase.status == status; });
+  return found == kPhrases.end() ? std::string_view() : found->words;
 }
 
 }  // namespace quell

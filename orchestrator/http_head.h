@@ -37,6 +37,8 @@ std::variant<HttpHead, HttpRefusal> parse_http_head(std::string_view head,
 bool is_http_field_value(std::string_view value) noexcept;
 bool is_http_token(std::string_view text) noexcept;
 
+/// Words for a status line (RFC 9110 section 15); empty, which RFC 9112 section 4 allows, for a
+/// status that this does not know.
 std::string_view http_reason_phrase(int status) noexcept;
 
 }  // namespace quell

@@ -1,5 +1,4 @@
-// The hardened front of cpp-httplib 0.11.4: API sheet triggers-and-panel sections 2.3 to 2.7,
-// recipe A. The library stops here.
+// One thread and epoll(7) for all connections; handlers on a few threads of their own.
 #include "orchestrator/http_server.h"
 
 #include <algorithm>
@@ -7,280 +6,99 @@
 #include <atomic>
 #include <cerrno>
 #include <chrono>
-#include <condition_variable>
 #include <csignal>
-#include <deque>
-#include <fcntl.h>
+#include <list>
 #include <mutex>
 #include <optional>
-#include <poll.h>
-#include <set>
+#include <span>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <system_error>
 #include <thread>
 #include <unistd.h>
+#include <unordered_map>
 
 #include <fmt/format.h>
-#include <httplib.h>
 
 #include "orchestrator/http_head.h"
+#include "orchestrator/http_listener.h"
+#include "orchestrator/http_render.h"
+#include "orchestrator/http_request.h"
+#include "orchestrator/http_wire.h"
+#include "orchestrator/http_workers.h"
 
 namespace quell {
 namespace {
 
 using Steady = std::chrono::steady_clock;
-using Deadline = Steady::time_point;
 
-constexpr int kBacklog = 512;  // the library's own is 5
+/// At least one TLS record: then OpenSSL never keeps back bytes of which the kernel knows nothing.
 constexpr std::size_t kReadBytes = 16U << 10U;
-constexpr std::size_t kWriteBufferBytes = 64U << 10U;
+/// What one connection may read before the others have their turn.
+constexpr int kReadsPerTurn = 4;
+constexpr int kAcceptsPerTurn = 64;
+constexpr std::size_t kEventsPerTurn = 64;
 /// What is still read after a refusal, so that the caller sees the answer before the line is cut.
 constexpr std::size_t kDrainBytesMax = 256U << 10U;
 constexpr Duration kDrainTime{500};
-/// Threads beyond `connections_max`, for the ones that are told 503.
-constexpr std::size_t kShedders = 2;
-constexpr std::size_t kWaitingMax = 16;
-constexpr Duration kRelisten{100};
-constexpr std::chrono::seconds kCallTimeout{15};
-constexpr std::size_t kCallBodyBytesMax = 4U << 20U;
-/// The library wants a port for a Unix socket too and does nothing with it.
-constexpr int kPortOfUnixSocket = 1;
+/// Connections beyond `connections_max` that are told 503.
+constexpr std::size_t kShedMax = 16;
+/// Rest after an accept() that failed for want of descriptors or memory.
+constexpr Duration kAcceptPause{100};
+/// Handshakes under way; for one more, the one that waits longest ends. OpenSSL holds about 35 KiB
+/// for each, and a third of that afterwards.
+constexpr std::size_t kHandshakesMax = 256;
+constexpr Deadline kNever = Deadline::max();
 
-int milliseconds_until(Deadline due) {
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(due - Steady::now()).count();
-  return static_cast<int>(std::clamp<std::int64_t>(left, 0, 3'600'000));
-}
+using ConnectionId = std::uint64_t;
+constexpr ConnectionId kListener = 0;
+constexpr ConnectionId kAlarm = 1;
+constexpr ConnectionId kFirstConnection = 2;
 
-/// One accepted connection; borrows its descriptor.
-class Line {
- public:
-  enum class Got : std::uint8_t { bytes, closed, late };
-
-  explicit Line(int fd) : fd_(fd) {}
-
-  /// Appends what arrives before `due` to `out`, at most `most` bytes.
-  Got read_some(std::string& out, std::size_t most, Deadline due) const {
-    while (true) {
-      std::array<char, kReadBytes> bytes;  // filled by recv
-      const ssize_t count = ::recv(fd_, bytes.data(), std::min(most, bytes.size()), MSG_DONTWAIT);
-      if (count > 0) {
-        out.append(bytes.data(), static_cast<std::size_t>(count));
-        return Got::bytes;
-      }
-      if (count == 0) return Got::closed;
-      if (errno != EAGAIN && errno != EINTR) return Got::closed;
-      if (errno == EAGAIN && !wait(POLLIN, due)) return Got::late;
-    }
-  }
-
-  bool write_all(std::string_view bytes, Deadline due) const {
-    while (!bytes.empty()) {
-      const ssize_t count = ::send(fd_, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-      if (count >= 0) {
-        bytes.remove_prefix(static_cast<std::size_t>(count));
-        continue;
-      }
-      if (errno != EAGAIN && errno != EINTR) return false;
-      if (errno == EAGAIN && !wait(POLLOUT, due)) return false;
-    }
-    return true;
-  }
-
-  /// Until the caller hangs up or `due`.
-  void wait_for_hangup(Deadline due) const { wait(POLLRDHUP, due); }
-  bool is_hung_up() const { return wait(POLLRDHUP, Steady::now()); }
-
-  /// The next close() sends a reset.
-  void cut() const {
-    const linger now{.l_onoff = 1, .l_linger = 0};
-    ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &now, sizeof now);
-  }
-
-  void drain() const {
-    ::shutdown(fd_, SHUT_WR);
-    const Deadline due = Steady::now() + kDrainTime;
-    std::string ignored;
-    std::size_t total = 0;
-    while (total < kDrainBytesMax && read_some(ignored, kReadBytes, due) == Got::bytes) {
-      total += ignored.size();
-      ignored.clear();
-    }
-  }
-
-  std::string peer() const {
-    sockaddr_storage address{};
-    socklen_t length = sizeof address;
-    if (::getpeername(fd_, reinterpret_cast<sockaddr*>(&address), &length) != 0) return {};
-    if (address.ss_family == AF_UNIX) return "unix";
-    std::array<char, NI_MAXHOST> name{};
-    if (::getnameinfo(reinterpret_cast<const sockaddr*>(&address), length, name.data(), name.size(),
-                      nullptr, 0, NI_NUMERICHOST) != 0) {
-      return {};
-    }
-    return name.data();
-  }
-
- private:
-  bool wait(short events, Deadline due) const {
-    pollfd entry{.fd = fd_, .events = events, .revents = 0};
-    while (true) {
-      const int ready = ::poll(&entry, 1, milliseconds_until(due));
-      if (ready > 0) return true;
-      if (ready == 0 || errno != EINTR) return false;
-    }
-  }
-
-  int fd_;
+/// What a worker found; on its way back to the loop.
+struct Answer {
+  ConnectionId id = 0;
+  HttpReply reply{};    // without headers and body
+  std::string bytes{};  // headers and body
+  bool closes = false;
+  bool is_over = false;  // a stream that ended; the rest does not count
 };
 
-/// What the library sees of a connection: a request line of ours to read, and a place for the
-/// answer.
-class AnswerStream final : public httplib::Stream {
- public:
-  AnswerStream(const Line& line, std::string head, Deadline due)
-      : line_(line), head_(std::move(head)), due_(due) {}
+struct Connection {
+  Connection(ConnectionId number, FileDescriptor fd, std::shared_ptr<const TlsContext> tls,
+             HttpRequestBounds bounds)
+      : id(number), wire(std::move(fd), std::move(tls)), reader(bounds) {}
 
-  bool is_readable() const override { return read_ < head_.size(); }
-  bool is_writable() const override { return !broken_; }
-  ssize_t read(char* out, std::size_t size) override {
-    const std::size_t count = std::min(size, head_.size() - read_);
-    std::copy_n(head_.data() + read_, count, out);
-    read_ += count;
-    return static_cast<ssize_t>(count);
-  }
-  ssize_t write(const char* bytes, std::size_t size) override {
-    buffer_.append(bytes, size);
-    if (buffer_.size() >= kWriteBufferBytes && !flush()) return -1;
-    return static_cast<ssize_t>(size);
-  }
-  // Addresses are read where the connection begins; the library files these as headers.
-  void get_remote_ip_and_port(std::string&, int&) const override {}
-  void get_local_ip_and_port(std::string&, int&) const override {}
-  socket_t socket() const override { return INVALID_SOCKET; }
+  enum class Phase : std::uint8_t {
+    reading,    // a request, or the silence before it
+    handling,   // by a worker
+    delayed,    // answer, on purpose
+    hanging,    // on purpose
+    writing,    // an answer or a refusal
+    draining,   // what comes after a refusal
+    streaming,  // the wire is with a thread of its own
+    closed,
+  };
 
-  bool flush() {
-    if (!broken_ && !line_.write_all(buffer_, due_)) broken_ = true;
-    buffer_.clear();
-    return !broken_;
-  }
-
- private:
-  const Line& line_;
-  std::string head_;
-  Deadline due_;
-  std::size_t read_ = 0;
-  std::string buffer_{};
-  bool broken_ = false;
+  ConnectionId id;
+  HttpWire wire;
+  HttpRequestReader reader;
+  Phase phase = Phase::reading;
+  bool has_begun = false;  // the request that is being read
+  Deadline due = kNever;
+  Deadline request_due = kNever;
+  std::size_t served = 0;
+  std::size_t held_bytes = 0;     // as counted in the server's sum
+  bool is_shaking_hands = false;  // likewise
+  bool closes = false;            // after what is being written
+  bool is_refused = false;        // and drained then
+  std::string out{};
+  std::size_t sent = 0;
+  std::size_t drained = 0;
+  HttpReply reply{};  // delayed, or streamed
+  /// Its place among those without a complete request.
+  std::optional<std::list<Connection*>::iterator> place{};
 };
-
-/// A thread per connection, made when needed and kept; enqueue() blocks when all are busy, so that
-/// pressure reaches the kernel's backlog instead of a list without end.
-class Workers final : public httplib::TaskQueue {
- public:
-  explicit Workers(std::size_t threads_max) : threads_max_(threads_max) {}
-
-  void enqueue(std::function<void()> job) override {
-    std::unique_lock lock(mutex_);
-    space_.wait(lock, [&] { return jobs_.size() < kWaitingMax; });
-    jobs_.push_back(std::move(job));
-    if (idle_ < jobs_.size() && threads_.size() < threads_max_) {
-      try {
-        threads_.emplace_back([this] { work(); });
-      } catch (const std::system_error&) {
-        // No more threads to be had: the job waits for one that is there.
-      }
-    }
-    ready_.notify_one();
-  }
-
-  void shutdown() override {
-    {
-      const std::lock_guard lock(mutex_);
-      ending_ = true;
-    }
-    ready_.notify_all();
-    for (std::thread& thread : threads_) thread.join();
-    threads_.clear();
-  }
-
- private:
-  void work() {
-    std::unique_lock lock(mutex_);
-    while (true) {
-      ++idle_;
-      ready_.wait(lock, [&] { return ending_ || !jobs_.empty(); });
-      --idle_;
-      if (jobs_.empty()) return;
-      const std::function<void()> job = std::move(jobs_.front());
-      jobs_.pop_front();
-      space_.notify_one();
-      lock.unlock();
-      job();
-      lock.lock();
-    }
-  }
-
-  std::size_t threads_max_;
-  std::mutex mutex_{};
-  std::condition_variable ready_{};
-  std::condition_variable space_{};
-  std::deque<std::function<void()>> jobs_{};
-  std::vector<std::thread> threads_{};
-  std::size_t idle_ = 0;
-  bool ending_ = false;
-};
-
-bool is_framing(std::string_view name) {
-  std::string lower(name);
-  std::ranges::transform(lower, lower.begin(), [](unsigned char c) {
-    return static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-  });
-  return lower == "connection" || lower == "keep-alive" || lower == "content-length" ||
-         lower == "transfer-encoding";
-}
-
-/// Calls `take(name, value)` for each header that an answer may carry.
-template <typename Take>
-void each_header(const HttpReply& reply, const HttpServerOptions& options, const Take& take) {
-  for (const auto* list : {&options.fixed_headers, &reply.headers}) {
-    for (const auto& [name, value] : *list) {
-      if (!is_http_token(name) || !is_http_field_value(value) || is_framing(name)) continue;
-      take(name, value);
-    }
-  }
-}
-
-void copy_answer(const HttpReply& reply, const HttpServerOptions& options,
-                 httplib::Response& response) {
-  response.status = reply.status;
-  each_header(reply, options, [&](const std::string& name, const std::string& value) {
-    response.set_header(name, value);
-  });
-  response.body = reply.body;
-}
-
-/// A socket file of ours that nobody serves is in the way of a new one.
-Status clear_socket_path(const std::string& path) {
-  struct stat info {};
-  if (::lstat(path.c_str(), &info) != 0) return ok();
-  const Error taken =
-      make_error(ErrorCode::conflict, "listen", fmt::format("{} cannot be listened on", path),
-                 "another process serves it, or it is no socket: move it away");
-  if (!S_ISSOCK(info.st_mode) || info.st_uid != ::geteuid()) return taken;
-  const int probe = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (probe < 0) return taken;
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  std::ranges::copy(path, std::begin(address.sun_path));
-  const int connected =
-      ::connect(probe, reinterpret_cast<const sockaddr*>(&address), sizeof address);
-  const bool is_dead = connected != 0 && errno == ECONNREFUSED;
-  ::close(probe);
-  if (!is_dead || ::unlink(path.c_str()) != 0) return taken;
-  return ok();
-}
 
 }  // namespace
 
@@ -291,248 +109,479 @@ std::string_view HttpCall::header(std::string_view name) const noexcept {
   return {};
 }
 
-class HttpServer::Impl final : public httplib::Server {
+class HttpServer::Impl {
  public:
-  explicit Impl(HttpServerOptions options) : options_(std::move(options)) {
-    new_task_queue = [this] { return new Workers(options_.connections_max + kShedders); };
-    const bool is_unix = !options_.unix_socket.empty();
-    set_socket_options([is_unix](socket_t socket) {
-      // The library would set SO_REUSEPORT, and two servers would share one port unnoticed. A Unix
-      // socket's file takes its mode from the descriptor when it is bound, so it is never open to
-      // others.
-      const int yes = 1;
-      if (is_unix) {
-        ::fchmod(socket, S_IRUSR | S_IWUSR);
-      } else {
-        ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-      }
-    });
-    set_address_family(is_unix ? AF_UNIX : AF_UNSPEC);
-    set_tcp_nodelay(!is_unix);
-    set_keep_alive_max_count(options_.requests_per_connection_max);
-    set_keep_alive_timeout(
-        std::chrono::duration_cast<std::chrono::seconds>(options_.idle_max).count());
-    set_pre_routing_handler([this](const httplib::Request&, httplib::Response& response) {
-      copy_answer(*answer_of_thread, options_, response);
-      return HandlerResponse::Handled;
-    });
-    set_exception_handler([](const httplib::Request&, httplib::Response& response,
-                             std::exception_ptr) { response.status = 500; });
-  }
-
-  ~Impl() override { finish(); }
+  explicit Impl(HttpServerOptions options)
+      : options_(std::move(options)),
+        workers_(options_.workers_max),
+        streamers_(options_.streams_max) {}
+  ~Impl() { finish(); }
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
 
   Status open() {
-    if (!options_.unix_socket.empty()) {
-      if (options_.unix_socket.size() >= sizeof(sockaddr_un::sun_path)) {
-        return make_error(ErrorCode::invalid, "listen", "the path of the socket is too long",
-                          "a Unix socket's path has at most 107 bytes");
-      }
-      if (Status cleared = clear_socket_path(options_.unix_socket); !cleared) {
-        return cleared.error();
-      }
+    Result<FileDescriptor> listener = options_.listen_fd ? adopt_listener(*options_.listen_fd)
+                                      : !options_.unix_socket.empty()
+                                          ? listen_on_path(options_.unix_socket)
+                                          : listen_on_port(options_.host, options_.port);
+    if (!listener) return listener.error();
+    listener_ = std::move(*listener);
+    owns_path_ = !options_.listen_fd && !options_.unix_socket.empty();
+    port_ = port_of_listener(listener_);
+    if (options_.tls) {
+      Result<std::shared_ptr<const TlsContext>> tls = TlsContext::load(*options_.tls);
+      if (!tls) return tls.error();
+      tls_ = *std::move(tls);
     }
-    Status listening = listen_again();
-    is_bound_ = listening.has_value();
-    return listening;
+    poll_ = FileDescriptor(::epoll_create1(EPOLL_CLOEXEC));
+    alarm_ = FileDescriptor(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    if (!poll_.valid() || !alarm_.valid() || !watch(listener_, kListener) ||
+        !watch(alarm_, kAlarm)) {
+      return make_error(ErrorCode::transient, "listen", "the system gives us no more descriptors",
+                        "raise the limit on open files (ulimit -n, LimitNOFILE=)");
+    }
+    return ok();
   }
 
   Status serve(HttpHandler handler) {
     handler_ = std::move(handler);
-    // The library ends its loop on EINTR; no signal may land on this thread or its workers.
+    // The program's signals are for its main thread; and writing to a connection whose caller left
+    // raises SIGPIPE, which OpenSSL does not prevent.
     sigset_t all;
     sigset_t before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    acceptor_ = std::thread([this] { accept_until_stopped(); });
+    loop_ = std::thread([this] { run(); });
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
     return ok();
   }
 
-  void finish() {
-    {
-      const std::lock_guard lock(mutex_);
-      stopping_ = true;
-      for (const int fd : lines_) ::shutdown(fd, SHUT_RDWR);
+  Status reload_tls() {
+    if (!options_.tls) {
+      return make_error(ErrorCode::invalid, "listen", "this listener was started without TLS",
+                        "name its certificate and key, and restart");
     }
-    stopped_.notify_all();
-    close_listener();
-    if (acceptor_.joinable()) acceptor_.join();
-    if (is_bound_ && !options_.unix_socket.empty()) ::unlink(options_.unix_socket.c_str());
-    is_bound_ = false;
-  }
-
-  std::uint16_t port() const { return port_; }
-  std::size_t connections() const {
+    Result<std::shared_ptr<const TlsContext>> tls = TlsContext::load(*options_.tls);
+    if (!tls) return wrap("the old certificate stays in use", tls.error());
     const std::lock_guard lock(mutex_);
-    return lines_.size();
-  }
-
- private:
-  enum class Next : std::uint8_t { close, again };
-
-  Status listen_again() {
-    const bool is_unix = !options_.unix_socket.empty();
-    const std::string& host = is_unix ? options_.unix_socket : options_.host;
-    int port = is_unix ? kPortOfUnixSocket : (port_ != 0 ? port_ : options_.port);
-    if (port == 0) {
-      port = bind_to_any_port(host);
-    } else if (!bind_to_port(host, port)) {
-      port = -1;
-    }
-    if (port <= 0 || ::listen(svr_sock_, kBacklog) != 0) {
-      return make_error(ErrorCode::conflict, "listen",
-                        is_unix ? fmt::format("{} cannot be listened on", host)
-                                : fmt::format("{}:{} cannot be listened on", host, options_.port),
-                        "another process may hold it: stop that one or choose another");
-    }
-    if (!is_unix && port_ == 0) port_ = static_cast<std::uint16_t>(port);
+    tls_ = *std::move(tls);
     return ok();
   }
 
-  void close_listener() {
-    const socket_t listener = svr_sock_.exchange(INVALID_SOCKET);
-    if (listener == INVALID_SOCKET) return;
-    ::shutdown(listener, SHUT_RDWR);
-    ::close(listener);
+  void finish() {
+    stopping_ = true;
+    if (alarm_.valid()) ring();
+    if (loop_.joinable()) loop_.join();
+    listener_ = FileDescriptor();
+    if (std::exchange(owns_path_, false)) ::unlink(options_.unix_socket.c_str());
   }
 
-  /// The library gives up its socket on some failures of accept(); then we listen anew.
-  void accept_until_stopped() {
-    while (true) {
-      listen_after_bind();
-      std::unique_lock lock(mutex_);
-      if (stopping_) return;
-      if (stopped_.wait_for(lock, kRelisten, [&] { return stopping_; })) return;
-      lock.unlock();
-      if (!options_.unix_socket.empty()) ::unlink(options_.unix_socket.c_str());
-      static_cast<void>(listen_again());  // fails: tried again at the next turn
-      lock.lock();
-      if (stopping_) {
-        lock.unlock();
-        close_listener();
-        return;
+  std::uint16_t port() const { return port_; }
+  std::size_t connections() const { return open_; }
+
+ private:
+  using Phase = Connection::Phase;
+
+  // ---- the loop's thread
+
+  void run() {
+    std::array<epoll_event, kEventsPerTurn> events{};
+    while (!stopping_) {
+      const int count = ::epoll_wait(poll_.get(), events.data(), kEventsPerTurn, time_to_wait());
+      for (const epoll_event& event :
+           std::span(events).first(static_cast<std::size_t>(std::max(count, 0)))) {
+        react(event.data.u64);
       }
+      take_answers();
+      read_what_followed();
+      end_what_is_due();
+      gone_.clear();
+    }
+    end_everything();
+  }
+
+  void react(ConnectionId id) {
+    if (id == kListener) return accept_some();
+    if (id == kAlarm) {
+      eventfd_t rings = 0;
+      ::eventfd_read(alarm_.get(), &rings);
+      return;
+    }
+    const auto found = connections_.find(id);
+    if (found == connections_.end()) return;
+    Connection& connection = *found->second;
+    if (connection.phase == Phase::reading) receive(connection);
+    if (connection.phase == Phase::writing) send(connection);
+    if (connection.phase == Phase::draining) drain(connection);
+    if (connection.phase == Phase::hanging) close(connection);
+  }
+
+  int time_to_wait() const {
+    if (!followed_.empty()) return 0;
+    const Deadline due = std::min(next_due_, accept_again_);
+    return due == kNever ? -1 : milliseconds_until(due);
+  }
+
+  void accept_some() {
+    for (int i = 0; i < kAcceptsPerTurn; ++i) {
+      FileDescriptor fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+      if (fd.valid()) {
+        admit(std::move(fd));
+        continue;
+      }
+      if (errno == ECONNABORTED || errno == EINTR) continue;
+      if (errno == EAGAIN) return;
+      if (!waiting_.empty()) return close(*waiting_.front());  // may free what was missing
+      accept_again_ = Steady::now() + kAcceptPause;
+      watch(listener_, kListener, 0);
+      return;
     }
   }
 
-  /// Called by a worker for each accepted connection.
-  bool process_and_close_socket(socket_t fd) override {
-    ::fcntl(fd, F_SETFD, FD_CLOEXEC);
-    const Line line(fd);
-    bool is_room = false;
-    bool is_ending = false;
+  void admit(FileDescriptor fd) {
+    const bool is_full = connections_.size() >= options_.connections_max;
+    if (is_full && !waiting_.empty()) close(*waiting_.front());
+    const bool is_shed = is_full && connections_.size() >= options_.connections_max;
+    if (is_shed && connections_.size() >= options_.connections_max + kShedMax) return;
+    std::shared_ptr<const TlsContext> tls;
     {
       const std::lock_guard lock(mutex_);
-      is_ending = stopping_;
-      is_room = lines_.size() < options_.connections_max;
-      if (is_room && !is_ending) lines_.insert(fd);
+      tls = tls_;
     }
-    if (is_ending) {
-      ::close(fd);
-      return false;
+    if (is_shed && tls) return;  // to be told anything it would have to be let in
+    auto made = std::make_unique<Connection>(
+        next_id_++, std::move(fd), std::move(tls),
+        HttpRequestBounds{options_.head_bytes_max, options_.head_lines_max,
+                          options_.body_bytes_max});
+    Connection& connection = *made;
+    connections_.emplace(connection.id, std::move(made));
+    open_ = connections_.size();
+    epoll_event event{.events = 0, .data = {.u64 = connection.id}};
+    if (::epoll_ctl(poll_.get(), EPOLL_CTL_ADD, connection.wire.fd(), &event) != 0) {
+      return close(connection);
     }
-    if (is_room) {
-      serve_line(line);
+    if (is_shed) return refuse(connection, {503, "Too many connections."});
+    begin_waiting(connection, options_.head_deadline);
+  }
+
+  /// Waits for a request, the first one or the next.
+  void begin_waiting(Connection& connection, Duration patience) {
+    connection.phase = Phase::reading;
+    connection.has_begun = false;
+    list(connection);
+    set_due(connection, Steady::now() + patience);
+    if (connection.reader.is_empty()) return arm(connection, EPOLLIN);
+    begin_request(connection);
+    followed_.push_back(connection.id);
+  }
+
+  void begin_request(Connection& connection) {
+    const Deadline now = Steady::now();
+    connection.has_begun = true;
+    connection.request_due = now + options_.request_deadline;
+    set_due(connection, now + options_.head_deadline);
+  }
+
+  /// Requests that came in one piece with the one before them.
+  void read_what_followed() {
+    for (const ConnectionId id : std::exchange(followed_, {})) {
+      const auto found = connections_.find(id);
+      if (found == connections_.end() || found->second->phase != Phase::reading) continue;
+      take_request(*found->second);
+      if (found->second->phase == Phase::reading) arm(*found->second, EPOLLIN);
+    }
+  }
+
+  void receive(Connection& connection) {
+    for (int i = 0; i < kReadsPerTurn; ++i) {
+      const Moved got = connection.wire.receive(scratch_);
+      count_handshake(connection, connection.wire.is_shaking_hands());
+      limit_handshakes();
+      if (got.how == Moved::How::over || connection.phase != Phase::reading) {
+        return close(connection);
+      }
+      // With TLS any byte of the handshake begins the request.
+      const bool has_bytes = got.how == Moved::How::done;
+      if (!connection.has_begun && (has_bytes || connection.wire.is_tls())) {
+        begin_request(connection);
+      }
+      if (!has_bytes) {
+        return arm(connection, got.how == Moved::How::wants_to_write ? EPOLLOUT : EPOLLIN);
+      }
+      connection.reader.append(std::string_view(scratch_.data(), got.bytes));
+      take_request(connection);
+      if (connection.phase != Phase::reading) return;
+    }
+    arm(connection, EPOLLIN);
+  }
+
+  void take_request(Connection& connection) {
+    std::optional<std::variant<ReceivedRequest, HttpRefusal>> next = connection.reader.next();
+    if (next) {
+      if (const auto* refusal = std::get_if<HttpRefusal>(&*next)) {
+        return refuse(connection, *refusal);
+      }
+    }
+    ReceivedRequest* const request = next ? &std::get<ReceivedRequest>(*next) : nullptr;
+    count_held(connection,
+               connection.reader.held_bytes() + (request ? request->body.capacity() : 0));
+    make_room();
+    if (connection.phase != Phase::reading) return;
+    if (request) return hand_over(connection, std::move(*request));
+    if (connection.reader.is_in_body()) set_due(connection, connection.request_due);
+  }
+
+  /// As long as all requests together are too large, the largest unfinished one goes.
+  void make_room() {
+    const std::size_t most =
+        std::max(options_.held_bytes_max, options_.head_bytes_max + 2 * options_.body_bytes_max);
+    while (held_bytes_ > most) {
+      const auto largest = std::ranges::max_element(
+          waiting_, {}, [](const Connection* one) { return one->held_bytes; });
+      if (largest == waiting_.end() || (*largest)->held_bytes == 0) return;
+      refuse(**largest, {503, "Too much is being sent at once."});
+    }
+  }
+
+  void hand_over(Connection& connection, ReceivedRequest request) {
+    unlist(connection);
+    connection.phase = Phase::handling;
+    connection.due = kNever;
+    ++connection.served;
+    const bool closes = !options_.keep_alive || request.head.closes ||
+                        connection.served >= options_.requests_per_connection_max;
+    auto call = std::make_shared<HttpCall>(
+        HttpCall{.method = std::move(request.head.method),
+                 .target = std::move(request.head.target),
+                 .headers = std::move(request.head.headers),
+                 .body = std::move(request.body),
+                 .remote_address = connection.wire.peer(),
+                 .client_verified = connection.wire.is_client_verified()});
+    workers_.enqueue([this, id = connection.id, closes, call = std::move(call)] {
+      if (!stopping_) post(answer_to(id, *call, closes));
+    });
+  }
+
+  void take_answers() {
+    std::vector<Answer> answers;
+    {
       const std::lock_guard lock(mutex_);
-      lines_.erase(fd);
+      answers.swap(answers_);
+    }
+    for (Answer& answer : answers) {
+      Connection& connection = *connections_.at(answer.id);
+      if (answer.is_over) {
+        --streams_;
+        close(connection);
+        continue;
+      }
+      count_held(connection, connection.reader.held_bytes());
+      connection.reply = std::move(answer.reply);
+      connection.out = std::move(answer.bytes);
+      connection.closes = answer.closes;
+      begin_answer(connection);
+    }
+  }
+
+  void begin_answer(Connection& connection) {
+    if (connection.reply.line == HttpReply::Line::resets) {
+      connection.wire.cut();
+      close(connection);
+    } else if (connection.reply.line == HttpReply::Line::hangs) {
+      connection.phase = Phase::hanging;
+      set_due(connection, Steady::now() + options_.answer_deadline);
+      arm(connection, EPOLLRDHUP);
+    } else if (connection.reply.delay > Duration{0}) {
+      connection.phase = Phase::delayed;
+      set_due(connection, Steady::now() + connection.reply.delay);
     } else {
-      refuse(line, {503, "Too many connections."});
-    }
-    ::close(fd);
-    return true;
-  }
-
-  void serve_line(const Line& line) {
-    const std::string peer = line.peer();
-    std::string buffer;
-    for (std::size_t served = 1; !is_stopping(); ++served) {
-      const bool is_last = !options_.keep_alive || served >= options_.requests_per_connection_max;
-      const Duration patience = served == 1 ? options_.head_deadline : options_.idle_max;
-      if (serve_one(line, peer, patience, is_last, buffer) == Next::close) return;
+      write_answer(connection);
     }
   }
 
-  Next refuse(const Line& line, HttpRefusal refusal) const {
-    const std::string body =
-        fmt::format(R"({{"error":{{"type":"refused","message":"{}"}}}})", refusal.reason);
-    std::string answer = fmt::format(
-        "HTTP/1.1 {} {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n"
-        "Connection: close\r\n",
-        refusal.status, http_reason_phrase(refusal.status), body.size());
-    if (refusal.status == 503) answer += "Retry-After: 1\r\n";
-    for (const auto& [name, value] : options_.fixed_headers) {
-      answer += fmt::format("{}: {}\r\n", name, value);
-    }
-    answer += "\r\n" + body;
-    if (line.write_all(answer, Steady::now() + kDrainTime)) line.drain();
-    return Next::close;
+  void write_answer(Connection& connection) {
+    if (connection.reply.more) return begin_stream(connection);
+    connection.phase = Phase::writing;
+    set_due(connection, Steady::now() + options_.answer_deadline);
+    send(connection);
   }
 
-  /// Reads one head into `buffer`, which may already hold some of it. Bytes of the head, or the
-  /// refusal, or neither when the caller left or never began.
-  std::optional<std::variant<std::size_t, HttpRefusal>> read_head(const Line& line,
-                                                                  Duration patience,
-                                                                  Deadline& request_due,
-                                                                  std::string& buffer) const {
-    Deadline due = Steady::now() + (buffer.empty() ? patience : options_.head_deadline);
-    request_due = Steady::now() + options_.request_deadline;
-    std::size_t line_start = 0;
-    std::size_t lines = 0;
-    while (true) {
-      for (std::size_t end = buffer.find('\n', line_start); end != std::string::npos;
-           end = buffer.find('\n', line_start)) {
-        if (end + 1 > options_.head_bytes_max || ++lines > options_.head_lines_max + 2) {
-          return HttpRefusal{431, "The head is too large."};
-        }
-        if (end == line_start || buffer[end - 1] != '\r') {
-          return HttpRefusal{400, "Lines must end in CR LF."};
-        }
-        const bool is_empty = end == line_start + 1;
-        line_start = end + 1;
-        if (is_empty) return line_start;
+  void send(Connection& connection) {
+    while (connection.sent < connection.out.size()) {
+      const Moved sent =
+          connection.wire.send(std::string_view(connection.out).substr(connection.sent));
+      if (sent.how == Moved::How::over) return close(connection);
+      if (sent.how != Moved::How::done) {
+        return arm(connection, sent.how == Moved::How::wants_to_read ? EPOLLIN : EPOLLOUT);
       }
-      if (buffer.size() >= options_.head_bytes_max) {
-        return HttpRefusal{431, "The head is too large."};
-      }
-      const bool was_empty = buffer.empty();
-      const Line::Got got = line.read_some(buffer, kReadBytes, due);
-      if (got == Line::Got::closed) return std::nullopt;
-      if (got == Line::Got::late) {
-        if (was_empty) return std::nullopt;
-        return HttpRefusal{408, "The head came too slowly."};
-      }
-      if (was_empty) {
-        due = Steady::now() + options_.head_deadline;
-        request_due = Steady::now() + options_.request_deadline;
-      }
+      connection.sent += sent.bytes;
+    }
+    connection.out = std::string();
+    connection.sent = 0;
+    if (connection.is_refused) {
+      connection.phase = Phase::draining;
+      connection.wire.end_sending();
+      drain(connection);
+    } else if (connection.closes) {
+      close(connection);
+    } else {
+      begin_waiting(connection, options_.idle_max);
     }
   }
 
-  Next serve_one(const Line& line, const std::string& peer, Duration patience, bool is_last,
-                 std::string& buffer) {
-    Deadline request_due;
-    const auto read = read_head(line, patience, request_due, buffer);
-    if (!read) return Next::close;
-    if (const auto* refusal = std::get_if<HttpRefusal>(&*read)) return refuse(line, *refusal);
-    const std::size_t head_bytes = std::get<std::size_t>(*read);
-    std::variant<HttpHead, HttpRefusal> parsed =
-        parse_http_head(std::string_view(buffer).substr(0, head_bytes), options_.body_bytes_max);
-    if (const auto* refusal = std::get_if<HttpRefusal>(&parsed)) return refuse(line, *refusal);
-    HttpHead& head = std::get<HttpHead>(parsed);
-    while (buffer.size() < head_bytes + head.body_bytes) {
-      const Line::Got got = line.read_some(buffer, kReadBytes, request_due);
-      if (got == Line::Got::closed) return Next::close;
-      if (got == Line::Got::late) return refuse(line, {408, "The body came too slowly."});
+  void refuse(Connection& connection, const HttpRefusal& refusal) {
+    connection.reader.clear();
+    count_held(connection, 0);
+    connection.reply = HttpReply{};
+    connection.out = render_http_refusal(refusal, options_.fixed_headers);
+    connection.is_refused = true;
+    connection.phase = Phase::writing;
+    list(connection);
+    set_due(connection, Steady::now() + kDrainTime);
+    send(connection);
+  }
+
+  void drain(Connection& connection) {
+    for (int i = 0; i < kReadsPerTurn; ++i) {
+      const Moved got = connection.wire.receive(scratch_);
+      if (got.how == Moved::How::done) {
+        connection.drained += got.bytes;
+        if (connection.drained >= kDrainBytesMax) return close(connection);
+      } else if (got.how == Moved::How::over) {
+        return close(connection);
+      } else {
+        break;
+      }
     }
-    HttpCall call{.method = std::move(head.method),
-                  .target = std::move(head.target),
-                  .headers = std::move(head.headers),
-                  .body = buffer.substr(head_bytes, head.body_bytes),
-                  .remote_address = peer};
-    buffer.erase(0, head_bytes + head.body_bytes);  // what is left belongs to the next request
-    const HttpReply reply = ask_handler(call);
-    return send_reply(line, call, reply, is_last || head.closes);
+    arm(connection, EPOLLIN);
+  }
+
+  void begin_stream(Connection& connection) {
+    if (streams_ >= options_.streams_max) {
+      return refuse(connection, {503, "Too many streams."});
+    }
+    ++streams_;
+    connection.phase = Phase::streaming;
+    connection.due = kNever;
+    auto reply = std::make_shared<HttpReply>(std::move(connection.reply));
+    streamers_.enqueue([this, &connection, reply = std::move(reply)] {
+      send_pieces(connection.wire, *reply, std::move(connection.out));
+      post(Answer{.id = connection.id, .is_over = true});
+    });
+  }
+
+  void end_what_is_due() {
+    const Deadline now = Steady::now();
+    if (now >= accept_again_) {
+      accept_again_ = kNever;
+      watch(listener_, kListener);
+    }
+    if (now < next_due_) return;
+    std::vector<Connection*> late;
+    next_due_ = kNever;
+    for (const auto& [id, connection] : connections_) {
+      if (connection->due <= now) {
+        late.push_back(connection.get());
+      } else {
+        next_due_ = std::min(next_due_, connection->due);
+      }
+    }
+    for (Connection* const connection : late) end_late(*connection);
+  }
+
+  void end_late(Connection& connection) {
+    if (connection.phase == Phase::delayed) return write_answer(connection);
+    if (connection.phase != Phase::reading || connection.reader.is_empty()) {
+      return close(connection);
+    }
+    refuse(connection, {408, connection.reader.is_in_body() ? "The body came too slowly."
+                                                            : "The head came too slowly."});
+  }
+
+  void end_everything() {
+    listener_ = FileDescriptor();
+    std::vector<Connection*> all;
+    for (const auto& [id, connection] : connections_) all.push_back(connection.get());
+    for (Connection* const connection : all) {
+      if (connection->phase == Phase::streaming) {
+        connection->wire.interrupt();
+      } else if (connection->phase != Phase::handling) {
+        close(*connection);
+      }
+    }
+    gone_.clear();
+    workers_.finish();
+    streamers_.finish();
+    connections_.clear();
+    open_ = 0;
+  }
+
+  /// Forgotten at once, gone at the end of this turn: callers may still hold a reference.
+  void close(Connection& connection) {
+    if (connection.phase == Phase::closed) return;
+    unlist(connection);
+    count_held(connection, 0);
+    count_handshake(connection, false);
+    connection.phase = Phase::closed;
+    const auto found = connections_.find(connection.id);
+    gone_.push_back(std::move(found->second));
+    connections_.erase(found);
+    open_ = connections_.size();
+  }
+
+  /// Puts it at the end of those without a complete request.
+  void list(Connection& connection) {
+    unlist(connection);
+    connection.place = waiting_.insert(waiting_.end(), &connection);
+  }
+
+  void unlist(Connection& connection) {
+    if (connection.place) waiting_.erase(*connection.place);
+    connection.place.reset();
+  }
+
+  void count_held(Connection& connection, std::size_t bytes) {
+    held_bytes_ += bytes - std::exchange(connection.held_bytes, bytes);
+  }
+
+  void count_handshake(Connection& connection, bool is_under_way) {
+    handshakes_ +=
+        static_cast<std::size_t>(is_under_way) -
+        static_cast<std::size_t>(std::exchange(connection.is_shaking_hands, is_under_way));
+  }
+
+  void limit_handshakes() {
+    if (handshakes_ <= kHandshakesMax) return;
+    close(**std::ranges::find_if(waiting_, &Connection::is_shaking_hands));
+  }
+
+  void set_due(Connection& connection, Deadline due) {
+    connection.due = due;
+    next_due_ = std::min(next_due_, due);
+  }
+
+  /// One event, then silence until the next call: what nobody waits for cannot keep us busy.
+  void arm(const Connection& connection, std::uint32_t events) {
+    epoll_event event{.events = events | EPOLLONESHOT, .data = {.u64 = connection.id}};
+    ::epoll_ctl(poll_.get(), EPOLL_CTL_MOD, connection.wire.fd(), &event);
+  }
+
+  bool watch(const FileDescriptor& fd, ConnectionId id, std::uint32_t events = EPOLLIN) {
+    epoll_event event{.events = events, .data = {.u64 = id}};
+    return ::epoll_ctl(poll_.get(), EPOLL_CTL_ADD, fd.get(), &event) == 0 ||
+           (errno == EEXIST && ::epoll_ctl(poll_.get(), EPOLL_CTL_MOD, fd.get(), &event) == 0);
+  }
+
+  // ---- workers' and streams' threads
+
+  Answer answer_to(ConnectionId id, const HttpCall& call, bool closes) const {
+    HttpReply reply = ask_handler(call);
+    std::string bytes = reply.more
+                            ? render_http_stream_head(reply, options_.fixed_headers)
+                            : render_http_reply(reply, options_.fixed_headers, call.method, closes);
+    reply.headers.clear();
+    reply.body = std::string();
+    return {.id = id, .reply = std::move(reply), .bytes = std::move(bytes), .closes = closes};
   }
 
   HttpReply ask_handler(const HttpCall& call) const {
@@ -545,50 +594,16 @@ class HttpServer::Impl final : public httplib::Server {
     }
   }
 
-  Next send_reply(const Line& line, const HttpCall& call, const HttpReply& reply, bool closes) {
-    const Deadline due = Steady::now() + options_.answer_deadline;
-    if (reply.line == HttpReply::Line::resets) {
-      line.cut();
-      return Next::close;
-    }
-    if (reply.line == HttpReply::Line::hangs) {
-      line.wait_for_hangup(due);
-      return Next::close;
-    }
-    if (reply.delay > Duration{0}) {
-      std::unique_lock lock(mutex_);
-      if (stopped_.wait_for(lock, reply.delay, [&] { return stopping_; })) return Next::close;
-    }
-    if (reply.more) {
-      send_pieces(line, reply);
-      return Next::close;
-    }
-    AnswerStream stream(line, fmt::format("{} / HTTP/1.1\r\nHost: quell\r\n\r\n", call.method),
-                        Steady::now() + options_.answer_deadline);
-    bool is_closed = false;
-    answer_of_thread = &reply;
-    const bool is_written = process_request(stream, closes, is_closed, nullptr);
-    answer_of_thread = nullptr;
-    if (!stream.flush() || !is_written) return Next::close;
-    return closes ? Next::close : Next::again;
-  }
-
-  /// In chunks (RFC 9112 section 7.1), so that the caller can tell an end from a cut.
-  void send_pieces(const Line& line, const HttpReply& reply) const {
-    std::string out =
-        fmt::format("HTTP/1.1 {} {}\r\n", reply.status, http_reason_phrase(reply.status));
-    each_header(reply, options_, [&](const std::string& name, const std::string& value) {
-      out += fmt::format("{}: {}\r\n", name, value);
-    });
-    out += "Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n";
-    while (line.write_all(out, Steady::now() + options_.answer_deadline)) {
-      if (is_stopping() || line.is_hung_up()) return;
+  /// In chunks, so that the caller can tell an end from a cut.
+  void send_pieces(HttpWire& wire, const HttpReply& reply, std::string out) const {
+    while (wire.send_all(out, Steady::now() + options_.answer_deadline)) {
+      if (stopping_ || wire.is_hung_up()) return;
       const std::optional<std::string> piece = ask_for_more(reply);
       if (!piece) {
-        line.write_all("0\r\n\r\n", Steady::now() + kDrainTime);
+        wire.send_all("0\r\n\r\n", Steady::now() + kDrainTime);
         return;
       }
-      out = piece->empty() ? "" : fmt::format("{:x}\r\n{}\r\n", piece->size(), *piece);
+      out = piece->empty() ? "" : render_http_chunk(*piece);
     }
   }
 
@@ -600,26 +615,46 @@ class HttpServer::Impl final : public httplib::Server {
     }
   }
 
-  bool is_stopping() const {
-    const std::lock_guard lock(mutex_);
-    return stopping_;
+  void post(Answer answer) {
+    {
+      const std::lock_guard lock(mutex_);
+      answers_.push_back(std::move(answer));
+    }
+    ring();
   }
 
-  // The library calls the pre-routing handler on the thread that called process_request().
-  static thread_local const HttpReply* answer_of_thread;
+  void ring() const { ::eventfd_write(alarm_.get(), 1); }
 
   HttpServerOptions options_;
   HttpHandler handler_{};
-  std::thread acceptor_{};
-  mutable std::mutex mutex_{};
-  std::condition_variable stopped_{};
-  std::set<int> lines_{};  // guarded by mutex_, as stopping_
-  bool stopping_ = false;
+  FileDescriptor listener_{};
+  FileDescriptor poll_{};
+  FileDescriptor alarm_{};  // rung when answers_ or stopping_ changed
   std::uint16_t port_ = 0;
-  bool is_bound_ = false;
-};
+  bool owns_path_ = false;
+  std::thread loop_{};
+  std::atomic<bool> stopping_ = false;
+  std::atomic<std::size_t> open_ = 0;
 
-thread_local const HttpReply* HttpServer::Impl::answer_of_thread = nullptr;
+  std::mutex mutex_{};  // guards the next two
+  std::vector<Answer> answers_{};
+  std::shared_ptr<const TlsContext> tls_{};
+
+  // The loop's own.
+  ConnectionId next_id_ = kFirstConnection;
+  std::unordered_map<ConnectionId, std::unique_ptr<Connection>> connections_{};
+  std::vector<std::unique_ptr<Connection>> gone_{};
+  std::list<Connection*> waiting_{};  // without a complete request, longest first
+  std::vector<ConnectionId> followed_{};
+  std::array<char, kReadBytes> scratch_{};
+  std::size_t held_bytes_ = 0;
+  std::size_t handshakes_ = 0;
+  std::size_t streams_ = 0;
+  Deadline next_due_ = kNever;  // none is earlier
+  Deadline accept_again_ = kNever;
+  HttpWorkers workers_;
+  HttpWorkers streamers_;
+};
 
 HttpServer::HttpServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 HttpServer::~HttpServer() = default;
@@ -639,44 +674,9 @@ Result<std::unique_ptr<HttpServer>> HttpServer::start(HttpServerOptions options,
 }
 
 Status HttpServer::serve(HttpHandler handler) { return impl_->serve(std::move(handler)); }
+Status HttpServer::reload_tls() { return impl_->reload_tls(); }
 void HttpServer::stop() { impl_->finish(); }
 std::uint16_t HttpServer::port() const noexcept { return impl_->port(); }
 std::size_t HttpServer::connections() const noexcept { return impl_->connections(); }
-
-Result<HttpReply> call_unix_socket(const std::string& path, const std::string& method,
-                                   const std::string& target, const std::string& body) {
-  httplib::Client client(path, kPortOfUnixSocket);
-  client.set_address_family(AF_UNIX);
-  client.set_connection_timeout(kCallTimeout);
-  client.set_read_timeout(kCallTimeout);
-  client.set_write_timeout(kCallTimeout);
-  client.set_decompress(false);
-  httplib::Request request;
-  request.method = method;
-  request.path = target;
-  request.headers = {{"Host", "localhost"}, {"Content-Type", "application/json"}};
-  request.body = body;
-  HttpReply reply;
-  request.content_receiver = [&reply](const char* bytes, std::size_t size, std::uint64_t,
-                                      std::uint64_t) {
-    if (reply.body.size() + size > kCallBodyBytesMax) return false;
-    reply.body.append(bytes, size);
-    return true;
-  };
-  const httplib::Result answer = client.send(request);
-  if (!answer) {
-    if (answer.error() == httplib::Error::Connection ||
-        answer.error() == httplib::Error::ConnectionTimeout) {
-      return make_error(ErrorCode::transient, "state", fmt::format("nobody listens at {}", path),
-                        "quell resume takes an unfinished run up");
-    }
-    return make_error(ErrorCode::unknown, "state",
-                      fmt::format("{} was asked and did not answer", path),
-                      "look at `quell runs` before you send it again");
-  }
-  reply.status = answer->status;
-  for (const auto& [name, value] : answer->headers) reply.headers.emplace_back(name, value);
-  return reply;
-}
 
 }  // namespace quell

@@ -14,6 +14,7 @@
 #include <doctest/doctest.h>
 
 #include "front_raw_client.h"
+#include "orchestrator/http_client.h"
 #include "orchestrator/http_head.h"
 #include "orchestrator/http_server.h"
 
@@ -286,28 +287,43 @@ TEST_CASE("sixty-four parallel keep-alive connections") {
   CHECK(good == static_cast<int>(kClients) * kRounds);
 }
 
-// Goal: connections are bounded, the one too many is told so, and room comes back.
-TEST_CASE("the connection over the bound gets 503") {
+// Goal: connections are bounded; when each has a request in hand the one too many is told so, and
+// otherwise the one that only waits makes room.
+TEST_CASE("the connection over the bound gets 503, or the place of one that waits") {
+  std::promise<void> release;
+  const std::shared_future<void> released = release.get_future().share();
+  std::atomic<int> busy = 0;
   HttpServerOptions options;
   options.keep_alive = true;
   options.connections_max = 2;
-  const auto server = serve(options);
-  const std::string request = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
-  RawClient first(server->port());
-  {
-    RawClient second(server->port());
-    first.send(request);
-    second.send(request);
-    CHECK(status_of(first.receive()) == 200);
-    CHECK(status_of(second.receive()) == 200);
-    CHECK(server->connections() == 2);
-    const std::string shed = ask(*server, request);
-    CHECK(status_of(shed) == 503);
-    CHECK(header_in(shed, "retry-after") == "1");
-  }
-  while (server->connections() > 1) std::this_thread::yield();
+  const auto server = serve(options, [&](const HttpCall& call) {
+    if (call.target == "/busy") {
+      ++busy;
+      released.wait();
+    }
+    return echo(call);
+  });
+  const std::string request = "GET /busy HTTP/1.1\r\nHost: a\r\n\r\n";
   const std::string last = "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+  RawClient first(server->port());
+  RawClient second(server->port());
+  first.send(request);
+  second.send(request);
+  while (busy < 2) std::this_thread::yield();
+  CHECK(server->connections() == 2);
+  const std::string shed = ask(*server, last);
+  CHECK(status_of(shed) == 503);
+  CHECK(header_in(shed, "retry-after") == "1");
+  release.set_value();
+  CHECK(status_of(first.receive()) == 200);
+  CHECK(status_of(second.receive()) == 200);
+  second.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");  // so that the first one waits longer
+  CHECK(status_of(second.receive()) == 200);
+  while (server->connections() > 2) std::this_thread::yield();
   CHECK(status_of(ask(*server, last)) == 200);
+  CHECK(first.receive_all().empty());
+  second.send(last);
+  CHECK(status_of(second.receive()) == 200);
 }
 
 // Goal: faults of the range reach the wire: delay, cut line, silence.
