@@ -5,95 +5,21 @@
 #include <array>
 #include <charconv>
 #include <initializer_list>
-#include <span>
 #include <utility>
 
-#include "orchestrator/playbook/diagnostics.h"
+#include "orchestrator/config_reader.h"
 
 namespace quell {
 namespace {
 
 constexpr int kApprovalsMax = 10;
 constexpr int kTargetsMax = 1'000'000;
-constexpr std::size_t kPatternsMax = 1'000;
 constexpr std::size_t kUsersMax = 1'000;
 constexpr std::array<std::string_view, 5> kRoles{"viewer", "responder", "approver", "author",
                                                  "admin"};
 
-/// Reads maps and lists of plain values, and says where they are none.
-class PolicyReader {
- public:
-  explicit PolicyReader(Findings& findings) : findings_(findings) {}
-
-  bool is_map(const YamlNode& node, std::string_view what) {
-    if (node.kind == YamlNode::Kind::map) return true;
-    findings_.error(node, "wrong-type", std::string(what) + " is a map of keys");
-    return false;
-  }
-
-  bool is_list(const YamlNode& node, std::string_view what, std::size_t most) {
-    if (node.kind != YamlNode::Kind::list) {
-      findings_.error(node, "wrong-type", std::string(what) + " is a list");
-      return false;
-    }
-    if (node.items.size() <= most) return true;
-    findings_.error(node, "too-many",
-                    std::string(what) + " has more than " + std::to_string(most) + " entries");
-    return false;
-  }
-
-  bool is_known(const YamlNode& key, std::span<const std::string_view> names) {
-    if (std::find(names.begin(), names.end(), key.text) != names.end()) return true;
-    const std::string near = nearest_word(key.text, {names.begin(), names.end()});
-    findings_.error(key, "unknown-key", "unknown key \"" + shown(key.text) + "\"",
-                    near.empty() ? "" : "did you mean \"" + near + "\"?");
-    return false;
-  }
-
-  std::string text(const YamlNode& node, std::string_view what) {
-    if (node.is_scalar() && node.kind != YamlNode::Kind::null && !node.text.empty())
-      return node.text;
-    findings_.error(node, "wrong-type", std::string(what) + " is a text");
-    return {};
-  }
-
-  std::vector<std::string> texts(const YamlNode& node, std::string_view what) {
-    std::vector<std::string> list;
-    if (!is_list(node, what, kPatternsMax)) return list;
-    for (const YamlNode& item : node.items) list.push_back(text(item, what));
-    return list;
-  }
-
-  std::string word(const YamlNode& node, std::string_view what,
-                   std::span<const std::string_view> known) {
-    std::string given = text(node, what);
-    if (given.empty() || std::find(known.begin(), known.end(), given) != known.end()) return given;
-    std::string all;
-    for (const std::string_view one : known) all += (all.empty() ? "" : ", ") + std::string(one);
-    findings_.error(node, "unknown-word", std::string(what) + " is none of " + all);
-    return {};
-  }
-
-  void number(const YamlNode& node, std::string_view what, int most, int& target) {
-    int value = 0;
-    const char* const begin = node.text.data();
-    const auto [end, error] = std::from_chars(begin, begin + node.text.size(), value);
-    const bool whole = node.kind == YamlNode::Kind::integer && error == std::errc{} &&
-                       end == begin + node.text.size();
-    if (!whole || value < 0 || value > most) {
-      findings_.error(node, "wrong-type",
-                      std::string(what) + " is a whole number from 0 to " + std::to_string(most));
-      return;
-    }
-    target = value;
-  }
-
- private:
-  Findings& findings_;
-};
-
 /// A map of whole numbers, each key with its place.
-void read_numbers(PolicyReader& reader, const YamlNode& node, const std::string& what, int most,
+void read_numbers(ConfigReader& reader, const YamlNode& node, const std::string& what, int most,
                   std::initializer_list<std::pair<std::string_view, int*>> places) {
   if (!reader.is_map(node, what)) return;
   std::vector<std::string_view> keys;
@@ -112,7 +38,7 @@ void read_numbers(PolicyReader& reader, const YamlNode& node, const std::string&
 void read_policy(const YamlNode& node, Policy& policy, Findings& findings) {
   constexpr std::array<std::string_view, 6> kKeys{
       "separation", "break_glass", "protected", "approval_floor", "auto", "irreversible_per_hour"};
-  PolicyReader reader(findings);
+  ConfigReader reader(findings);
   if (!reader.is_map(node, "policy")) return;
   for (const YamlMember& member : node.members) {
     const std::string& key = member.key.text;
@@ -147,7 +73,7 @@ void read_policy(const YamlNode& node, Policy& policy, Findings& findings) {
 
 void read_users(const YamlNode& node, Policy& policy, Findings& findings) {
   constexpr std::array<std::string_view, 3> kKeys{"name", "os_user", "roles"};
-  PolicyReader reader(findings);
+  ConfigReader reader(findings);
   if (!reader.is_list(node, "users", kUsersMax)) return;
   for (const YamlNode& item : node.items) {
     User user;
@@ -176,7 +102,7 @@ void read_users(const YamlNode& node, Policy& policy, Findings& findings) {
 OriginLimits read_limits(const YamlNode& node, Findings& findings) {
   constexpr std::array<std::string_view, 2> kKeys{"read", "write"};
   OriginLimits limits;
-  PolicyReader reader(findings);
+  ConfigReader reader(findings);
   if (!reader.is_map(node, "limits")) return limits;
   for (const YamlMember& member : node.members) {
     if (!reader.is_known(member.key, kKeys)) continue;

@@ -1,0 +1,201 @@
+#include "orchestrator/alerts/intake.h"
+
+#include <algorithm>
+#include <chrono>
+#include <future>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "state/base/json.h"
+
+namespace quell {
+namespace {
+
+constexpr std::string_view kRoot = "/hooks/";
+constexpr std::chrono::seconds kAnswerWait{4};  // the shortest patience among senders is five
+constexpr double kBurstSeconds = 2;
+constexpr int kToldPerMinute = 10;
+constexpr Duration kSummaryEvery{std::chrono::minutes{1}};
+constexpr std::string_view kRetryAfterSeconds = "2";
+
+HttpReply reply(int status, std::string body) {
+  HttpReply answer;
+  answer.status = status;
+  answer.headers = {{"content-type", "application/json"}};
+  answer.body = std::move(body);
+  return answer;
+}
+
+HttpReply refusal(int status, std::string_view why) {
+  HttpReply answer = reply(status, to_json(Value::map({{"error", std::string(why)}})));
+  if (status == 429 || status == 503)
+    answer.headers.emplace_back("retry-after", std::string(kRetryAfterSeconds));
+  return answer;
+}
+
+Value filed_value(const FiledAlert& filed) {
+  ValueMap row{{"id", filed.id}, {"run", filed.run ? Value(to_string(*filed.run)) : Value()}};
+  if (filed.repeated) row["repeated"] = true;
+  if (filed.joined) row["joined"] = true;
+  if (!filed.why.empty()) row["why"] = filed.why;
+  return Value(std::move(row));
+}
+
+/// GitHub learns which of the tokens were real: those that a run now works on. By hash, since the
+/// token itself has no business in an answer.
+std::string partner_feedback(const VerifiedDelivery& delivery,
+                             const std::vector<FiledAlert>& filed) {
+  ValueList rows;
+  for (std::size_t i = 0; i < filed.size(); ++i) {
+    if (!filed[i].run) continue;
+    rows.push_back(Value::map({{"token_hash", delivery.alerts[i].correlation},
+                               {"token_type", delivery.alerts[i].body["type"].string_or("")},
+                               {"label", "true_positive"}}));
+  }
+  return to_json(Value(std::move(rows)));
+}
+
+/// A person reads this one.
+std::string slack_text(const FiledAlert& filed) {
+  const std::string words =
+      filed.run ? to_string(*filed.run) + " waits: quell show " + to_string(*filed.run)
+                : filed.id + " lies in the inbox: " + filed.why;
+  return to_json(Value::map({{"response_type", "ephemeral"}, {"text", words}}));
+}
+
+HttpReply answer_of(const AlertSource& source, const VerifiedDelivery& delivery,
+                    const std::vector<FiledAlert>& filed) {
+  if (source.kind == SourceKind::github_partner)
+    return reply(200, partner_feedback(delivery, filed));
+  if (source.kind == SourceKind::slack && !filed.empty())
+    return reply(200, slack_text(filed.front()));
+  ValueList rows;
+  for (const FiledAlert& one : filed) rows.push_back(filed_value(one));
+  return reply(202, to_json(Value::map({{"alerts", Value(std::move(rows))}})));
+}
+
+}  // namespace
+
+AlertIntake::AlertIntake(Parts parts) : parts_(std::move(parts)) {
+  for (const AlertSource& source : parts_.sources) by_name_.emplace(source.name, &source);
+}
+
+HttpReply AlertIntake::handle(const HttpCall& call) {
+  std::string_view target = call.target;
+  target = target.substr(0, target.find('?'));
+  if (!target.starts_with(kRoot)) return refusal(404, "no such path");
+  target.remove_prefix(kRoot.size());
+  const std::size_t slash = target.find('/');
+  const auto found = by_name_.find(target.substr(0, slash));
+  if (found == by_name_.end()) return refusal(404, "no such path");
+  const AlertSource& source = *found->second;
+  if (call.method != "POST" && call.method != "PUT") return refuse(source, call, 405, "method");
+  const Delivery delivery{
+      .path_token = slash == std::string_view::npos ? std::string_view() : target.substr(slash + 1),
+      .body = call.body,
+      .headers = call.headers,
+      .client_verified = call.client_verified};
+  auto checked = verify_delivery(source, delivery, parts_.clock.now());
+  if (const auto* const refused = std::get_if<DeliveryRefusal>(&checked))
+    return refuse(source, call, refused->status, refused->why);
+  if (!takes(source)) return refuse(source, call, 429, "rate");
+  return file(source, call, std::move(std::get<VerifiedDelivery>(checked)));
+}
+
+bool AlertIntake::takes(const AlertSource& source) {
+  const Timestamp now = parts_.clock.now();
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const auto [bucket, made] = buckets_.try_emplace(source.name);
+  Bucket& own = bucket->second;
+  const double most = std::max(source.rate * kBurstSeconds, 1.0);
+  const double since =
+      made ? kBurstSeconds : std::chrono::duration<double>(now - own.filled).count();
+  own.tokens = std::min(most, own.tokens + std::max(since, 0.0) * source.rate);
+  if (made) own.tokens = most;
+  own.filled = now;
+  if (own.tokens < 1) return false;
+  own.tokens -= 1;
+  return true;
+}
+
+HttpReply AlertIntake::file(const AlertSource& source, const HttpCall& call,
+                            VerifiedDelivery delivery) {
+  struct Work {
+    VerifiedDelivery delivery{};
+    std::vector<FiledAlert> filed{};
+    std::promise<Status> durable{};
+  };
+  const auto work = std::make_shared<Work>();
+  work->delivery = std::move(delivery);
+  std::future<Status> durable = work->durable.get_future();
+  AlertDesk& desk = parts_.desk;
+  parts_.engine.submit(Errand{.work = [work, &desk, &source]() -> Status {
+                                Result<std::vector<FiledAlert>> filed =
+                                    desk.file(source, work->delivery);
+                                if (!filed) return filed.error();
+                                work->filed = *std::move(filed);
+                                return ok();
+                              },
+                              .done =
+                                  [work, &desk](Status status) {
+                                    desk.turn_is_durable();
+                                    work->durable.set_value(std::move(status));
+                                  }});
+  // Whoever comes again with what was filed meanwhile is told that it was here.
+  if (durable.wait_for(kAnswerWait) != std::future_status::ready)
+    return refuse(source, call, 503, "busy");
+  if (const Status status = durable.get(); !status) return refuse(source, call, 503, "state");
+  for (const FiledAlert& one : work->filed) {
+    if (parts_.tell) {
+      parts_.tell({.kind = IntakeEvent::Kind::filed,
+                   .source = source.name,
+                   .peer = call.remote_address,
+                   .status = 202,
+                   .why = one.why,
+                   .alert = one});
+    }
+  }
+  return answer_of(source, work->delivery, work->filed);
+}
+
+HttpReply AlertIntake::refuse(const AlertSource& source, const HttpCall& call, int status,
+                              std::string_view why) {
+  bool tells = false;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    Refusals& own = refusals_[source.name];
+    ++own.by_cause[std::string(why)];
+    tells = ++own.told <= kToldPerMinute;
+  }
+  if (tells && parts_.tell) {
+    parts_.tell({.kind = status == 429 || status == 503 ? IntakeEvent::Kind::shed
+                                                        : IntakeEvent::Kind::refused,
+                 .source = source.name,
+                 .peer = call.remote_address,
+                 .status = status,
+                 .why = std::string(why)});
+  }
+  // Which check failed is for the log: a forger learns nothing.
+  return refusal(status, status == 401 ? "not accepted" : why);
+}
+
+void AlertIntake::summarize(Timestamp now) {
+  if (now - summarized_ < kSummaryEvery) return;
+  std::map<std::string, Refusals> refusals;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    refusals.swap(refusals_);
+  }
+  summarized_ = now;
+  if (refusals.empty()) return;
+  ValueMap sources;
+  for (const auto& [source, own] : refusals) {
+    ValueMap causes;
+    for (const auto& [cause, count] : own.by_cause) causes.emplace(cause, count);
+    sources.emplace(source, Value(std::move(causes)));
+  }
+  parts_.engine.note(EntryKind::alerts_refused, {{"refused", Value(std::move(sources))}});
+}
+
+}  // namespace quell

@@ -1,0 +1,138 @@
+// `alerts.sources` of the configuration: what it yields, and what it says to mistakes.
+#include "orchestrator/config_alerts.h"
+
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "orchestrator/playbook/diagnostics.h"
+
+namespace quell::test {
+namespace {
+
+struct Read {
+  std::vector<SourceSettings> sources{};
+  std::vector<std::string> findings{};  // line:column: message
+};
+
+Read read(const std::string& yaml) {
+  const SourceText text(yaml);
+  Findings findings(text);
+  YamlNode root;
+  REQUIRE(parse_yaml(findings, root));
+  Read result;
+  result.sources = read_sources(root, "quell.yaml", findings);
+  for (const Diagnostic& found : findings.take()) {
+    result.findings.push_back(std::to_string(found.at.line) + ":" +
+                              std::to_string(found.at.column) + ": " + found.message);
+  }
+  return result;
+}
+
+std::vector<std::string> mistakes(const std::string& yaml) { return read(yaml).findings; }
+
+using Mistakes = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("sources are read with the rules of their kind") {
+  const Read all = read(R"(anthropic:
+  kind: standard_webhooks
+  secrets:
+    - {ref: "secret://env/OLD", not_after: "2031-01-01T00:00:00Z"}
+    - secret://env/NEW
+  public_keys: [whpk_11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=]
+  tolerance: 120s
+ci:
+  kind: hmac
+  secrets: [secret://file/ci.key]
+  header: X-Signature
+  prefix: "v1="
+  separator: ","
+  time_prefix: "t="
+  signs: "{time}.{body}"
+  rate: 2000/s
+grafana:
+  kind: grafana
+  secrets: [secret://env/G]
+  time_header: X-Time
+alertmanager:
+  kind: alertmanager
+  proof: basic
+  mutual_tls: true
+  secrets: [secret://env/A]
+)");
+  CHECK(all.findings == Mistakes{});
+  REQUIRE(all.sources.size() == 4);
+  const SourceSettings& anthropic = all.sources[0];
+  CHECK(anthropic.keys.size() == 2);
+  CHECK(anthropic.keys.front().not_after.has_value());
+  CHECK(anthropic.keys.back().named_at == "quell.yaml:5");
+  CHECK(anthropic.source.public_keys.size() == 1);
+  CHECK(anthropic.source.tolerance == std::chrono::seconds{120});
+  CHECK(may_run_by_itself(anthropic.source));
+  const AlertSource& ci = all.sources[1].source;
+  CHECK(ci.rule.header == "x-signature");
+  CHECK(ci.rule.covered == Covered::time_dot_body);
+  CHECK(ci.rate == 2'000);
+  CHECK(may_run_by_itself(ci));
+  CHECK(all.sources[2].source.rule.covered == Covered::time_colon_body);
+  CHECK(may_run_by_itself(all.sources[2].source));
+  CHECK(all.sources[3].source.proof == Proof::basic);
+  CHECK(may_run_by_itself(all.sources[3].source));
+}
+
+// Goal: what a stranger could say, or say again, begins nothing by itself (threat T17).
+TEST_CASE("which kinds may run by themselves") {
+  std::string may;
+  for (int kind = 0; kind <= static_cast<int>(SourceKind::bearer); ++kind) {
+    if (may_run_by_itself(preset_of(static_cast<SourceKind>(kind))))
+      may += std::string(to_string(static_cast<SourceKind>(kind))) + " ";
+  }
+  CHECK(may == "standard_webhooks github github_partner gitguardian ");
+}
+
+TEST_CASE("mistakes are named with their place") {
+  CHECK(mistakes("a: {secrets: [secret://env/A]}\n") == Mistakes{"1:1: a source needs a kind"});
+  CHECK(mistakes("a: {kind: pigeon, secrets: [secret://env/A]}\n") ==
+        Mistakes{"1:11: no kind of source is called \"pigeon\""});
+  CHECK(mistakes("A b: {kind: bearer, secrets: [secret://env/A]}\n") ==
+        Mistakes{"1:1: a source is named by small letters, digits, - and _"});
+  CHECK(mistakes("a: {kind: github, secrets: [hunter2hunter2]}\n") ==
+        Mistakes{"1:1: a source without a key could be anybody",
+                 "1:29: a secret is a reference, never a value"});
+  CHECK(mistakes("a: {kind: github, header: X-Sig, secrets: [secret://env/A]}\n") ==
+        Mistakes{"1:19: kind github signs as its vendor says"});
+  CHECK(mistakes("a: {kind: hmac, secrets: [secret://env/A]}\n") ==
+        Mistakes{"1:1: a signature stands in a header"});
+  CHECK(mistakes("a: {kind: hmac, header: S, signs: \"{id}.{time}.{body}\", secrets: "
+                 "[secret://env/A]}\n") ==
+        Mistakes{"1:1: what is signed has a time", "1:1: what is signed has an id"});
+  CHECK(mistakes("a: {kind: bearer, tolerance: 2h, secrets: [secret://env/A]}\n") ==
+        Mistakes{"1:30: tolerance is a time up to 1h"});
+  CHECK(mistakes("a: {kind: bearer, secret: [secret://env/A]}\n") ==
+        Mistakes{"1:1: a source without a key could be anybody", "1:19: unknown key \"secret\""});
+}
+
+TEST_CASE("secrets are resolved, and must be of their kind's form") {
+  SecretSource secrets;
+  secrets.environment = [](const std::string& name) -> std::optional<std::string> {
+    if (name == "GOOD") return "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+    if (name == "BAD") return "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+    return std::nullopt;
+  };
+  const auto resolved = [&](const std::string& name) {
+    return resolve_sources(
+        read("a: {kind: standard_webhooks, secrets: [secret://env/" + name + "]}\n").sources,
+        secrets);
+  };
+  CHECK(resolved("GOOD"));
+  const auto bad = resolved("BAD");
+  REQUIRE_FALSE(bad);
+  CHECK(bad.error().message ==
+        "quell.yaml:1: the secret of a is not of the form that its kind wants.");
+  CHECK_FALSE(resolved("NONE"));
+}
+
+}  // namespace quell::test

@@ -1,0 +1,254 @@
+// What becomes of verified alerts: a run, the run that is there already, or the inbox.
+#include "orchestrator/alerts/desk.h"
+
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "state/base/bytes.h"
+#include "state/base/json.h"
+#include "state/base/sha256.h"
+#include "tests/orchestrator/engine/bench_world.h"
+
+namespace quell::test {
+namespace {
+
+constexpr std::string_view kKillOne = R"(quell: 1
+id: kill-all
+title: Kill one
+purpose: One thing dies.
+inputs:
+  thing: {type: string, required: true}
+  page: {type: url}
+  token: {type: secret}
+settings: {lock: "${inputs.thing}"}
+steps:
+  - id: kill
+    use: vendor.kill_thing
+    with: {id: "${inputs.thing}"}
+    plane: holder
+    kills: [refresh]
+    irreversible: true
+    verify: [{probe: vendor.thing_is_dead, with: {id: "${inputs.thing}"}}]
+)";
+
+/// The index over a journal in memory.
+class JournalIndex final : public AlertIndex {
+ public:
+  explicit JournalIndex(MemoryJournal& journal) : journal_(journal) {}
+  Result<std::optional<std::uint64_t>> find(std::string_view key, Timestamp now) override {
+    for (const StoredEntry& stored : journal_.read_all()) {
+      const std::optional<AlertKey> known = alert_key_of(stored.entry);
+      if (stored.entry.kind == EntryKind::alert_received && known && known->bytes == key &&
+          now <= known->expires) {
+        return std::optional<std::uint64_t>(stored.seq);
+      }
+    }
+    return std::optional<std::uint64_t>();
+  }
+
+ private:
+  MemoryJournal& journal_;
+};
+
+Route route(RouteMode mode) {
+  Route made;
+  const auto input = [&made](const char* name, const char* source) {
+    made.inputs.emplace_back(name, std::get<Template>(Template::parse(source)));
+  };
+  input("thing", "${alert.body.thing}");
+  input("page", "${alert.body.page}");
+  input("token", "${alert.body.token}");
+  made.playbook = "kill-all";
+  made.mode = mode;
+  return made;
+}
+
+struct Desk {
+  Bench bench{};
+  ProcessRun process{bench.journal, bench.secrets, bench.vendor, bench.clock, vendor_connectors()};
+  JournalIndex index{bench.journal};
+  std::shared_ptr<const Playbook> playbook =
+      playbook_from(std::string(kKillOne), process.connectors);
+  bool disarmed = false;
+  AlertSource source = preset_of(SourceKind::standard_webhooks);
+  std::vector<Route> routes{};
+
+  Desk() { source.name = "anthropic"; }
+
+  AlertDesk desk() {
+    return AlertDesk(
+        {.engine = process.engine,
+         .index = index,
+         .secrets = bench.secrets,
+         .clock = bench.clock,
+         .routes = routes,
+         .find_playbook = [this](std::string_view) -> Result<std::shared_ptr<const Playbook>> {
+           return playbook;
+         },
+         .known_urls = {"https://mcp.example.com/mcp"},
+         .is_disarmed = [this] { return disarmed; }});
+  }
+  static VerifiedDelivery delivery(const std::string& key, const std::string& thing) {
+    VerifiedDelivery made;
+    made.alerts.push_back(
+        {.replay_key = sha256(key),
+         .body = Value::map({{"thing", thing}, {"page", Value()}, {"token", Value()}})});
+    return made;
+  }
+  FiledAlert file(const std::string& key, const std::string& thing) {
+    return file(delivery(key, thing));
+  }
+  FiledAlert file(const VerifiedDelivery& given) {
+    AlertDesk one = desk();
+    const auto filed = one.file(source, given);
+    REQUIRE(filed);
+    turn_for(process.engine, bench.clock, Duration{1'000});
+    return filed->front();
+  }
+  const RunState& run(const FiledAlert& filed) { return *process.engine.find(*filed.run); }
+};
+
+}  // namespace
+
+TEST_CASE("a route that plans begins a run that waits for a person") {
+  Desk desk;
+  desk.routes.push_back(route(RouteMode::plan));
+  const FiledAlert filed = desk.file("1", "a");
+  REQUIRE(filed.run);
+  CHECK(filed.id.size() == 13);
+  CHECK(desk.run(filed).proposed);
+  CHECK(desk.run(filed).who == "alert:anthropic");
+  CHECK(desk.bench.vendor.kill_requests == 0);
+  CHECK(pending_approval(desk.run(filed)) != nullptr);
+}
+
+// Goal: one leak is one run, however often and by whom it is told.
+TEST_CASE("an alert that comes again does nothing, and another of the same thing joins") {
+  Desk desk;
+  desk.routes.push_back(route(RouteMode::plan));
+  const FiledAlert first = desk.file("1", "a");
+  CHECK(desk.file("1", "a").repeated);
+  const FiledAlert other = desk.file("2", "a");
+  CHECK(other.joined);
+  CHECK(other.run == first.run);
+  CHECK(desk.process.engine.runs().size() == 1);
+  CHECK(desk.file("3", "b").run != first.run);
+  SUBCASE("within one turn, before anything is durable") {
+    AlertDesk one = desk.desk();
+    CHECK_FALSE(one.file(desk.source, Desk::delivery("4", "c"))->front().repeated);
+    CHECK(one.file(desk.source, Desk::delivery("4", "c"))->front().repeated);
+  }
+  SUBCASE("until it expires") {
+    turn_for(desk.process.engine, desk.bench.clock, std::chrono::hours{24 * 8});
+    CHECK_FALSE(desk.file("1", "a").repeated);
+  }
+}
+
+// Goal: who can speak as a source does not thereby command (threats T16, T17).
+TEST_CASE("a run by itself needs a source that signs, an armed route, its scope and its playbook") {
+  Desk desk;
+  Route good = route(RouteMode::automatic);
+  good.armed = true;
+  good.irreversible = true;
+  good.scope = {"a"};
+  good.digest = desk.playbook->sha256.substr(0, 12);
+  const auto filed = [&](Route one, const std::string& thing = "a") {
+    desk.routes = {std::move(one)};
+    return desk.file("x", thing);
+  };
+  SUBCASE("all of it") {
+    const FiledAlert alert = filed(good);
+    REQUIRE(alert.run);
+    CHECK_FALSE(desk.run(alert).proposed);
+    run_on(desk.process.engine, *alert.run, desk.bench.clock);
+    CHECK(desk.run(alert).result == RunResult::contained);
+  }
+  SUBCASE("each missing") {
+    std::string why;
+    SUBCASE("armed") {
+      good.armed = false;
+      why = filed(good).why;
+      CHECK(why == "the route is not armed");
+    }
+    SUBCASE("scope") {
+      why = filed(good, "b").why;
+      CHECK(why == "it lies outside the route's scope");
+    }
+    SUBCASE("digest") {
+      good.digest = "0123456789ab";
+      why = filed(good).why;
+      CHECK(why == "the playbook is not the one that was armed");
+    }
+    SUBCASE("a kind that anybody could imitate") {
+      desk.source = preset_of(SourceKind::bearer);
+      desk.source.name = "siem";
+      why = filed(good).why;
+      CHECK(why == "a stranger could say what this kind of source says");
+    }
+    CHECK(desk.bench.vendor.kill_requests == 0);
+    CHECK(desk.process.engine.runs().begin()->second.proposed);
+  }
+}
+
+TEST_CASE("what no route takes lies in the inbox with the reason") {
+  Desk desk;
+  CHECK(desk.file("1", "a").why == "no route is configured");
+  desk.routes.push_back(route(RouteMode::plan));
+  VerifiedDelivery quiet = Desk::delivery("2", "a");
+  quiet.alerts.front().quiet = "status";
+  CHECK(desk.file(quiet).why == "it begins nothing by its status");
+  desk.disarmed = true;
+  CHECK(desk.file("3", "a").why == "automation is disarmed");
+  CHECK(desk.process.engine.runs().empty());
+  int written = 0;
+  for (const StoredEntry& stored : desk.bench.journal.read_all())
+    written += stored.entry.kind == EntryKind::alert_received ? 1 : 0;
+  CHECK(written == 3);
+}
+
+// Goal: no socket is opened to where an alert points (threat T5).
+TEST_CASE("a URL in an alert is taken only where the configuration names it") {
+  Desk desk;
+  desk.routes.push_back(route(RouteMode::plan));
+  const auto with_page = [](const std::string& key, const std::string& page) {
+    VerifiedDelivery made = Desk::delivery(key, "a");
+    made.alerts.front().body = Value::map({{"thing", "a"}, {"page", page}, {"token", Value()}});
+    return made;
+  };
+  CHECK(desk.file(with_page("1", "https://evil.example/")).why ==
+        "input page is a URL that the configuration does not name");
+  CHECK(desk.file(with_page("2", "https://mcp.example.com/mcp")).run);
+}
+
+// Goal: a leaked token is sealed and nowhere else.
+TEST_CASE("a token in an alert becomes a sealed secret of its run") {
+  Desk desk;
+  desk.routes.push_back(route(RouteMode::plan));
+  VerifiedDelivery made = Desk::delivery("1", "a");
+  made.alerts.front().secrets.push_back(
+      {.path = "token",
+       .secret = std::make_shared<const Secret>(Secret::copy_of("qtok_canary_0123456789"))});
+  const FiledAlert filed = desk.file(made);
+  REQUIRE(filed.run);
+  CHECK(desk.run(filed).inputs["token"].is_secret());
+  for (const StoredEntry& stored : desk.bench.journal.read_all())
+    CHECK(stored.bytes.find("canary") == std::string::npos);
+  CHECK(is_secret(*desk.run(filed).inputs["token"].as_secret().secret, "qtok_canary_0123456789"));
+}
+
+// Goal: a flood of proposals does not bury people (threat T18).
+TEST_CASE("twenty proposals of one source may wait, the next lie in the inbox") {
+  Desk desk;
+  desk.routes.push_back(route(RouteMode::plan));
+  for (int i = 0; i < 20; ++i) {
+    const std::string name = "thing" + std::to_string(i);
+    CHECK(desk.file(name, name).run);
+  }
+  CHECK(desk.file("21", "thing21").why == "twenty proposals of this source wait already");
+}
+
+}  // namespace quell::test
