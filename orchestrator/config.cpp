@@ -22,12 +22,11 @@ namespace {
 constexpr std::string_view kDefaultBaseUrl = "https://api.anthropic.com";
 
 /// Keys of the design that this version does not act on: refused, never ignored.
-constexpr std::array<std::string_view, 9> kNotBuiltYet{"anchor",    "resume_max_age", "evidence",
-                                                       "preflight", "resume",         "panel",
-                                                       "hooks",     "alerts",         "notify"};
-constexpr std::array<std::string_view, 10> kTopKeys{
-    "state",     "seal_key",    "mac_key", "signing_key", "inputs_dir",
-    "playbooks", "connections", "egress",  "policy",      "users"};
+constexpr std::array<std::string_view, 7> kNotBuiltYet{
+    "anchor", "resume_max_age", "evidence", "preflight", "resume", "panel", "notify"};
+constexpr std::array<std::string_view, 12> kTopKeys{
+    "state",       "seal_key", "mac_key", "signing_key", "inputs_dir", "playbooks",
+    "connections", "egress",   "policy",  "users",       "hooks",      "alerts"};
 constexpr std::array<std::string_view, 23> kPlatformKeys{
     "kind",        "preset",           "base_url",   "region",
     "base_path",   "api_key",          "key_header", "version_header",
@@ -100,6 +99,9 @@ class ConfigReader {
       if (key == "connections") read_connections(member.value);
       if (key == "policy") read_policy(member.value, config_.policy, findings_);
       if (key == "users") read_users(member.value, config_.policy, findings_);
+      if (key == "hooks")
+        read_hooks(member.value, config_.file, config_.directory, config_.alerts, findings_);
+      if (key == "alerts") read_alerts(member.value, config_.file, config_.alerts, findings_);
     }
   }
 

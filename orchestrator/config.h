@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "orchestrator/config_alerts.h"
 #include "orchestrator/engine/pace.h"
 #include "orchestrator/engine/policy.h"
 #include "orchestrator/engine/run_state.h"
@@ -64,6 +65,7 @@ struct Config {
   std::vector<std::string> playbook_dirs{};
   std::vector<std::string> allow_private{};
   Policy policy{};
+  AlertSettings alerts{};
   std::map<std::string, ConnectionSettings, std::less<>> connections{};
 };
 

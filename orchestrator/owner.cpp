@@ -81,6 +81,7 @@ Result<std::unique_ptr<Owner>> Owner::open(Parts parts) {
                                                          ballast_path(parts.database), parts.tell);
   owner->secrets_ = std::make_unique<SqliteSecretStore>(*owner->journal_, *owner->keys_,
                                                         parts.clock, parts.random);
+  owner->alert_index_ = std::make_unique<SqliteAlertIndex>(*owner->journal_);
   if (Status spent = owner->secrets_->destroy_spent_keys(); !spent) return spent.error();
 
   const KeyRing* const ring = owner->keys_.get();

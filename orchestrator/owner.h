@@ -8,6 +8,7 @@
 #include "orchestrator/ballast.h"
 #include "orchestrator/config.h"
 #include "orchestrator/engine/engine.h"
+#include "state/alert_index.h"
 #include "state/base/random.h"
 #include "state/keys.h"
 #include "state/owner_lock.h"
@@ -58,6 +59,7 @@ class Owner {
   const ConnectorSet& connectors() const noexcept { return connectors_; }
   SecretStore& secrets() noexcept { return *secrets_; }
   Journal& journal() noexcept { return *journal_; }
+  SqliteAlertIndex& alert_index() noexcept { return *alert_index_; }
 
  private:
   Owner() = default;
@@ -69,6 +71,7 @@ class Owner {
   std::unique_ptr<SqliteJournal> journal_{};
   std::unique_ptr<BallastedJournal> ballasted_{};
   std::unique_ptr<SqliteSecretStore> secrets_{};
+  std::unique_ptr<SqliteAlertIndex> alert_index_{};
   ConnectorSet connectors_{};
   std::unique_ptr<Engine> engine_{};
   std::unique_ptr<OwnerApi> api_{};

@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "orchestrator/http_client.h"
 #include "orchestrator/http_server.h"
 #include "state/base/json.h"
 

@@ -13,7 +13,11 @@ constexpr std::size_t kKeyBytes = 32;
 
 std::optional<AlertKey> alert_key_of(const Entry& entry) {
   std::optional<std::string> bytes = hex_decode(entry.body["key"].string_or(""));
-  const std::optional<Timestamp> expires = parse_rfc3339(entry.body["expires"].string_or(""));
+  // A time before it is written, its text after it was read back.
+  const Value& until = entry.body["expires"];
+  const std::optional<Timestamp> expires = until.is_timestamp()
+                                               ? std::optional<Timestamp>(until.as_timestamp())
+                                               : parse_rfc3339(until.string_or(""));
   if (!bytes || bytes->size() != kKeyBytes || !expires) return std::nullopt;
   return AlertKey{.bytes = *std::move(bytes), .expires = *expires};
 }

@@ -166,12 +166,12 @@ int dispatch(std::vector<std::string> words) {
 }  // namespace
 
 std::vector<Verb> all_verbs() {
-  return {plan_verb(),      run_verb(),   approve_verb(), deny_verb(),    done_verb(),
-          follow_verb(),    pause_verb(), resume_verb(),  abort_verb(),   retry_verb(),
-          skip_verb(),      note_verb(),  undo_verb(),    disarm_verb(),  arm_verb(),
-          runs_verb(),      show_verb(),  journal_verb(), drill_verb(),   range_verb(),
-          check_verb(),     test_verb(),  eval_verb(),    actions_verb(), schema_verb(),
-          completion_verb()};
+  return {plan_verb(),   run_verb(),       approve_verb(), deny_verb(),   done_verb(),
+          follow_verb(), pause_verb(),     resume_verb(),  abort_verb(),  retry_verb(),
+          skip_verb(),   note_verb(),      undo_verb(),    disarm_verb(), arm_verb(),
+          runs_verb(),   show_verb(),      journal_verb(), serve_verb(),  drill_verb(),
+          range_verb(),  check_verb(),     test_verb(),    eval_verb(),   actions_verb(),
+          schema_verb(), completion_verb()};
 }
 
 }  // namespace quell::cli

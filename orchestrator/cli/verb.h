@@ -51,6 +51,7 @@ Verb arm_verb();
 Verb journal_verb();
 Verb range_verb();
 Verb drill_verb();
+Verb serve_verb();
 Verb actions_verb();
 
 }  // namespace quell::cli

@@ -84,6 +84,24 @@ std::optional<RunId> Engine::lock_holder(const Playbook& playbook, const Value& 
   return holder == holders_.end() ? std::nullopt : std::optional<RunId>(holder->second);
 }
 
+std::optional<RunId> Engine::find_like(const Playbook& playbook, const Value& inputs) const {
+  Scope scope;
+  scope.names["inputs"] = inputs;
+  const Result<Value> lock =
+      playbook.lock ? playbook.lock->evaluate(scope) : Result<Value>(Value());
+  const std::string wanted = lock ? lock->string_or("") : "";
+  const std::string same = to_json(journalled_inputs(inputs));
+  for (const auto& [id, run] : runs_) {
+    if (run.finished() || run.aborted || run.mode != RunMode::live) continue;
+    if (wanted.empty() ? run.playbook->id == playbook.id && run.lock.empty() &&
+                             to_json(journalled_inputs(run.inputs)) == same
+                       : run.lock == wanted) {
+      return id;
+    }
+  }
+  return std::nullopt;
+}
+
 bool Engine::gives_way(RunId holder) const { return runs_.at(holder).automatic; }
 
 void Engine::take_lock(const RunState& run) {

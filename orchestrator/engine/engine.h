@@ -162,6 +162,9 @@ class Engine {
   /// The unfinished run that has begun to change the same thing, by the playbooks' own
   /// `settings.lock`; none where nobody has.
   std::optional<RunId> lock_holder(const Playbook& playbook, const Value& inputs) const;
+  /// An unfinished run of the same playbook that locks the same thing, or where it locks nothing
+  /// has the same inputs; whether or not it has begun to change something.
+  std::optional<RunId> find_like(const Playbook& playbook, const Value& inputs) const;
   /// Does `holder` make room when a person's run begins to change what both lock? What an alert
   /// began does (threat T20).
   bool gives_way(RunId holder) const;

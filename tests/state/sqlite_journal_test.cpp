@@ -196,10 +196,10 @@ TEST_CASE("an alert is known by its key") {
     SqliteAlertIndex index(*journal);
     CHECK_FALSE(index.find(key, expires)->has_value());
     append(*journal,
-           {note("before"), Entry{.kind = EntryKind::alert_received,
-                                  .at = expires - std::chrono::hours{1},
-                                  .body = Value::map({{"key", hex_encode(key)},
-                                                      {"expires", format_rfc3339(expires)}})}});
+           {note("before"),
+            Entry{.kind = EntryKind::alert_received,
+                  .at = expires - std::chrono::hours{1},
+                  .body = Value::map({{"key", hex_encode(key)}, {"expires", Value(expires)}})}});
   }
   const std::unique_ptr<SqliteJournal> journal = file.open();
   SqliteAlertIndex index(*journal);

@@ -24,8 +24,8 @@ const std::map<std::string, Folders, std::less<>>& layers() {
     return folders;
   };
   static const Folders kOrchestrator =
-      kWith(kEngine, {"orchestrator/engine", "orchestrator/report", "connectors/managed_agents",
-                      "connectors/oauth", "orchestrator/http_*"});
+      kWith(kEngine, {"orchestrator/engine", "orchestrator/alerts", "orchestrator/report",
+                      "connectors/managed_agents", "connectors/oauth", "orchestrator/http_*"});
   static const Folders kDrill = kWith(kOrchestrator, {"orchestrator", "orchestrator/range"});
   static const std::map<std::string, Folders, std::less<>> kLayers{
       {"state/base", {}},
@@ -36,9 +36,10 @@ const std::map<std::string, Folders, std::less<>>& layers() {
       {"connectors/oauth", kConnector},
       {"orchestrator/expression", kFloor},
       {"orchestrator/playbook", kPlaybook},
-      {"orchestrator/http_*", {"state/base"}},
+      {"orchestrator/http_*", {"state/base", "state"}},  // the rules for key files
       {"orchestrator/range", kWith(kConnector, {"orchestrator/http_*"})},
       {"orchestrator/engine", kEngine},
+      {"orchestrator/alerts", kWith(kEngine, {"orchestrator/engine", "orchestrator/http_*"})},
       {"orchestrator/report", kWith(kEngine, {"orchestrator/engine"})},
       {"orchestrator", kOrchestrator},
       {"orchestrator/drill", kDrill},
@@ -68,7 +69,7 @@ const std::vector<Owned>& owners() {
       {"nlohmann/", {"state/base/json.cpp"}},
       {"yaml-cpp/", {"orchestrator/playbook/loader.cpp"}},
       {"curl/", {"connectors/url.cpp", "connectors/curl_transport.cpp"}},
-      {"httplib.h", {"orchestrator/http_server.cpp"}},
+      {"httplib.h", {"orchestrator/http_client.cpp"}},
       {"sqlite3.h", {"state/sqlite_database.cpp"}},
       {"cctz/", {"orchestrator/expression/time_zone.cpp"}},
       {"re2/", {"orchestrator/playbook/inputs.cpp", "orchestrator/expression/functions.cpp"}},
@@ -82,8 +83,10 @@ const std::vector<Owned>& owners() {
         "state/keys.cpp",                       // signing heads
         "state/sealed_store.cpp",               // AES-256-GCM
         "connectors/oauth/jws.cpp",             // signing client assertions
+        "orchestrator/alerts/signature.cpp",    // checking what senders sign
         "orchestrator/secret_reference.cpp",    // wiping the read buffer
         "orchestrator/hardening.cpp",           // wiping
+        "orchestrator/http_tls.cpp",            // TLS of the listeners
         "orchestrator/range/issuer_jwt.cpp"}},  // the simulated issuer signs its tokens
   };
   return kOwners;

@@ -1,0 +1,322 @@
+#include <algorithm>
+#include <csignal>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "orchestrator/alerts/desk.h"
+#include "orchestrator/alerts/intake.h"
+#include "orchestrator/cli/run_loop.h"
+#include "orchestrator/cli/run_text.h"
+#include "orchestrator/cli/verb.h"
+#include "orchestrator/http_server.h"
+#include "orchestrator/kill_switch.h"
+#include "orchestrator/playbook_library.h"
+#include "orchestrator/socket_activation.h"
+#include "state/alert_index.h"
+
+namespace quell::cli {
+namespace {
+
+constexpr Duration kTurn{500};
+/// What is in flight when the process is told to end is settled until then.
+constexpr Duration kSettleMax{7'000};
+/// A run that was cut off longer ago is a person's to take up (threat T28).
+constexpr Duration kResumeMaxAge{std::chrono::hours{1}};
+
+constexpr std::string_view kHelp =
+    R"(quell serve - own the state: take alerts in, go on with runs that were cut off
+usage: quell serve
+hooks:   in quell.yaml says where alerts come in, alerts: from whom and what they may begin.
+It ends with SIGTERM or Ctrl-C: nothing new starts, what is in flight is settled, runs stay resumable.
+SIGHUP reads the listener's certificate anew. Under systemd it takes its sockets from the manager (FileDescriptorName=hooks).
+Examples    quell serve
+            quell serve --json >>/var/log/quell.jsonl
+)";
+
+volatile std::sig_atomic_t reload_wanted = 0;
+extern "C" void on_reload_signal(int /*signal*/) { reload_wanted = 1; }
+
+/// One line per event: words on a terminal, else a JSON line.
+class ServeLog {
+ public:
+  explicit ServeLog(Session& session) : session_(session) {}
+
+  void event(std::string_view word, const std::string& words, ValueMap fields) {
+    const Timestamp now = session_.clock().now();
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (session_.options().json || !session_.out().is_terminal()) {
+      fields.insert_or_assign("t", Value(now));
+      fields.insert_or_assign("event", std::string(word));
+      session_.print_json(Value(std::move(fields)));
+    } else {
+      session_.out().line(format_clock_time(now, now) + " " + std::string(word) + " " + words);
+    }
+    session_.out().flush();
+  }
+
+  void operator()(const IntakeEvent& event) {
+    ValueMap fields{{"source", event.source}, {"peer", event.peer}, {"status", event.status}};
+    if (!event.why.empty()) fields["why"] = event.why;
+    if (event.kind != IntakeEvent::Kind::filed) {
+      this->event("refused",
+                  event.peer + " /hooks/" + event.source + ": " + event.why + ", " +
+                      std::to_string(event.status),
+                  std::move(fields));
+      return;
+    }
+    const FiledAlert& alert = event.alert;
+    fields["alert"] = alert.id;
+    fields["run"] = alert.run ? Value(to_string(*alert.run)) : Value();
+    std::string words = event.source + " " + alert.id + " -> ";
+    words += alert.repeated ? "seen before" : alert.run ? to_string(*alert.run) : "inbox";
+    if (alert.joined) words += " (joined)";
+    if (!alert.why.empty()) words += ": " + alert.why;
+    this->event("alert", words, std::move(fields));
+  }
+
+ private:
+  Session& session_;
+  std::mutex mutex_{};
+};
+
+bool is_loopback(const std::string& host) {
+  return host.starts_with("127.") || host == "::1" || host == "localhost";
+}
+
+/// A run that is over is watched if its playbook says so; after that its secrets are erased.
+Status tend_runs(Engine& engine, std::set<RunId>& closed) {
+  std::vector<RunId> over;
+  for (const auto& [id, run] : engine.runs()) {
+    if (run.is_over() && !closed.contains(id)) over.push_back(id);
+  }
+  for (const RunId id : over) {
+    if (!engine.find(id)->watch.started) {
+      if (Status watched = engine.watch(id); !watched) return watched;
+      if (engine.find(id)->is_watched()) continue;
+    }
+    if (Status erased = engine.close(id); !erased) return erased;
+    closed.insert(id);
+  }
+  return ok();
+}
+
+/// Routes that could begin nothing are mistakes, found before anything listens.
+Status check_routes(const Config& config, const ConnectorSet& connectors) {
+  for (const Route& route : config.alerts.routes) {
+    const Result<PlaybookFile> file = find_playbook(route.playbook, config);
+    if (!file)
+      return make_error(ErrorCode::invalid, "config",
+                        route.named_at + ": " + describe(file.error()), file.error().hint);
+    const auto playbook = load_checked(*file, connectors, others_beside(*file, config));
+    if (!playbook) return playbook.error();
+    for (const auto& [name, text] : route.inputs) {
+      const auto& inputs = (*playbook)->inputs;
+      const bool known =
+          std::any_of(inputs.begin(), inputs.end(),
+                      [&name = name](const auto& input) { return input.name == name; });
+      if (!known) {
+        return make_error(ErrorCode::invalid, "config",
+                          route.named_at + ": " + route.playbook + " has no input " + name + ".",
+                          "quell run " + route.playbook + " --help lists them");
+      }
+    }
+  }
+  return ok();
+}
+
+/// URLs that the configuration itself names: an alert may speak of no other.
+std::set<std::string, std::less<>> known_urls(const Config& config) {
+  std::set<std::string, std::less<>> urls;
+  for (const auto& [name, connection] : config.connections) {
+    for (const IssuerSettings& issuer : connection.issuers)
+      urls.insert(issuer.match_mcp_server_url.value);
+  }
+  urls.erase("");
+  return urls;
+}
+
+void take_up_runs(Session& session, Engine& engine, ServeLog& log) {
+  std::vector<std::pair<RunId, bool>> runs;
+  for (const auto& [id, run] : engine.runs())
+    runs.emplace_back(id, session.clock().now() - run.now <= kResumeMaxAge);
+  for (const auto& [id, fresh] : runs) {
+    const std::string name = to_string(id);
+    const Status taken = fresh ? engine.take_up(id, "quell serve")
+                               : Status(make_error(ErrorCode::conflict, "run",
+                                                   "it was cut off more than an hour ago", ""));
+    if (taken) {
+      log.event("resumed", name, {{"run", name}});
+    } else {
+      log.event("waits", name + ": " + describe(taken.error()) + "; quell resume " + name,
+                {{"run", name}, {"why", describe(taken.error())}});
+    }
+  }
+}
+
+Result<std::unique_ptr<HttpServer>> listen(const ListenSettings& hooks,
+                                           const std::map<std::string, int>& activated,
+                                           std::size_t body_bytes_max) {
+  HttpServerOptions options;
+  options.host = hooks.host;
+  options.port = hooks.port;
+  options.tls = hooks.tls;
+  options.body_bytes_max = body_bytes_max;
+  if (const auto socket = activated.find("hooks"); socket != activated.end())
+    options.listen_fd = socket->second;
+  if (!options.listen_fd && !hooks.tls && !is_loopback(hooks.host)) {
+    return make_error(ErrorCode::invalid, "config",
+                      hooks.named_at + ": " + hooks.host + " is open to others and has no TLS.",
+                      "set hooks.tls, or listen on 127.0.0.1 behind a proxy that has it");
+  }
+  return HttpServer::bind(options);
+}
+
+int serve(Session& session) {
+  const StopSignals signals;
+  struct sigaction reload {};
+  reload.sa_handler = on_reload_signal;
+  sigemptyset(&reload.sa_mask);
+  sigaction(SIGHUP, &reload, nullptr);
+  const Config* const config = session.config();
+  if (config == nullptr) return kExitNotStarted;
+  if (!config->alerts.hooks) {
+    return session.fail(make_error(ErrorCode::invalid, "config",
+                                   "nothing says where alerts come in.",
+                                   "hooks: {listen: \"127.0.0.1:8441\"} in quell.yaml"));
+  }
+  const auto activated = activated_sockets(session.sources().environment);
+  if (!activated) return session.fail(activated.error());
+  Result<std::unique_ptr<HttpTransport>> transport = session.make_transport(session.clock());
+  if (!transport) return session.fail(transport.error());
+  ServeLog log(session);
+  std::function<std::string(const Secret&)> fingerprint;
+  Result<std::unique_ptr<Owner>> owner =
+      Owner::open({.database = config->database.value,
+                   .keys = session.key_paths(),
+                   .clock = session.clock(),
+                   .random = session.random(),
+                   .transport = **transport,
+                   .make_connectors =
+                       [&](const std::function<std::string(const Secret&)>& by_key) {
+                         fingerprint = session.guarded(by_key);
+                         return make_connectors(
+                             *config, session.sources(), session.random(),
+                             [](const std::string&) { return true; }, fingerprint);
+                       },
+                   .on_entry =
+                       [&log](const RunState& run, const Entry& entry) {
+                         if (entry.kind != EntryKind::run_finished) return;
+                         const std::string result(to_string(*run.result));
+                         log.event("result", to_string(run.id) + " " + result,
+                                   {{"run", to_string(run.id)}, {"result", result}});
+                       },
+                   .on_request = session.request_log(),
+                   .policy = &config->policy,
+                   .tell = [&session](const std::string& sentence) { session.warn(sentence); },
+                   .limits = origin_limits(*config),
+                   .sibling_database = drills_database(config->database.value)});
+  if (!owner) return session.fail(owner.error());
+  const ConnectorSet& connectors = (*owner)->connectors();
+  Engine& engine = (*owner)->engine();
+  if (Status routes = check_routes(*config, connectors); !routes)
+    return session.fail(routes.error());
+  const SecretSource secrets{.directory = config->directory,
+                             .environment = session.sources().environment,
+                             .warn = [&session](const std::string& text) { session.warn(text); }};
+  Result<std::vector<AlertSource>> sources = resolve_sources(config->alerts.sources, secrets);
+  if (!sources) return session.fail(sources.error());
+  std::size_t body_bytes_max = 0;
+  for (const AlertSource& source : *sources) {
+    body_bytes_max = std::max(body_bytes_max, source.body_bytes_max);
+    for (const SourceKey& key : source.keys) fingerprint(*key.secret);  // the filter knows it now
+  }
+  Result<std::unique_ptr<HttpServer>> server =
+      listen(*config->alerts.hooks, *activated, body_bytes_max);
+  if (!server) return session.fail(server.error());
+
+  const std::string kill_switch = kill_switch_path(config->database.value);
+  SqliteAlertIndex& index = (*owner)->alert_index();
+  if (Status pruned = index.prune(session.clock().now()); !pruned)
+    return session.fail(pruned.error());
+  AlertDesk desk(
+      {.engine = engine,
+       .index = index,
+       .secrets = (*owner)->secrets(),
+       .clock = session.clock(),
+       .routes = config->alerts.routes,
+       .find_playbook = [&](std::string_view id) -> Result<std::shared_ptr<const Playbook>> {
+         const Result<PlaybookFile> file = find_playbook(id, *config);
+         if (!file) return file.error();
+         return load_checked(*file, connectors, others_beside(*file, *config));
+       },
+       .known_urls = known_urls(*config),
+       .is_disarmed =
+           [&kill_switch] {
+             const KillSwitch found = read_kill_switch(kill_switch);
+             return found.automation || found.people;
+           }});
+  const std::size_t source_count = sources->size();
+  AlertIntake intake({.engine = engine,
+                      .desk = desk,
+                      .clock = session.clock(),
+                      .sources = std::move(*sources),
+                      .tell = [&log](const IntakeEvent& event) { log(event); }});
+  take_up_runs(session, engine, log);
+  if (Status served =
+          (*server)->serve([&intake](const HttpCall& call) { return intake.handle(call); });
+      !served) {
+    return session.fail(served.error());
+  }
+  log.event("ready",
+            "hooks " + config->alerts.hooks->host + ":" + std::to_string((*server)->port()) + "  " +
+                std::to_string(source_count) + (source_count == 1 ? " source" : " sources"),
+            {{"hooks", config->alerts.hooks->host + ":" + std::to_string((*server)->port())},
+             {"sources", static_cast<std::int64_t>(source_count)}});
+
+  std::set<RunId> closed;
+  while (StopSignals::received() == 0) {
+    intake.summarize(session.clock().now());
+    if (Status tended = tend_runs(engine, closed); !tended) {
+      (*server)->stop();
+      return session.fail(tended.error(), kExitNotFinished);
+    }
+    if (Status turned = engine.turn(session.clock().now() + kTurn); !turned) {
+      (*server)->stop();
+      return session.fail(turned.error(), kExitNotFinished);
+    }
+    if (reload_wanted != 0) {
+      reload_wanted = 0;
+      const Status reloaded = (*server)->reload_tls();
+      log.event("reload", reloaded ? "the certificate was read anew" : describe(reloaded.error()),
+                {{"ok", static_cast<bool>(reloaded)}});
+    }
+  }
+  engine.stop_starting();
+  const Timestamp since = session.clock().now();
+  while (engine.has_changes_in_flight() && session.clock().now() - since < kSettleMax) {
+    if (Status turned = engine.turn(session.clock().now() + Duration{100}); !turned) break;
+  }
+  if (engine.has_changes_in_flight()) {
+    if (const Status unknown = engine.give_up_in_flight(); !unknown)
+      return session.fail(unknown.error(), kExitNotFinished);
+  }
+  (*server)->stop();
+  log.event("stop", "runs stay resumable", {});
+  return StopSignals::received() == SIGTERM ? kExitTerminated : kExitInterrupted;
+}
+
+}  // namespace
+
+Verb serve_verb() {
+  return {.name = "serve",
+          .help = kHelp,
+          .declare = [](CLI::App& /*app*/) {},
+          .run = [](Session& session) { return serve(session); }};
+}
+
+}  // namespace quell::cli
