@@ -115,7 +115,7 @@ class SourceReader {
     if (key == "tolerance") read_tolerance(member.value, source);
     if (key == "body_max") read_body_max(member.value, source);
     if (key == "rate") read_rate(member.value, source);
-    if (key == "mutual_tls") source.mutual_tls = member.value.text == "true";
+    if (key == "mutual_tls") source.mutual_tls = reader_.flag(member.value, key);
     if (key == "proof") choose(member.value, "proof", kProofs, source.proof);
     read_rule(key, member.value, source.rule);
   }
@@ -278,6 +278,16 @@ bool is_source_name(std::string_view name) {
          name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-_") == std::string_view::npos;
 }
 
+/// A value as one line, so that any change of it shows.
+// NOLINTNEXTLINE(misc-no-recursion): the YAML reader bounds the depth
+std::string flat_text(const YamlNode& node) {
+  std::string out = node.text;
+  for (const YamlNode& item : node.items) out += "\n- " + flat_text(item);
+  for (const YamlMember& member : node.members)
+    out += "\n" + member.key.text + ": " + flat_text(member.value);
+  return out;
+}
+
 /// Reads entries of `alerts.routes`.
 class RouteReader {
  public:
@@ -298,10 +308,11 @@ class RouteReader {
       if (key == "playbook") route.playbook = reader_.text(value, key);
       if (key == "inputs") read_inputs(value, route);
       if (key == "mode") read_mode(value, route);
-      if (key == "armed") route.armed = value.text == "true";
-      if (key == "irreversible") route.irreversible = value.text == "true";
+      if (key == "armed") route.armed = reader_.flag(value, key);
+      if (key == "irreversible") route.irreversible = reader_.flag(value, key);
       if (key == "scope") route.scope = reader_.texts(value, key);
       if (key == "digest") route.digest = reader_.text(value, key);
+      if (key != "armed" && key != "digest") route.terms += key + ": " + flat_text(value) + "\n";
     }
     if (route.playbook.empty())
       findings_.error(node, "missing-key", "a route needs a playbook",
@@ -336,8 +347,9 @@ class RouteReader {
   }
 
   void read_mode(const YamlNode& node, Route& route) {
-    constexpr Choice<RouteMode, 2> kModes{
-        {{{"plan", RouteMode::plan}, {"auto", RouteMode::automatic}}}};
+    constexpr Choice<RouteMode, 3> kModes{{{{"plan", RouteMode::plan},
+                                            {"auto", RouteMode::automatic},
+                                            {"dry_run", RouteMode::dry_run}}}};
     const auto words = kModes.words();
     const std::string word = reader_.word(node, "mode", words);
     if (!word.empty()) route.mode = kModes[word];

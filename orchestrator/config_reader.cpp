@@ -55,6 +55,12 @@ std::string ConfigReader::word(const YamlNode& node, std::string_view what,
   return {};
 }
 
+bool ConfigReader::flag(const YamlNode& node, std::string_view what) {
+  if (node.kind != YamlNode::Kind::boolean)
+    findings_.error(node, "wrong-type", std::string(what) + " is true or false");
+  return node.kind == YamlNode::Kind::boolean && node.text == "true";
+}
+
 void ConfigReader::number(const YamlNode& node, std::string_view what, int most, int& target) {
   int value = 0;
   const char* const begin = node.text.data();

@@ -26,6 +26,8 @@ class ConfigReader {
   /// One of `known`; empty when it is none.
   std::string word(const YamlNode& node, std::string_view what,
                    std::span<const std::string_view> known);
+  /// true or false, and nothing else that YAML may take for one.
+  bool flag(const YamlNode& node, std::string_view what);
   void number(const YamlNode& node, std::string_view what, int most, int& target);
 
  private:

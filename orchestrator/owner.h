@@ -60,6 +60,7 @@ class Owner {
   SecretStore& secrets() noexcept { return *secrets_; }
   Journal& journal() noexcept { return *journal_; }
   SqliteAlertIndex& alert_index() noexcept { return *alert_index_; }
+  OwnerApi& api() noexcept { return *api_; }
 
  private:
   Owner() = default;

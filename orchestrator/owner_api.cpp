@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::string_view kRunsRoot = "/api/v1/runs";
 constexpr std::string_view kRunsPath = "/api/v1/runs/";
+constexpr std::string_view kAlertsPath = "/api/v1/alerts/";
 constexpr std::chrono::seconds kAnswerWait{10};
 constexpr std::size_t kWordBytesMax = 4'096;
 constexpr std::size_t kStartBytesMax = 16U << 20U;  // playbooks of 1 MiB, escaped, and inputs
@@ -197,24 +198,85 @@ HttpReply carry_out(Engine& engine, const HttpCall& call) {
   return reply(200, Value::map({{"ok", true}}));
 }
 
+/// The word on an alert that a call spells: `/api/v1/alerts/a3f0c1d2e4b5/dismiss`.
+Result<AlertCommand> alert_command_of(const HttpCall& call) {
+  const std::string_view rest = std::string_view(call.target).substr(kAlertsPath.size());
+  const std::size_t slash = rest.find('/');
+  const std::string_view word =
+      slash == std::string_view::npos ? std::string_view() : rest.substr(slash + 1);
+  if (word != "replay" && word != "dismiss") return make_error(ErrorCode::gone, "no such route");
+  const Result<Value> body =
+      parse_json(call.body, {.bytes_max = 16U << 10U, .depth_max = 2, .nodes_max = 10});
+  if (!body || !body->is_map())
+    return make_error(ErrorCode::invalid, "the body is not a JSON object");
+  const std::int64_t seq = (*body)["seq"].int_or(0);
+  if (seq <= 0) return make_error(ErrorCode::invalid, "seq is the number of an entry");
+  return AlertCommand{
+      .kind = word == "replay" ? AlertCommand::Kind::replay : AlertCommand::Kind::dismiss,
+      .id = std::string(rest.substr(0, slash)),
+      .seq = static_cast<std::uint64_t>(seq),
+      .who = (*body)["who"].string_or(""),
+      .reason = (*body)["reason"].string_or("").substr(0, kWordBytesMax)};
+}
+
+HttpReply carry_out_on_alert(Engine& engine, const AlertOffice& office, const HttpCall& call) {
+  const Result<AlertCommand> command = alert_command_of(call);
+  if (!command) return refusal(status_of(command.error()), command.error());
+  if (!office) {
+    return refusal(409, make_error(ErrorCode::conflict, "alert",
+                                   "the process that owns the state takes no alerts.",
+                                   "start quell serve once it has ended"));
+  }
+  auto filed = std::make_shared<FiledAlert>();
+  const std::optional<Status> status = ask_engine<Status>([&](std::function<void(Status)> done) {
+    engine.submit(Errand{.work = [office, filed, command = *command]() -> Status {
+                           Result<FiledAlert> outcome = office(command);
+                           if (!outcome) return outcome.error();
+                           *filed = *std::move(outcome);
+                           return ok();
+                         },
+                         .done = std::move(done)});
+  });
+  if (!status) return no_answer_yet();
+  if (!*status) return refusal(status_of(status->error()), status->error());
+  return reply(200, Value::map({{"id", filed->id},
+                                {"run", filed->run ? Value(to_string(*filed->run)) : Value()},
+                                {"joined", filed->joined},
+                                {"why", filed->why}}));
+}
+
 }  // namespace
 
-OwnerApi::OwnerApi() = default;
+OwnerApi::OwnerApi(Engine& engine) : engine_(engine) {}
 OwnerApi::~OwnerApi() = default;
 
 Result<std::unique_ptr<OwnerApi>> OwnerApi::serve(const std::string& socket_path, Engine& engine) {
-  std::unique_ptr<OwnerApi> api(new OwnerApi());
+  std::unique_ptr<OwnerApi> api(new OwnerApi(engine));
   HttpServerOptions options;
   options.unix_socket = socket_path;
   options.body_bytes_max = kStartBytesMax;
   Result<std::unique_ptr<HttpServer>> server =
-      HttpServer::start(options, [&engine](const HttpCall& call) {
-        return call.method == "POST" && call.target == kRunsRoot ? begin_run(engine, call)
-                                                                 : carry_out(engine, call);
+      HttpServer::start(options, [self = api.get()](const HttpCall& call) {
+        if (call.method == "POST" && call.target == kRunsRoot)
+          return begin_run(self->engine_, call);
+        if (call.method == "POST" && call.target.starts_with(kAlertsPath)) {
+          AlertOffice office;
+          {
+            const std::lock_guard lock(self->mutex_);
+            office = self->office_;
+          }
+          return carry_out_on_alert(self->engine_, office, call);
+        }
+        return carry_out(self->engine_, call);
       });
   if (!server) return server.error();
   api->server_ = std::move(*server);
   return api;
+}
+
+void OwnerApi::open_alerts(AlertOffice office) {
+  const std::lock_guard lock(mutex_);
+  office_ = std::move(office);
 }
 
 namespace {
@@ -282,6 +344,20 @@ Result<RunId> send_start(const std::string& socket_path, const StartCommand& com
   const std::optional<RunId> run = parse_run_id((*answer)["run"].string_or(""));
   if (!run) return make_error(ErrorCode::internal, "the owner named no run");
   return *run;
+}
+
+Result<FiledAlert> send_alert_command(const std::string& socket_path, const AlertCommand& command) {
+  const bool replays = command.kind == AlertCommand::Kind::replay;
+  const Result<Value> answer = call_owner(
+      socket_path, std::string(kAlertsPath) + command.id + (replays ? "/replay" : "/dismiss"),
+      Value::map({{"seq", static_cast<std::int64_t>(command.seq)},
+                  {"who", command.who},
+                  {"reason", command.reason}}));
+  if (!answer) return answer.error();
+  return FiledAlert{.id = command.id,
+                    .run = parse_run_id((*answer)["run"].string_or("")),
+                    .joined = (*answer)["joined"].bool_or(false),
+                    .why = (*answer)["why"].string_or("")};
 }
 
 }  // namespace quell

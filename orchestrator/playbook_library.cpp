@@ -1,12 +1,14 @@
 #include "orchestrator/playbook_library.h"
 
 #include <algorithm>
+#include <cerrno>
+#include <fcntl.h>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <system_error>
+#include <unistd.h>
 
 #include "orchestrator/playbook/yaml_tree.h"
+#include "state/private_file.h"
 
 namespace quell {
 namespace {
@@ -26,15 +28,27 @@ void add_ids(const std::string& folder, std::vector<std::string>& ids) {
 }  // namespace
 
 Result<PlaybookFile> read_playbook_file(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in)
+  // O_NONBLOCK: a pipe in its place must not hang us.
+  const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!file.valid())
     return make_error(ErrorCode::invalid, "playbook", path + ": no such file.",
                       "give a path, or the id of a shipped one");
   // One byte more than the language allows, so that the loader sees that it is too long.
   std::string source(kYamlBytesMax + 1, '\0');
-  in.read(source.data(), static_cast<std::streamsize>(source.size()));
-  source.resize(static_cast<std::size_t>(in.gcount()));
-  return PlaybookFile{.file = path, .source = std::move(source)};
+  std::size_t used = 0;
+  while (used < source.size()) {
+    const ssize_t got = ::read(file.get(), source.data() + used, source.size() - used);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0)
+      return make_error(ErrorCode::invalid, "playbook", path + " cannot be read.",
+                        "name a YAML file");
+    if (got == 0) break;
+    used += static_cast<std::size_t>(got);
+  }
+  source.resize(used);
+  PlaybookFile read{.file = path, .source = std::move(source)};
+  if (const Status trusted = check_trusted(file, path); !trusted) read.distrust = trusted.error();
+  return read;
 }
 
 std::vector<std::string> playbook_ids(const Config& config) {
@@ -87,21 +101,25 @@ PlaybookLoader loader_for(const ConnectorSet& connectors) {
   };
 }
 
-PlaybookSources others_beside(const PlaybookFile& file, const Config& config) {
+PlaybookSources others_beside(const PlaybookFile& file, const Config& config, FileTrust trust) {
   const std::string folder = std::filesystem::path(file.file).parent_path().string();
   PlaybookSources others;
   others.ids = playbook_ids(config);
   add_ids(folder, others.ids);
-  others.source_of = [folder, config](std::string_view id) -> std::optional<std::string> {
+  others.source_of = [folder, config, trust](std::string_view id) -> std::optional<std::string> {
     if (id.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") != std::string_view::npos) {
       return std::nullopt;
     }
+    const auto may_take = [trust](const PlaybookFile& found) {
+      return trust == FileTrust::anybodys || !found.distrust;
+    };
     if (!folder.empty()) {
       Result<PlaybookFile> beside = read_playbook_file(folder + "/" + std::string(id) + ".yaml");
-      if (beside) return std::move(beside->source);
+      if (beside)
+        return may_take(*beside) ? std::optional(std::move(beside->source)) : std::nullopt;
     }
     Result<PlaybookFile> known = find_playbook(id, config);
-    return known ? std::optional<std::string>(std::move(known->source)) : std::nullopt;
+    return known && may_take(*known) ? std::optional(std::move(known->source)) : std::nullopt;
   };
   return others;
 }

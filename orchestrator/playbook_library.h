@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -15,6 +17,8 @@ namespace quell {
 struct PlaybookFile {
   std::string file{};  // for messages
   std::string source{};
+  /// Why somebody other than root and us may have written it.
+  std::optional<Error> distrust{};
 };
 
 /// The playbooks that come with quell, as (file name, source); they are part of the program.
@@ -36,9 +40,13 @@ ActionCatalog catalog_of(const ConnectorSet& connectors);
 /// Loads pinned sources with `connectors`, which outlive it.
 PlaybookLoader loader_for(const ConnectorSet& connectors);
 
+/// Whose files are taken.
+enum class FileTrust : std::uint8_t { anybodys, ours };
+
 /// The playbooks that `file` may call: those in its own folder, then those that find_playbook()
 /// knows by id.
-PlaybookSources others_beside(const PlaybookFile& file, const Config& config);
+PlaybookSources others_beside(const PlaybookFile& file, const Config& config,
+                              FileTrust trust = FileTrust::anybodys);
 
 /// The checked playbook, or its first mistake as an Error.
 Result<std::shared_ptr<const Playbook>> load_checked(const PlaybookFile& file,

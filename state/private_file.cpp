@@ -186,6 +186,21 @@ Status check_private(const FileDescriptor& file, const std::string& path) {
   return ok();
 }
 
+Status check_trusted(const FileDescriptor& file, const std::string& path) {
+  struct stat found {};
+  if (::fstat(file.get(), &found) != 0) return file_error("look at", path, errno);
+  if (found.st_uid != 0 && found.st_uid != ::geteuid()) {
+    return make_error(ErrorCode::invalid, "state",
+                      fmt::format("{} belongs to user {}, not to us", path, found.st_uid),
+                      fmt::format("chown {} {}", ::geteuid(), path));
+  }
+  if (others_may_write(found)) {
+    return make_error(ErrorCode::invalid, "state", fmt::format("others may write to {}", path),
+                      fmt::format("chmod go-w {}", path));
+  }
+  return check_folders(path);
+}
+
 Result<std::optional<Secret>> read_private_file(const std::string& path, std::size_t bytes_max) {
   // O_NONBLOCK: a pipe put in its place must not hang us before the check refuses it.
   const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));

@@ -51,6 +51,10 @@ Status check_folders(const std::string& path);
 /// group or others can touch. `path` only names it in the message.
 Status check_private(const FileDescriptor& file, const std::string& path);
 
+/// Refuses an open file that somebody other than root and us could have written, by its owner, its
+/// mode or a folder above it (threat T24). `path` names it in the message and leads to its folders.
+Status check_trusted(const FileDescriptor& file, const std::string& path);
+
 /// The content of a file that only its owner can read (threat model section 4, "Files"); nothing
 /// when it does not exist. Symbolic links are followed, since secrets are mounted through them;
 /// what was opened is checked.

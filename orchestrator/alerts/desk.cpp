@@ -3,8 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "orchestrator/engine/entry_bodies.h"
-#include "orchestrator/engine/run_inputs.h"
+#include "orchestrator/alerts/tripwire.h"
 #include "state/base/bytes.h"
 #include "state/base/json.h"
 
@@ -15,21 +14,28 @@ constexpr std::size_t kIdDigits = 12;
 constexpr std::size_t kBodyBytesMax = 64U << 10U;  // of an alert, as the journal keeps it
 /// Proposals of one source that may wait for people at a time; what comes then lies in the inbox.
 constexpr int kOpenProposalsMax = 20;
-constexpr std::size_t kDigestDigitsMin = 8;
 
 std::string maker_of(const AlertSource& source) { return "alert:" + source.name; }
 
-/// The first input of type url that holds a URL which nobody configured.
-std::string foreign_url(const Playbook& playbook, const Value& inputs,
-                        const std::set<std::string, std::less<>>& known) {
-  for (const InputSpec& input : playbook.inputs) {
-    const Value& given = inputs[input.name];
-    if (input.type.kind == Type::Kind::url && given.is_string() &&
-        !known.contains(given.as_string())) {
-      return input.name;
-    }
-  }
-  return {};
+/// Ends a reading of the journal after the first entry.
+Error enough() { return make_error(ErrorCode::gone, "enough"); }
+
+Result<StoredEntry> entry_at(Journal& journal, std::uint64_t seq) {
+  std::optional<StoredEntry> found;
+  const Status read = journal.read(seq - 1, [&](const StoredEntry& stored) -> Status {
+    found = stored;
+    return enough();
+  });
+  if (found) return *std::move(found);
+  if (!read) return read.error();
+  return make_error(ErrorCode::gone, "alert", "there is no such alert.", "quell alerts --all");
+}
+
+/// The alert of an `alert_received` entry. Its leaked tokens were never written down.
+ReceivedAlert alert_of(const Entry& entry) {
+  return {.correlation = entry.body["about"].string_or(""),
+          .event = entry.body["event"].string_or(""),
+          .body = entry.body["body"]};
 }
 
 }  // namespace
@@ -56,66 +62,100 @@ Result<std::vector<FiledAlert>> AlertDesk::file(const AlertSource& source,
       all.push_back(std::move(filed));
       continue;
     }
-    std::vector<SecretValue> secrets;
-    for (const LeakedSecret& leaked : alert.secrets) {
-      secrets.push_back(
-          {.secret = leaked.secret, .fingerprint = parts_.secrets.fingerprint(*leaked.secret)});
-    }
-    filed = decide(source, alert, std::move(filed), secrets);
-    write_down(source, alert, filed, secrets);
+    filed = decide(source, alert, std::move(filed));
+    write_down(source, alert, filed,
+               {{"key", hex_encode(alert.replay_key)}, {"expires", Value(now + source.retention)}});
     all.push_back(std::move(filed));
   }
   return all;
 }
 
+Result<FiledAlert> AlertDesk::obey(const AlertCommand& command,
+                                   std::span<const AlertSource> sources) {
+  const Result<StoredEntry> stored = entry_at(parts_.journal, command.seq);
+  if (!stored) return stored.error();
+  const Entry& entry = stored->entry;
+  if (entry.kind != EntryKind::alert_received || entry.body["alert"].string_or("") != command.id)
+    return make_error(ErrorCode::gone, "alert", "there is no such alert.", "quell alerts --all");
+  if (command.kind == AlertCommand::Kind::dismiss) {
+    parts_.engine.note(EntryKind::alert_dismissed,
+                       {{"alert", command.id}, {"who", command.who}, {"why", command.reason}});
+    return FiledAlert{.id = command.id, .why = command.reason};
+  }
+  const std::string name = entry.body["source"].string_or("");
+  const auto source = std::ranges::find(sources, name, &AlertSource::name);
+  if (source == sources.end())
+    return make_error(ErrorCode::invalid, "alert", "its source is configured no longer.",
+                      "alerts.sources in quell.yaml");
+  if (entry.body["too_long"].bool_or(false))
+    return make_error(ErrorCode::invalid, "alert", "its text was too long to be kept.",
+                      "begin a run by hand: quell run");
+  const ReceivedAlert alert = alert_of(entry);
+  Ruling ruling = parts_.judge.judge(*source, alert, command.id, entry.at);
+  // Whoever replays it looked at it, and then at the plan: that is two steps, never one.
+  ruling.mode = RouteMode::plan;
+  FiledAlert filed = begin(*source, ruling, {.id = command.id});
+  write_down(*source, alert, filed, {{"replayed_by", command.who}});
+  return filed;
+}
+
 void AlertDesk::turn_is_durable() { of_this_turn_.clear(); }
 
 FiledAlert AlertDesk::decide(const AlertSource& source, const ReceivedAlert& alert,
-                             FiledAlert filed, const std::vector<SecretValue>& secrets) {
-  const auto inbox = [&filed](std::string why) {
-    filed.why = std::move(why);
-    return std::move(filed);
-  };
-  if (!alert.quiet.empty()) return inbox("it begins nothing by its " + std::string(alert.quiet));
-  const Value seen = alert_value(source, alert, filed.id, parts_.clock.now(), secrets);
-  const RouteMatch match = match_route(parts_.routes, seen);
-  if (match.route == nullptr) return inbox(match.why_not);
-  auto mapped = map_inputs(*match.route, seen);
-  if (const auto* const why = std::get_if<std::string>(&mapped)) return inbox(*why);
-  return begin(source, *match.route, std::get<MappedInputs>(mapped), std::move(filed));
+                             FiledAlert filed) {
+  if (const std::optional<RunId> watched = trip(alert, filed.id)) {
+    filed.run = watched;
+    filed.joined = true;
+    filed.why = "its watch looks now";
+    return filed;
+  }
+  return begin(source, parts_.judge.judge(source, alert, filed.id, parts_.clock.now()),
+               std::move(filed));
 }
 
-FiledAlert AlertDesk::begin(const AlertSource& source, const Route& route,
-                            const MappedInputs& mapped, FiledAlert filed) {
+std::optional<RunId> AlertDesk::trip(const ReceivedAlert& alert, const std::string& id) {
+  const std::optional<Tripwire> wire = tripwire_of(alert);
+  if (!wire) return std::nullopt;
+  std::optional<RunId> tripped;
+  for (const auto& [run_id, run] : parts_.engine.runs()) {
+    if (!run.is_watched() || !concerns(*wire, run)) continue;
+    parts_.engine.look_now(run_id, id);
+    tripped = run_id;
+  }
+  return tripped;
+}
+
+FiledAlert AlertDesk::begin(const AlertSource& source, const Ruling& ruling, FiledAlert filed) {
+  filed.why = ruling.why;
+  if (ruling.route == nullptr) return filed;
   const auto inbox = [&filed](std::string why) {
     filed.why = std::move(why);
     return std::move(filed);
   };
   if (parts_.is_disarmed()) return inbox("automation is disarmed");
-  const auto playbook = parts_.find_playbook(route.playbook);
-  if (!playbook) return inbox(describe(playbook.error()));
-  const Result<Value> inputs = inputs_from_texts(
-      **playbook, mapped.texts, mapped.secrets,
-      [this](const Secret& secret) { return parts_.secrets.fingerprint(secret); });
-  if (!inputs) return inbox(describe(inputs.error()));
-  if (const std::string input = foreign_url(**playbook, *inputs, parts_.known_urls); !input.empty())
-    return inbox("input " + input + " is a URL that the configuration does not name");
-  if (const auto same = parts_.engine.find_like(**playbook, *inputs)) {
-    filed.run = same;
-    filed.joined = true;
-    return filed;
+  const bool rehearses = ruling.mode == RouteMode::dry_run;
+  const bool proposed = ruling.mode == RouteMode::plan;
+  if (!rehearses) {
+    const auto same = parts_.engine.find_like(*ruling.playbook, ruling.inputs);
+    // A run that may act by itself does not wait behind a proposal (threat T20).
+    if (same && (proposed || !parts_.engine.find(*same)->proposed)) {
+      filed.run = same;
+      filed.joined = true;
+      return filed;
+    }
   }
-  const std::string why_not = why_not_by_itself(source, route, **playbook, *inputs);
-  const bool proposed = route.mode == RouteMode::plan || !why_not.empty();
-  if (proposed) {
+  if (proposed || rehearses) {
     const auto open = std::ranges::count_if(parts_.engine.runs(), [&](const auto& run) {
-      return run.second.proposed && !run.second.finished() && run.second.who == maker_of(source);
+      return !run.second.finished() && run.second.who == maker_of(source);
     });
-    if (open >= kOpenProposalsMax) return inbox("twenty proposals of this source wait already");
+    if (open >= kOpenProposalsMax) return inbox("twenty runs of this source wait already");
   }
+  const Route& route = *ruling.route;
   const Result<RunId> run =
-      parts_.engine.enroll({.playbook = *playbook,
-                            .inputs = *inputs,
+      parts_.engine.enroll({.playbook = ruling.playbook,
+                            .inputs = ruling.inputs,
+                            .mode = rehearses ? RunMode::dry_run : RunMode::live,
+                            .send_probes = !rehearses,
                             .who = maker_of(source),
                             .approved_in_advance = !proposed && route.irreversible,
                             .automatic = true,
@@ -124,38 +164,24 @@ FiledAlert AlertDesk::begin(const AlertSource& source, const Route& route,
                             .scope = proposed ? std::vector<std::string>{} : route.scope});
   if (!run) return inbox(describe(run.error()));
   filed.run = *run;
-  if (route.mode == RouteMode::automatic) filed.why = why_not;
   return filed;
 }
 
-std::string AlertDesk::why_not_by_itself(const AlertSource& source, const Route& route,
-                                         const Playbook& playbook, const Value& inputs) const {
-  if (route.mode == RouteMode::plan) return {};
-  if (!may_run_by_itself(source)) return "a stranger could say what this kind of source says";
-  if (!route.armed) return "the route is not armed";
-  if (route.scope.empty() || fitting_in(route.scope, inputs) == nullptr)
-    return "it lies outside the route's scope";
-  if (route.digest.size() < kDigestDigitsMin || !playbook.sha256.starts_with(route.digest))
-    return "the playbook is not the one that was armed";
-  return {};
-}
-
 void AlertDesk::write_down(const AlertSource& source, const ReceivedAlert& alert,
-                           const FiledAlert& filed, const std::vector<SecretValue>& secrets) {
-  ValueMap body{{"alert", filed.id},
-                {"key", hex_encode(alert.replay_key)},
-                {"expires", Value(parts_.clock.now() + source.retention)},
-                {"source", source.name},
-                {"kind", std::string(to_string(source.kind))}};
+                           const FiledAlert& filed, ValueMap more) {
+  ValueMap body = std::move(more);
+  body["alert"] = filed.id;
+  body["source"] = source.name;
+  body["kind"] = std::string(to_string(source.kind));
   if (!alert.correlation.empty()) body["about"] = alert.correlation;
   if (!alert.event.empty()) body["event"] = alert.event;
   if (filed.run) body["run"] = to_string(*filed.run);
   if (filed.joined) body["joined"] = true;
   if (!filed.why.empty()) body["why"] = filed.why;
   ValueList leaked;
-  for (std::size_t i = 0; i < secrets.size(); ++i) {
+  for (const LeakedSecret& one : alert.secrets) {
     leaked.push_back(
-        Value::map({{"path", alert.secrets[i].path}, {"fingerprint", secrets[i].fingerprint}}));
+        Value::map({{"path", one.path}, {"fingerprint", parts_.secrets.fingerprint(*one.secret)}}));
   }
   if (!leaked.empty()) body["secrets"] = Value(std::move(leaked));
   if (to_json(alert.body).size() <= kBodyBytesMax) {

@@ -1,13 +1,15 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
-#include <memory>
+#include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "orchestrator/alerts/route.h"
+#include "orchestrator/alerts/judge.h"
 #include "orchestrator/alerts/source.h"
 #include "orchestrator/engine/engine.h"
 #include "state/alert_index.h"
@@ -27,22 +29,28 @@ struct FiledAlert {
 /// The id of an alert: the same one whenever and wherever it comes in again.
 std::string alert_id(std::string_view replay_key);
 
+/// A person's word on an alert that the journal keeps.
+struct AlertCommand {
+  enum class Kind : std::uint8_t { replay, dismiss } kind = Kind::replay;
+  std::string id{};
+  std::uint64_t seq = 0;  // of its entry
+  std::string who{};
+  std::string reason{};  // of a dismissal
+};
+
 /// Decides what becomes of verified alerts, on the engine's thread: known ones are let pass, those
-/// that a route takes begin a run or join one, the rest lies in the inbox with the reason. All of
-/// it is in the journal when the turn is durable, and nothing before.
+/// that trip a watch make it look, those that a route takes begin a run or join one, the rest lies
+/// in the inbox with the reason. All of it is in the journal when the turn is durable, and nothing
+/// before.
 class AlertDesk {
  public:
   struct Parts {
     Engine& engine;
+    Journal& journal;
     AlertIndex& index;
     SecretStore& secrets;
     const Clock& clock;
-    std::vector<Route> routes{};
-    /// The checked playbook of that id.
-    std::function<Result<std::shared_ptr<const Playbook>>(std::string_view id)> find_playbook{};
-    /// URLs that an alert may hand to an input of type url: those that the configuration names
-    /// itself (threat T5).
-    std::set<std::string, std::less<>> known_urls{};
+    const AlertJudge& judge;
     /// True while a person has switched automation off.
     std::function<bool()> is_disarmed{};
   };
@@ -52,19 +60,18 @@ class AlertDesk {
   /// Files the alerts of one delivery. An Error means that the index could not be read, and that
   /// nothing was filed.
   Result<std::vector<FiledAlert>> file(const AlertSource& source, const VerifiedDelivery& delivery);
+  /// Files an alert of the journal once more, as a proposal at most, or puts it aside. `sources`
+  /// are those of today.
+  Result<FiledAlert> obey(const AlertCommand& command, std::span<const AlertSource> sources);
   /// What was filed is durable, and the index shows it.
   void turn_is_durable();
 
  private:
-  FiledAlert decide(const AlertSource& source, const ReceivedAlert& alert, FiledAlert filed,
-                    const std::vector<SecretValue>& secrets);
-  FiledAlert begin(const AlertSource& source, const Route& route, const MappedInputs& inputs,
-                   FiledAlert filed);
-  /// Why `route` may not run by itself on these inputs; empty when it may.
-  std::string why_not_by_itself(const AlertSource& source, const Route& route,
-                                const Playbook& playbook, const Value& inputs) const;
+  FiledAlert decide(const AlertSource& source, const ReceivedAlert& alert, FiledAlert filed);
+  FiledAlert begin(const AlertSource& source, const Ruling& ruling, FiledAlert filed);
+  std::optional<RunId> trip(const ReceivedAlert& alert, const std::string& id);
   void write_down(const AlertSource& source, const ReceivedAlert& alert, const FiledAlert& filed,
-                  const std::vector<SecretValue>& secrets);
+                  ValueMap more);
 
   Parts parts_;
   std::set<std::string, std::less<>> of_this_turn_{};  // keys that the index does not show yet

@@ -16,6 +16,18 @@ Scope scope_of(const Value& alert) {
 
 }  // namespace
 
+std::string_view to_string(RouteMode mode) noexcept {
+  switch (mode) {
+    case RouteMode::plan:
+      return "plan";
+    case RouteMode::automatic:
+      return "auto";
+    case RouteMode::dry_run:
+      return "dry_run";
+  }
+  return "";
+}
+
 Value alert_value(const AlertSource& source, const ReceivedAlert& alert, std::string_view id,
                   Timestamp received, const std::vector<SecretValue>& secrets) {
   Value body = alert.body;

@@ -18,9 +18,11 @@ namespace quell {
 
 /// What a matching alert may do.
 enum class RouteMode : std::uint8_t {
-  plan,      // a run that reads and then waits for a person
-  automatic  // a run that goes as far as policy and scope let it
+  plan,       // a run that reads and then waits for a person
+  automatic,  // a run that goes as far as policy and scope let it
+  dry_run     // a rehearsal: reads, and what it would have sent is in the record
 };
+std::string_view to_string(RouteMode mode) noexcept;
 
 /// One entry under `alerts.routes`.
 struct Route {
@@ -31,7 +33,8 @@ struct Route {
   bool armed = false;
   bool irreversible = false;         // past what can be undone, without a person
   std::vector<std::string> scope{};  // ids and URLs, `*` and `?` wild
-  std::string digest{};              // of the playbook that was armed, at least 8 hex digits
+  std::string digest{};              // of what was armed, at least 8 hex digits
+  std::string terms{};               // the entry as written, without `armed` and `digest`
   std::string named_at{};            // `quell.yaml:31`
 };
 

@@ -164,6 +164,10 @@ struct VerifiedDelivery {
   std::vector<ReceivedAlert> alerts{};
 };
 
+/// The bytes under a signature of `source`; a time that stands in the key is not among them.
+std::string signed_bytes(const AlertSource& source, std::string_view id, std::string_view time,
+                         std::string_view body);
+
 /// Checks a delivery over its raw bytes and reads it. Every key is tried, whichever fits.
 std::variant<VerifiedDelivery, DeliveryRefusal> verify_delivery(const AlertSource& source,
                                                                 const Delivery& delivery,

@@ -86,29 +86,6 @@ std::optional<Timestamp> time_of_header(std::string_view text, bool may_be_text)
   return parse_rfc3339(std::string(text) + "Z");
 }
 
-std::string signed_bytes(const AlertSource& source, std::string_view id, std::string_view time,
-                         std::string_view body) {
-  std::string bytes;
-  switch (source.rule.covered) {
-    case Covered::body:
-    case Covered::time_in_key:
-      break;
-    case Covered::id_time_body:
-      bytes.append(id).append(".").append(time).append(".");
-      break;
-    case Covered::time_dot_body:
-      bytes.append(time).append(".");
-      break;
-    case Covered::time_colon_body:
-      bytes.append(time).append(":");
-      break;
-    case Covered::v0_time_body:
-      bytes.append("v0:").append(time).append(":");
-      break;
-  }
-  return bytes.append(body);
-}
-
 bool is_current(const SourceKey& key, Timestamp now) {
   return !key.not_after || now <= *key.not_after;
 }
@@ -261,6 +238,29 @@ std::string replay_key(const AlertSource& source, const Vouched& vouched, std::s
 }
 
 }  // namespace
+
+std::string signed_bytes(const AlertSource& source, std::string_view id, std::string_view time,
+                         std::string_view body) {
+  std::string bytes;
+  switch (source.rule.covered) {
+    case Covered::body:
+    case Covered::time_in_key:
+      break;
+    case Covered::id_time_body:
+      bytes.append(id).append(".").append(time).append(".");
+      break;
+    case Covered::time_dot_body:
+      bytes.append(time).append(".");
+      break;
+    case Covered::time_colon_body:
+      bytes.append(time).append(":");
+      break;
+    case Covered::v0_time_body:
+      bytes.append("v0:").append(time).append(":");
+      break;
+  }
+  return bytes.append(body);
+}
 
 std::string_view Delivery::header(std::string_view name) const noexcept {
   const auto found = std::ranges::find(headers, name, &std::pair<std::string, std::string>::first);

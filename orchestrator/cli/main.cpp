@@ -18,10 +18,11 @@ usage: quell COMMAND [options]
 Leak now    plan, run                 what a playbook would do; do it
             approve, deny             answer a waiting run
             follow, pause, resume, abort, retry, skip, note
-See         runs, show
+See         runs, show, alerts
 Afterwards  journal
 Be ready    drill, range              before you need it
 Write       check, test, eval, actions, schema
+Serve       serve, hook, arm, disarm
 Shell       completion bash|zsh|fish
 Everywhere  --config FILE  --json  --quiet  --color WHEN  --connect C.KEY=VALUE
             --version  --help; quell help COMMAND or WORD of an error
@@ -166,12 +167,12 @@ int dispatch(std::vector<std::string> words) {
 }  // namespace
 
 std::vector<Verb> all_verbs() {
-  return {plan_verb(),   run_verb(),       approve_verb(), deny_verb(),   done_verb(),
-          follow_verb(), pause_verb(),     resume_verb(),  abort_verb(),  retry_verb(),
-          skip_verb(),   note_verb(),      undo_verb(),    disarm_verb(), arm_verb(),
-          runs_verb(),   show_verb(),      journal_verb(), serve_verb(),  drill_verb(),
-          range_verb(),  check_verb(),     test_verb(),    eval_verb(),   actions_verb(),
-          schema_verb(), completion_verb()};
+  return {plan_verb(),   run_verb(),     approve_verb(), deny_verb(),      done_verb(),
+          follow_verb(), pause_verb(),   resume_verb(),  abort_verb(),     retry_verb(),
+          skip_verb(),   note_verb(),    undo_verb(),    disarm_verb(),    arm_verb(),
+          runs_verb(),   show_verb(),    journal_verb(), serve_verb(),     alerts_verb(),
+          hook_verb(),   drill_verb(),   range_verb(),   check_verb(),     test_verb(),
+          eval_verb(),   actions_verb(), schema_verb(),  completion_verb()};
 }
 
 }  // namespace quell::cli

@@ -52,6 +52,8 @@ Verb journal_verb();
 Verb range_verb();
 Verb drill_verb();
 Verb serve_verb();
+Verb alerts_verb();
+Verb hook_verb();
 Verb actions_verb();
 
 }  // namespace quell::cli

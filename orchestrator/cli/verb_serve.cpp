@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "orchestrator/alert_setup.h"
 #include "orchestrator/alerts/desk.h"
 #include "orchestrator/alerts/intake.h"
 #include "orchestrator/cli/run_loop.h"
@@ -15,7 +16,7 @@
 #include "orchestrator/cli/verb.h"
 #include "orchestrator/http_server.h"
 #include "orchestrator/kill_switch.h"
-#include "orchestrator/playbook_library.h"
+#include "orchestrator/owner_api.h"
 #include "orchestrator/socket_activation.h"
 #include "state/alert_index.h"
 
@@ -103,41 +104,6 @@ Status tend_runs(Engine& engine, std::set<RunId>& closed) {
     closed.insert(id);
   }
   return ok();
-}
-
-/// Routes that could begin nothing are mistakes, found before anything listens.
-Status check_routes(const Config& config, const ConnectorSet& connectors) {
-  for (const Route& route : config.alerts.routes) {
-    const Result<PlaybookFile> file = find_playbook(route.playbook, config);
-    if (!file)
-      return make_error(ErrorCode::invalid, "config",
-                        route.named_at + ": " + describe(file.error()), file.error().hint);
-    const auto playbook = load_checked(*file, connectors, others_beside(*file, config));
-    if (!playbook) return playbook.error();
-    for (const auto& [name, text] : route.inputs) {
-      const auto& inputs = (*playbook)->inputs;
-      const bool known =
-          std::any_of(inputs.begin(), inputs.end(),
-                      [&name = name](const auto& input) { return input.name == name; });
-      if (!known) {
-        return make_error(ErrorCode::invalid, "config",
-                          route.named_at + ": " + route.playbook + " has no input " + name + ".",
-                          "quell run " + route.playbook + " --help lists them");
-      }
-    }
-  }
-  return ok();
-}
-
-/// URLs that the configuration itself names: an alert may speak of no other.
-std::set<std::string, std::less<>> known_urls(const Config& config) {
-  std::set<std::string, std::less<>> urls;
-  for (const auto& [name, connection] : config.connections) {
-    for (const IssuerSettings& issuer : connection.issuers)
-      urls.insert(issuer.match_mcp_server_url.value);
-  }
-  urls.erase("");
-  return urls;
 }
 
 void take_up_runs(Session& session, Engine& engine, ServeLog& log) {
@@ -243,28 +209,27 @@ int serve(Session& session) {
   SqliteAlertIndex& index = (*owner)->alert_index();
   if (Status pruned = index.prune(session.clock().now()); !pruned)
     return session.fail(pruned.error());
-  AlertDesk desk(
-      {.engine = engine,
-       .index = index,
-       .secrets = (*owner)->secrets(),
-       .clock = session.clock(),
-       .routes = config->alerts.routes,
-       .find_playbook = [&](std::string_view id) -> Result<std::shared_ptr<const Playbook>> {
-         const Result<PlaybookFile> file = find_playbook(id, *config);
-         if (!file) return file.error();
-         return load_checked(*file, connectors, others_beside(*file, *config));
-       },
-       .known_urls = known_urls(*config),
-       .is_disarmed =
-           [&kill_switch] {
-             const KillSwitch found = read_kill_switch(kill_switch);
-             return found.automation || found.people;
-           }});
+  const std::unique_ptr<AlertJudge> judge = make_judge(
+      *config, connectors,
+      [&owner](const Secret& secret) { return (*owner)->secrets().fingerprint(secret); });
+  AlertDesk desk({.engine = engine,
+                  .journal = (*owner)->journal(),
+                  .index = index,
+                  .secrets = (*owner)->secrets(),
+                  .clock = session.clock(),
+                  .judge = *judge,
+                  .is_disarmed = [&kill_switch] {
+                    const KillSwitch found = read_kill_switch(kill_switch);
+                    return found.automation || found.people;
+                  }});
+  (*owner)->api().open_alerts([&desk, &sources = *sources](const AlertCommand& command) {
+    return desk.obey(command, sources);
+  });
   const std::size_t source_count = sources->size();
   AlertIntake intake({.engine = engine,
                       .desk = desk,
                       .clock = session.clock(),
-                      .sources = std::move(*sources),
+                      .sources = *sources,
                       .tell = [&log](const IntakeEvent& event) { log(event); }});
   take_up_runs(session, engine, log);
   if (Status served =

@@ -23,13 +23,6 @@ std::set<std::string, std::less<>> step_approvers(const RunState& run, const Pol
 
 }  // namespace
 
-bool has_a_yes(const RunState& run) {
-  const auto given = [](const ApprovalState& approval) { return !approval.given_by.empty(); };
-  return !run.proposed || run.break_glass || given(run.gate) ||
-         std::ranges::any_of(run.steps,
-                             [&](const auto& step) { return given(step.second.approval); });
-}
-
 Gravity gravity_of(const RunState& run, const Step& step, const ActionSpec& spec,
                    const Policy& policy) {
   if (spec.wide) return Gravity::wide;

@@ -41,8 +41,7 @@ std::vector<Entry> Decider::decide() {
     decide_watch();
     return std::move(out_);
   }
-  if (!run_.aborted && run_.playbook->run_timeout &&
-      now_ >= run_.started + *run_.playbook->run_timeout) {
+  if (const auto deadline = run_deadline(run_); deadline && !run_.aborted && now_ >= *deadline) {
     emit(EntryKind::run_aborted, {{"who", "the clock"}, {"reason", "run_timeout passed"}});
     return std::move(out_);
   }
@@ -205,12 +204,15 @@ void Decider::begin_set(const Step& step, const SetStep& set) {
 }
 
 void Decider::begin_approve(const Step& step, const ApproveStep& approve) {
+  // Nobody has seen an alert's proposal yet: it waits as long as proposals do.
+  const Duration within =
+      has_a_yes(run_) ? approve.within : std::max(approve.within, around_.policy.proposal_life);
   emit(EntryKind::step_started, {{"step", step.id}});
   emit(EntryKind::approval_requested, {{"step", step.id},
                                        {"digest", plan_digest(run_, connectors_)},
                                        {"need", approve.need},
                                        {"from", approve.from},
-                                       {"until", Value(now_ + approve.within)}});
+                                       {"until", Value(now_ + within)}});
 }
 
 void Decider::begin_manual(const Step& step, const ManualStep& manual) {

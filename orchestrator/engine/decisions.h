@@ -48,9 +48,6 @@ struct Circumstances {
 std::vector<Entry> decide(const RunState& run, const ConnectorSet& connectors,
                           const Circumstances& around);
 
-/// Has a person approved anything of what an alert proposes? True of every other run.
-bool has_a_yes(const RunState& run);
-
 /// How grave the change is that `step` makes.
 Gravity gravity_of(const RunState& run, const Step& step, const ActionSpec& spec,
                    const Policy& policy);

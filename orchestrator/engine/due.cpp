@@ -118,7 +118,7 @@ std::optional<Timestamp> next_due(const RunState& run, Timestamp decided) {
   }
   if (run.gate.requested && static_cast<int>(run.gate.given_by.size()) < run.gate.need)
     at(run.gate.until);
-  if (run.playbook->run_timeout && !run.aborted) at(run.started + *run.playbook->run_timeout);
+  if (const auto deadline = run_deadline(run); deadline && !run.aborted) at(*deadline);
   const auto of_step = [&](const Step& step) {
     const auto found = run.steps.find(step.id);
     if (found == run.steps.end()) return;

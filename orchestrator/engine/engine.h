@@ -187,6 +187,9 @@ class Engine {
   /// Watches a finished run for regrowth, as its playbook says; a run without `watch:` is not
   /// watched.
   Status watch(RunId id);
+  /// The next look of a watched run is due as soon as its request budget allows, since the alert of
+  /// that id says that something moved; durable with the turn. Engine thread.
+  void look_now(RunId id, const std::string& alert);
   /// A person ends the watch before its time.
   Status end_watch(RunId id, std::string_view who);
 

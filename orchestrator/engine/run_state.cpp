@@ -383,6 +383,7 @@ RunState begin_run(const Entry& entry, std::shared_ptr<const Playbook> playbook,
   run.pins = entry.body["pins"];
   run.inputs = std::move(inputs);
   run.started = entry.at;
+  run.timed_from = entry.at;
   run.now = entry.at;
   for (const ProbeSpec& probe : run.playbook->verify) {
     run.verify.push_back(Postcondition{.spec = &probe});
@@ -545,6 +546,7 @@ void apply(RunState& run, const Entry& entry, const ConnectorSet& connectors) {
     case EntryKind::approval_given: {
       ApprovalState& approval =
           body["step"].is_null() ? run.gate : run.steps[body["step"].string_or("")].approval;
+      if (!has_a_yes(run)) run.timed_from = entry.at;
       approval.given_by.push_back(body["who"].string_or(""));
       run.break_glass |= body["break_glass"].bool_or(false);
       return;
@@ -631,7 +633,10 @@ void apply(RunState& run, const Entry& entry, const ConnectorSet& connectors) {
       run.watch.until = time_of(body["until"]);
       return;
     case EntryKind::watch_observed:
-      if (!body["due"].is_null()) run.watch.due = time_of(body["due"]);
+      if (!body["due"].is_null()) {
+        run.watch.due = time_of(body["due"]);
+        if (body["alert"].is_null()) run.watch.looked = entry.at;
+      }
       if (const auto result = from_string<RunResult>(body["result"].string_or("")))
         run.result = result;
       if (!body["probe"].is_null()) apply_probe(run, entry);
@@ -640,58 +645,6 @@ void apply(RunState& run, const Entry& entry, const ConnectorSet& connectors) {
       run.watch.finished = true;
       return;
   }
-}
-
-bool is_liftable(const RunState& run, std::string_view step, const ItemState& item) noexcept {
-  const Step* const declared = find_step(run, step);
-  return declared != nullptr && declared->undo && item.outcome == OutcomeKind::done &&
-         item.undo != ItemState::Undo::done;
-}
-
-std::string pending_approval_step(const RunState& run) {
-  for (const auto& [id, state] : run.steps) {
-    if (state.approval.requested && state.phase == StepState::Phase::running) return id;
-  }
-  return {};
-}
-
-const ApprovalState* pending_approval(const RunState& run) noexcept {
-  for (const auto& [id, state] : run.steps) {
-    if (state.approval.requested && state.phase == StepState::Phase::running)
-      return &state.approval;
-  }
-  const bool open =
-      run.gate.requested && static_cast<int>(run.gate.given_by.size()) < run.gate.need;
-  return open && !run.finished() ? &run.gate : nullptr;
-}
-
-Frame frame_named(const RunState& run, std::string_view name) {
-  const auto found = run.frames.find(name);
-  if (found != run.frames.end()) return found->second;
-  return Frame{.inputs = run.inputs, .steps = run.steps_value};
-}
-
-Scope scope_of(const RunState& run, std::string_view frame) {
-  Frame names = frame_named(run, frame);
-  Scope scope;
-  scope.names = std::move(names.names);
-  scope.names["inputs"] = std::move(names.inputs);
-  scope.names["steps"] = std::move(names.steps);
-  scope.names["run"] = Value::map(
-      {{"id", to_string(run.id)}, {"started_at", Value(run.started)}, {"now", Value(run.now)}});
-  return scope;
-}
-
-Scope scope_of_item(const RunState& run, const Step& step, const ItemState& item) {
-  Scope scope = scope_of(run, frame_of(step.id));
-  if (step.foreach_items) scope.names[step.foreach_items->as] = item.item;
-  return scope;
-}
-
-AnswerOrigin origin_of_answers(const RunState& run) noexcept {
-  if (run.saw_outside) return AnswerOrigin::outside;
-  if (run.saw_loopback) return AnswerOrigin::loopback;
-  return run.saw_range ? AnswerOrigin::range : AnswerOrigin::outside;
 }
 
 }  // namespace quell

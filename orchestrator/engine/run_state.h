@@ -158,6 +158,7 @@ struct Postcondition {
 struct WatchState {
   bool started = false;
   bool finished = false;
+  Timestamp looked{};  // when the last round began
   Timestamp due{};
   Timestamp until{};
 };
@@ -192,7 +193,8 @@ struct RunState {
   Value inputs{};        // with live SecretValues
   std::string digest{};  // of the plan, once computed
   Timestamp started{};
-  Timestamp now{};  // of the last entry: what `run.now` means
+  Timestamp timed_from{};  // what `run_timeout` counts from: of a proposal, the first yes
+  Timestamp now{};         // of the last entry: what `run.now` means
   std::map<std::string, StepState, std::less<>> steps{};
   std::vector<Postcondition> verify{};
   std::map<std::string, std::shared_ptr<const std::vector<Expansion>>, std::less<>> expansions{};
@@ -224,6 +226,13 @@ struct RunState {
   /// Nothing is done for it any more unless somebody asks.
   bool is_over() const noexcept { return finished() && !is_watched(); }
 };
+
+/// Has a person approved anything of what an alert proposes? True of every other run.
+bool has_a_yes(const RunState& run);
+
+/// When `run_timeout` ends the run; none while there is none, or while an alert's proposal waits
+/// for its first yes.
+std::optional<Timestamp> run_deadline(const RunState& run);
 
 /// Makes `steps` of `frame` known to the run. Until one ends, others see it as not run: that is
 /// what finally and a rescue see of a step that never began.

@@ -61,6 +61,13 @@ int cost_of(const RunState& run, const std::vector<WorkId>& looks, const Connect
   return cost;
 }
 
+/// How far apart the request budget keeps two rounds.
+Duration pace_of(const RunState& run, const ConnectorSet& connectors) {
+  const int budget = run.playbook->watch->budget;
+  if (budget == 0) return Duration{0};
+  return Duration(60'000LL * cost_of(run, watched_looks(run), connectors) / budget);
+}
+
 }  // namespace
 
 Status Engine::watch(RunId id) {
@@ -76,6 +83,17 @@ Status Engine::watch(RunId id) {
                  {{"due", Value(now + spec.every)}, {"until", Value(now + spec.span)}}));
   record(std::move(entries));
   return flush();
+}
+
+void Engine::look_now(RunId id, const std::string& alert) {
+  RunState& run = runs_.at(id);
+  const Timestamp soonest =
+      std::max(parts_.clock.now(), run.watch.looked + pace_of(run, parts_.connectors));
+  if (soonest >= run.watch.due) return;
+  std::vector<Entry> entries;
+  entries.push_back(make_entry(EntryKind::watch_observed, id, parts_.clock.now(),
+                               {{"due", Value(soonest)}, {"alert", alert}}));
+  record(std::move(entries));
 }
 
 Status Engine::end_watch(RunId id, std::string_view who) {
@@ -99,12 +117,7 @@ void Engine::run_watch(RunState& run) {
     // The round before is still under way.
     if (live_.contains({run.id, look})) return;
   }
-  const WatchSpec& spec = *run.playbook->watch;
-  Duration every = spec.every;
-  if (spec.budget > 0) {
-    const Duration paced(60'000LL * cost_of(run, looks, parts_.connectors) / spec.budget);
-    every = std::max(every, paced);
-  }
+  const Duration every = std::max(run.playbook->watch->every, pace_of(run, parts_.connectors));
   std::vector<Entry> entries;
   entries.push_back(
       make_entry(EntryKind::watch_observed, run.id, now, {{"due", Value(now + every)}}));

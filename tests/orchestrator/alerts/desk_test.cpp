@@ -8,6 +8,7 @@
 
 #include <doctest/doctest.h>
 
+#include "orchestrator/alerts/alert_record.h"
 #include "state/base/bytes.h"
 #include "state/base/json.h"
 #include "state/base/sha256.h"
@@ -79,18 +80,24 @@ struct Desk {
 
   Desk() { source.name = "anthropic"; }
 
+  std::unique_ptr<AlertJudge> judge{};
+
   AlertDesk desk() {
-    return AlertDesk(
-        {.engine = process.engine,
-         .index = index,
-         .secrets = bench.secrets,
-         .clock = bench.clock,
-         .routes = routes,
-         .find_playbook = [this](std::string_view) -> Result<std::shared_ptr<const Playbook>> {
-           return playbook;
-         },
-         .known_urls = {"https://mcp.example.com/mcp"},
-         .is_disarmed = [this] { return disarmed; }});
+    judge = std::make_unique<AlertJudge>(AlertJudge::Parts{
+        .routes = routes,
+        .find_playbook = [this](std::string_view) -> Result<std::shared_ptr<const Playbook>> {
+          return playbook;
+        },
+        .digest_of = [](const Route&, const Playbook& known) { return known.sha256; },
+        .fingerprint = [this](const Secret& secret) { return bench.secrets.fingerprint(secret); },
+        .known_urls = {"https://mcp.example.com/mcp"}});
+    return AlertDesk({.engine = process.engine,
+                      .journal = bench.journal,
+                      .index = index,
+                      .secrets = bench.secrets,
+                      .clock = bench.clock,
+                      .judge = *judge,
+                      .is_disarmed = [this] { return disarmed; }});
   }
   static VerifiedDelivery delivery(const std::string& key, const std::string& thing) {
     VerifiedDelivery made;
@@ -181,7 +188,7 @@ TEST_CASE("a run by itself needs a source that signs, an armed route, its scope 
     SUBCASE("digest") {
       good.digest = "0123456789ab";
       why = filed(good).why;
-      CHECK(why == "the playbook is not the one that was armed");
+      CHECK(why == "the route is not what it was when it was armed");
     }
     SUBCASE("a kind that anybody could imitate") {
       desk.source = preset_of(SourceKind::bearer);
@@ -240,6 +247,98 @@ TEST_CASE("a token in an alert becomes a sealed secret of its run") {
   CHECK(is_secret(*desk.run(filed).inputs["token"].as_secret().secret, "qtok_canary_0123456789"));
 }
 
+// Goal: whoever squats on a thing by an alert that waits for people does not hold up the one that
+// may act by itself (threat T20).
+TEST_CASE("a run by itself does not join a proposal") {
+  Desk desk;
+  desk.routes.push_back(route(RouteMode::plan));
+  const FiledAlert squat = desk.file("1", "a");
+  Route armed = route(RouteMode::automatic);
+  armed.armed = true;
+  armed.irreversible = true;
+  armed.scope = {"a"};
+  armed.digest = desk.playbook->sha256;
+  desk.routes = {armed};
+  const FiledAlert real = desk.file("2", "a");
+  REQUIRE(real.run);
+  CHECK(real.run != squat.run);
+  run_on(desk.process.engine, *real.run, desk.bench.clock);
+  CHECK(desk.run(real).result == RunResult::contained);
+  CHECK_FALSE(desk.run(squat).finished());
+}
+
+TEST_CASE("a route that rehearses begins a dry run, and nobody is asked") {
+  Desk desk;
+  desk.routes.push_back(route(RouteMode::dry_run));
+  const FiledAlert filed = desk.file("1", "a");
+  REQUIRE(filed.run);
+  run_on(desk.process.engine, *filed.run, desk.bench.clock);
+  CHECK(desk.run(filed).result == RunResult::rehearsed);
+  CHECK(desk.bench.vendor.kill_requests == 0);
+}
+
+// Goal: a person can take up what no route took, and looks at the plan before anything happens.
+TEST_CASE("an alert of the inbox is replayed as a proposal, or dismissed with a reason") {
+  Desk desk;
+  desk.file("1", "a");
+  const auto records = [&] { return *read_alert_records(desk.bench.journal); };
+  REQUIRE(records().size() == 1);
+  CHECK(records().front().is_open());
+  const AlertRecord before = records().front();
+  Route armed = route(RouteMode::automatic);
+  armed.armed = true;
+  armed.scope = {"a"};
+  armed.digest = desk.playbook->sha256;
+  desk.routes = {armed};
+  const std::vector<AlertSource> sources{desk.source};
+  AlertDesk one = desk.desk();
+  const auto obey = [&](AlertCommand command) {
+    const Result<FiledAlert> filed = one.obey(command, sources);
+    turn_for(desk.process.engine, desk.bench.clock, Duration{1'000});
+    return filed;
+  };
+  AlertCommand command{.id = before.id, .seq = before.seq, .who = "mara"};
+  SUBCASE("replayed") {
+    const Result<FiledAlert> filed = obey(command);
+    REQUIRE(filed);
+    REQUIRE(filed->run);
+    CHECK(desk.run(*filed).proposed);
+    CHECK_FALSE(records().front().is_open());
+    CHECK(records().front().received == before.received);
+  }
+  SUBCASE("dismissed") {
+    command.kind = AlertCommand::Kind::dismiss;
+    command.reason = "a test key";
+    REQUIRE(obey(command));
+    CHECK(records().front().dismissed_by == "mara");
+    CHECK(records().front().dismissed_why == "a test key");
+    CHECK(desk.process.engine.runs().empty());
+  }
+  SUBCASE("another entry's number, or another alert's id") {
+    command.id = "a000000000000";
+    CHECK(obey(command).error().code == ErrorCode::gone);
+    command.id = before.id;
+    command.seq = before.seq + 100;
+    CHECK(obey(command).error().code == ErrorCode::gone);
+  }
+}
+
+// Goal: a proposal of the night is still there in the morning, whatever the playbook gives people
+// who sit before it.
+TEST_CASE("a proposal waits a day, and its run's time begins with the first yes") {
+  Desk desk;
+  desk.playbook =
+      playbook_from(std::string(kKillOne).replace(std::string(kKillOne).find("settings: {"), 11,
+                                                  "settings: {run_timeout: 4h, "),
+                    desk.process.connectors);
+  desk.routes.push_back(route(RouteMode::plan));
+  const FiledAlert filed = desk.file("1", "a");
+  turn_for(desk.process.engine, desk.bench.clock, std::chrono::hours{20});
+  CHECK_FALSE(desk.run(filed).finished());
+  turn_for(desk.process.engine, desk.bench.clock, std::chrono::hours{5});
+  CHECK(desk.run(filed).result == RunResult::aborted);
+}
+
 // Goal: a flood of proposals does not bury people (threat T18).
 TEST_CASE("twenty proposals of one source may wait, the next lie in the inbox") {
   Desk desk;
@@ -248,7 +347,7 @@ TEST_CASE("twenty proposals of one source may wait, the next lie in the inbox") 
     const std::string name = "thing" + std::to_string(i);
     CHECK(desk.file(name, name).run);
   }
-  CHECK(desk.file("21", "thing21").why == "twenty proposals of this source wait already");
+  CHECK(desk.file("21", "thing21").why == "twenty runs of this source wait already");
 }
 
 }  // namespace quell::test

@@ -1,0 +1,81 @@
+#include "orchestrator/alert_setup.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "state/base/bytes.h"
+#include "state/base/json.h"
+#include "state/base/sha256.h"
+
+namespace quell {
+namespace {
+
+/// As run by alerts: from files that nobody else can write.
+Result<std::shared_ptr<const Playbook>> trusted_playbook(std::string_view id, const Config& config,
+                                                         const ConnectorSet& connectors) {
+  const Result<PlaybookFile> file = find_playbook(id, config);
+  if (!file) return file.error();
+  if (file->distrust) return *file->distrust;
+  return load_checked(*file, connectors, others_beside(*file, config, FileTrust::ours));
+}
+
+/// URLs that the configuration itself names: an alert may speak of no other.
+std::set<std::string, std::less<>> known_urls(const Config& config) {
+  std::set<std::string, std::less<>> urls;
+  for (const auto& [name, connection] : config.connections) {
+    for (const IssuerSettings& issuer : connection.issuers)
+      urls.insert(issuer.match_mcp_server_url.value);
+  }
+  urls.erase("");
+  return urls;
+}
+
+}  // namespace
+
+Status check_routes(const Config& config, const ConnectorSet& connectors) {
+  for (const Route& route : config.alerts.routes) {
+    const auto playbook = trusted_playbook(route.playbook, config, connectors);
+    if (!playbook) {
+      return make_error(ErrorCode::invalid, "config",
+                        route.named_at + ": " + describe(playbook.error()), playbook.error().hint);
+    }
+    const auto& inputs = (*playbook)->inputs;
+    for (const auto& [name, text] : route.inputs) {
+      if (std::ranges::find(inputs, name, &InputSpec::name) != inputs.end()) continue;
+      return make_error(ErrorCode::invalid, "config",
+                        route.named_at + ": " + route.playbook + " has no input " + name + ".",
+                        "quell run " + route.playbook + " --help lists them");
+    }
+  }
+  return ok();
+}
+
+std::string route_digest(const Route& route, const Playbook& playbook,
+                         const ConnectorSet& connectors) {
+  ValueMap called;
+  for (const auto& [id, source] : playbook.called) called.emplace(id, hex_encode(sha256(source)));
+  ValueMap pins;
+  for (const auto& [name, connector] : connectors) pins.emplace(name, connector->pins());
+  return hex_encode(sha256(to_json(Value::map({{"playbook", playbook.sha256},
+                                               {"called", Value(std::move(called))},
+                                               {"route", route.terms},
+                                               {"pins", Value(std::move(pins))}}))));
+}
+
+std::unique_ptr<AlertJudge> make_judge(const Config& config, const ConnectorSet& connectors,
+                                       std::function<std::string(const Secret&)> fingerprint) {
+  return std::make_unique<AlertJudge>(
+      AlertJudge::Parts{.routes = config.alerts.routes,
+                        .find_playbook =
+                            [&config, &connectors](std::string_view id) {
+                              return trusted_playbook(id, config, connectors);
+                            },
+                        .digest_of =
+                            [&connectors](const Route& route, const Playbook& playbook) {
+                              return route_digest(route, playbook, connectors);
+                            },
+                        .fingerprint = std::move(fingerprint),
+                        .known_urls = known_urls(config)});
+}
+
+}  // namespace quell

@@ -1,0 +1,72 @@
+#include "orchestrator/alerts/judge.h"
+
+#include <utility>
+
+#include "orchestrator/engine/policy.h"
+#include "orchestrator/engine/run_inputs.h"
+
+namespace quell {
+namespace {
+
+constexpr std::size_t kDigestDigitsMin = 8;
+
+/// The first input of type url that holds a URL which nobody configured.
+std::string foreign_url(const Playbook& playbook, const Value& inputs,
+                        const std::set<std::string, std::less<>>& known) {
+  for (const InputSpec& input : playbook.inputs) {
+    const Value& given = inputs[input.name];
+    if (input.type.kind == Type::Kind::url && given.is_string() &&
+        !known.contains(given.as_string())) {
+      return input.name;
+    }
+  }
+  return {};
+}
+
+Ruling inbox(std::string why) { return {.why = std::move(why)}; }
+
+}  // namespace
+
+Ruling AlertJudge::judge(const AlertSource& source, const ReceivedAlert& alert, std::string_view id,
+                         Timestamp received) const {
+  if (!alert.quiet.empty()) return inbox("it begins nothing by its " + std::string(alert.quiet));
+  std::vector<SecretValue> secrets;
+  for (const LeakedSecret& leaked : alert.secrets)
+    secrets.push_back({.secret = leaked.secret, .fingerprint = parts_.fingerprint(*leaked.secret)});
+  const Value seen = alert_value(source, alert, id, received, secrets);
+  const RouteMatch match = match_route(parts_.routes, seen);
+  if (match.route == nullptr) return inbox(match.why_not);
+  const auto mapped = map_inputs(*match.route, seen);
+  if (const auto* const why = std::get_if<std::string>(&mapped)) return inbox(*why);
+  auto playbook = parts_.find_playbook(match.route->playbook);
+  if (!playbook) return inbox(describe(playbook.error()));
+  const MappedInputs& given = std::get<MappedInputs>(mapped);
+  Result<Value> inputs =
+      inputs_from_texts(**playbook, given.texts, given.secrets, parts_.fingerprint);
+  if (!inputs) return inbox(describe(inputs.error()));
+  if (const std::string input = foreign_url(**playbook, *inputs, parts_.known_urls); !input.empty())
+    return inbox("input " + input + " is a URL that the configuration does not name");
+  Ruling ruling{.route = match.route,
+                .playbook = *std::move(playbook),
+                .inputs = *std::move(inputs),
+                .mode = match.route->mode};
+  if (ruling.mode != RouteMode::automatic) return ruling;
+  ruling.why = why_not_by_itself(source, *match.route, *ruling.playbook, ruling.inputs);
+  if (!ruling.why.empty()) ruling.mode = RouteMode::plan;
+  return ruling;
+}
+
+std::string AlertJudge::why_not_by_itself(const AlertSource& source, const Route& route,
+                                          const Playbook& playbook, const Value& inputs) const {
+  if (!may_run_by_itself(source)) return "a stranger could say what this kind of source says";
+  if (!route.armed) return "the route is not armed";
+  if (route.scope.empty() || fitting_in(route.scope, inputs) == nullptr)
+    return "it lies outside the route's scope";
+  if (route.digest.size() < kDigestDigitsMin ||
+      !parts_.digest_of(route, playbook).starts_with(route.digest)) {
+    return "the route is not what it was when it was armed";
+  }
+  return {};
+}
+
+}  // namespace quell
