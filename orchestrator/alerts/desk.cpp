@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "connectors/redaction.h"
+#include "orchestrator/alerts/signature.h"
 #include "orchestrator/alerts/tripwire.h"
 #include "state/base/bytes.h"
 #include "state/base/json.h"
@@ -16,6 +18,48 @@ constexpr std::size_t kBodyBytesMax = 64U << 10U;  // of an alert, as the journa
 constexpr int kOpenProposalsMax = 20;
 
 std::string maker_of(const AlertSource& source) { return "alert:" + source.name; }
+
+/// Keeps out of the record what a route took for a secret, and whatever looks like one.
+class Mask {
+ public:
+  Mask(const std::vector<SecretPtr>& sealed, SecretStore& secrets) : sealed_(sealed) {
+    for (const SecretPtr& secret : sealed) filter_.add(*secret, secrets.fingerprint(*secret));
+  }
+
+  std::string text(const std::string& text) const {
+    for (const SecretPtr& secret : sealed_) {
+      if (is_secret(*secret, text)) return std::string(kTakenOut);
+    }
+    std::string kept = filter_.redact(text);
+    return kept == text && looks_like_token(text) && !is_hash(text) ? std::string(kTakenOut) : kept;
+  }
+
+  // NOLINTNEXTLINE(misc-no-recursion): whoever parsed the body bounded its depth
+  Value value(const Value& given) const {
+    if (given.is_string()) return text(given.as_string());
+    if (given.is_list()) {
+      ValueList items;
+      for (const Value& item : given.as_list()) items.push_back(value(item));
+      return Value(std::move(items));
+    }
+    if (!given.is_map()) return given;
+    ValueMap members;
+    for (const auto& [name, member] : given.as_map()) members.emplace(name, value(member));
+    return Value(std::move(members));
+  }
+
+ private:
+  static constexpr std::string_view kTakenOut = "[token]";
+
+  /// A commit or a SHA-256: senders name things by them.
+  static bool is_hash(std::string_view text) {
+    return (text.size() == 40 || text.size() == 64) &&
+           text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+  }
+
+  const std::vector<SecretPtr>& sealed_;
+  mutable RedactionFilter filter_{};
+};
 
 /// Ends a reading of the journal after the first entry.
 Error enough() { return make_error(ErrorCode::gone, "enough"); }
@@ -62,8 +106,9 @@ Result<std::vector<FiledAlert>> AlertDesk::file(const AlertSource& source,
       all.push_back(std::move(filed));
       continue;
     }
-    filed = decide(source, alert, std::move(filed));
-    write_down(source, alert, filed,
+    std::vector<SecretPtr> sealed;
+    filed = decide(source, alert, std::move(filed), sealed);
+    write_down(source, alert, filed, sealed,
                {{"key", hex_encode(alert.replay_key)}, {"expires", Value(now + source.retention)}});
     all.push_back(std::move(filed));
   }
@@ -95,22 +140,23 @@ Result<FiledAlert> AlertDesk::obey(const AlertCommand& command,
   // Whoever replays it looked at it, and then at the plan: that is two steps, never one.
   ruling.mode = RouteMode::plan;
   FiledAlert filed = begin(*source, ruling, {.id = command.id});
-  write_down(*source, alert, filed, {{"replayed_by", command.who}});
+  write_down(*source, alert, filed, ruling.sealed, {{"replayed_by", command.who}});
   return filed;
 }
 
 void AlertDesk::turn_is_durable() { of_this_turn_.clear(); }
 
 FiledAlert AlertDesk::decide(const AlertSource& source, const ReceivedAlert& alert,
-                             FiledAlert filed) {
+                             FiledAlert filed, std::vector<SecretPtr>& sealed) {
   if (const std::optional<RunId> watched = trip(alert, filed.id)) {
     filed.run = watched;
     filed.joined = true;
     filed.why = "its watch looks now";
     return filed;
   }
-  return begin(source, parts_.judge.judge(source, alert, filed.id, parts_.clock.now()),
-               std::move(filed));
+  Ruling ruling = parts_.judge.judge(source, alert, filed.id, parts_.clock.now());
+  sealed = std::move(ruling.sealed);
+  return begin(source, ruling, std::move(filed));
 }
 
 std::optional<RunId> AlertDesk::trip(const ReceivedAlert& alert, const std::string& id) {
@@ -168,13 +214,15 @@ FiledAlert AlertDesk::begin(const AlertSource& source, const Ruling& ruling, Fil
 }
 
 void AlertDesk::write_down(const AlertSource& source, const ReceivedAlert& alert,
-                           const FiledAlert& filed, ValueMap more) {
+                           const FiledAlert& filed, const std::vector<SecretPtr>& sealed,
+                           ValueMap more) {
+  const Mask mask(sealed, parts_.secrets);
   ValueMap body = std::move(more);
   body["alert"] = filed.id;
   body["source"] = source.name;
   body["kind"] = std::string(to_string(source.kind));
-  if (!alert.correlation.empty()) body["about"] = alert.correlation;
-  if (!alert.event.empty()) body["event"] = alert.event;
+  if (!alert.correlation.empty()) body["about"] = mask.text(alert.correlation);
+  if (!alert.event.empty()) body["event"] = mask.text(alert.event);
   if (filed.run) body["run"] = to_string(*filed.run);
   if (filed.joined) body["joined"] = true;
   if (!filed.why.empty()) body["why"] = filed.why;
@@ -185,7 +233,7 @@ void AlertDesk::write_down(const AlertSource& source, const ReceivedAlert& alert
   }
   if (!leaked.empty()) body["secrets"] = Value(std::move(leaked));
   if (to_json(alert.body).size() <= kBodyBytesMax) {
-    body["body"] = alert.body;
+    body["body"] = mask.value(alert.body);
   } else {
     body["too_long"] = true;
   }

@@ -67,11 +67,12 @@ class AlertDesk {
   void turn_is_durable();
 
  private:
-  FiledAlert decide(const AlertSource& source, const ReceivedAlert& alert, FiledAlert filed);
+  FiledAlert decide(const AlertSource& source, const ReceivedAlert& alert, FiledAlert filed,
+                    std::vector<SecretPtr>& sealed);
   FiledAlert begin(const AlertSource& source, const Ruling& ruling, FiledAlert filed);
   std::optional<RunId> trip(const ReceivedAlert& alert, const std::string& id);
   void write_down(const AlertSource& source, const ReceivedAlert& alert, const FiledAlert& filed,
-                  ValueMap more);
+                  const std::vector<SecretPtr>& sealed, ValueMap more);
 
   Parts parts_;
   std::set<std::string, std::less<>> of_this_turn_{};  // keys that the index does not show yet

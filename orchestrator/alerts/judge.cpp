@@ -23,6 +23,19 @@ std::string foreign_url(const Playbook& playbook, const Value& inputs,
   return {};
 }
 
+/// Texts for inputs of type secret become literals: whatever they spell, nothing in them is looked
+/// up (threat T4).
+void seal_texts(const Playbook& playbook, MappedInputs& mapped) {
+  for (const InputSpec& input : playbook.inputs) {
+    const auto text = mapped.texts.find(input.name);
+    if (input.type.kind != Type::Kind::secret || text == mapped.texts.end()) continue;
+    mapped.secrets.emplace(input.name,
+                           std::make_shared<const Secret>(Secret::copy_of(text->second)));
+    wipe(text->second);
+    mapped.texts.erase(text);
+  }
+}
+
 Ruling inbox(std::string why) { return {.why = std::move(why)}; }
 
 }  // namespace
@@ -36,20 +49,27 @@ Ruling AlertJudge::judge(const AlertSource& source, const ReceivedAlert& alert, 
   const Value seen = alert_value(source, alert, id, received, secrets);
   const RouteMatch match = match_route(parts_.routes, seen);
   if (match.route == nullptr) return inbox(match.why_not);
-  const auto mapped = map_inputs(*match.route, seen);
+  auto mapped = map_inputs(*match.route, seen);
   if (const auto* const why = std::get_if<std::string>(&mapped)) return inbox(*why);
   auto playbook = parts_.find_playbook(match.route->playbook);
   if (!playbook) return inbox(describe(playbook.error()));
-  const MappedInputs& given = std::get<MappedInputs>(mapped);
+  MappedInputs& given = std::get<MappedInputs>(mapped);
+  seal_texts(**playbook, given);
+  std::vector<SecretPtr> sealed;
+  for (const auto& [name, secret] : given.secrets) sealed.push_back(secret);
+  const auto unfit = [&sealed](std::string why) {
+    return Ruling{.why = std::move(why), .sealed = std::move(sealed)};
+  };
   Result<Value> inputs =
       inputs_from_texts(**playbook, given.texts, given.secrets, parts_.fingerprint);
-  if (!inputs) return inbox(describe(inputs.error()));
+  if (!inputs) return unfit(describe(inputs.error()));
   if (const std::string input = foreign_url(**playbook, *inputs, parts_.known_urls); !input.empty())
-    return inbox("input " + input + " is a URL that the configuration does not name");
+    return unfit("input " + input + " is a URL that the configuration does not name");
   Ruling ruling{.route = match.route,
                 .playbook = *std::move(playbook),
                 .inputs = *std::move(inputs),
-                .mode = match.route->mode};
+                .mode = match.route->mode,
+                .sealed = std::move(sealed)};
   if (ruling.mode != RouteMode::automatic) return ruling;
   ruling.why = why_not_by_itself(source, *match.route, *ruling.playbook, ruling.inputs);
   if (!ruling.why.empty()) ruling.mode = RouteMode::plan;

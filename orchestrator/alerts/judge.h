@@ -21,6 +21,8 @@ struct Ruling {
   Value inputs{};                    // typed
   RouteMode mode = RouteMode::plan;  // never more than the route's own
   std::string why{};                 // it lies in the inbox, or may do less than the route says
+  /// What the route hands to inputs of type secret: it has no business in the record.
+  std::vector<SecretPtr> sealed{};
 };
 
 /// Finds the route of an alert and the inputs that it makes, and decides how far it may go. Begins

@@ -11,6 +11,7 @@ namespace quell {
 namespace {
 
 constexpr std::size_t kTextBytesMax = 64U << 10U;
+constexpr std::size_t kEventBytesMax = 100;
 constexpr std::size_t kAlertsMax = 1'000;
 constexpr std::size_t kFieldsMax = 100;
 constexpr std::size_t kDepthMax = 32;
@@ -93,9 +94,13 @@ ReceivedAlert alert_of(const AlertSource& source, const Delivery& delivery, Valu
   }
   if (!says_something) alert.correlation.clear();
   alert.quiet = why_quiet(reading, alert.body);
+  for (const std::string_view path : reading.event_paths) {
+    if (alert.event.empty())
+      alert.event = at_path(alert.body, path).string_or("").substr(0, kEventBytesMax);
+  }
   for (const std::string_view name : reading.secrets) take_secret_out(alert, name);
   if (!reading.event_header.empty()) {
-    alert.event = std::string(delivery.header(reading.event_header).substr(0, 100));
+    alert.event = std::string(delivery.header(reading.event_header).substr(0, kEventBytesMax));
     if (alert.event == "ping") alert.quiet = "a ping";
   }
   return alert;

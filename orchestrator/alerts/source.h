@@ -104,6 +104,7 @@ struct Reading {
   enum class Shape : std::uint8_t { object, members, array, lines, form } shape = Shape::object;
   std::string_view members{};                       // the list's name
   std::string_view event_header{};                  // names the event; no signature covers it
+  std::span<const std::string_view> event_paths{};  // or one of these does, the first that is there
   std::span<const std::string_view> correlation{};  // paths of what an alert is about
   std::span<const std::string_view> secrets{};      // paths of leaked tokens
   std::span<const Quiet> quiet{};

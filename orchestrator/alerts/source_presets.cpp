@@ -51,6 +51,11 @@ constexpr std::array<Quiet, 1> kSentinelQuiet{
     {{.path = "data.essentials.monitorCondition", .words = kFired}}};
 
 constexpr std::array<std::string_view, 1> kWebhookAbout{"data.id"};
+constexpr std::array<std::string_view, 2> kWebhookEvent{"data.type", "type"};
+constexpr std::array<std::string_view, 1> kActionEvent{"action"};
+constexpr std::array<std::string_view, 1> kPagerdutyEvent{"event.event_type"};
+constexpr std::array<std::string_view, 1> kLabelEvent{"labels.alertname"};
+constexpr std::array<std::string_view, 1> kSplunkEvent{"search_name"};
 constexpr std::array<std::string_view, 4> kGithubAbout{"repository.id", "alert.number", "action",
                                                        "alert.updated_at"};
 constexpr std::array<std::string_view, 1> kToken{"token"};
@@ -74,28 +79,33 @@ constexpr Duration kMonth{kDay * 30};
 
 using Shape = Reading::Shape;
 constexpr Reading kPlain{};
-constexpr Reading kStandardWebhooks{.correlation = kWebhookAbout};
+constexpr Reading kStandardWebhooks{.event_paths = kWebhookEvent, .correlation = kWebhookAbout};
 constexpr Reading kGithub{.event_header = "x-github-event",
                           .correlation = kGithubAbout,
                           .quiet = kGithubQuiet,
                           .fresh_path = "alert.updated_at",
                           .fresh_for = kMonth};
 constexpr Reading kGithubPartner{.shape = Shape::array, .correlation = kToken, .secrets = kToken};
-constexpr Reading kGitguardian{.correlation = kGitguardianAbout, .quiet = kGitguardianQuiet};
+constexpr Reading kGitguardian{
+    .event_paths = kActionEvent, .correlation = kGitguardianAbout, .quiet = kGitguardianQuiet};
 constexpr Reading kAlertmanager{.shape = Shape::members,
                                 .members = "alerts",
+                                .event_paths = kLabelEvent,
                                 .correlation = kFingerprintAbout,
                                 .quiet = kAlertmanagerQuiet};
 constexpr Reading kGrafana{.shape = Shape::members,
                            .members = "alerts",
+                           .event_paths = kLabelEvent,
                            .correlation = kFingerprintAbout,
                            .quiet = kGrafanaQuiet};
-constexpr Reading kPagerduty{.correlation = kPagerdutyAbout,
+constexpr Reading kPagerduty{.event_paths = kPagerdutyEvent,
+                             .correlation = kPagerdutyAbout,
                              .quiet = kPagerdutyQuiet,
                              .fresh_path = "event.occurred_at",
                              .fresh_for = kDay};
-constexpr Reading kOpsgenie{.correlation = kOpsgenieAbout, .quiet = kOpsgenieQuiet};
-constexpr Reading kSplunk{.correlation = kSplunkAbout};
+constexpr Reading kOpsgenie{
+    .event_paths = kActionEvent, .correlation = kOpsgenieAbout, .quiet = kOpsgenieQuiet};
+constexpr Reading kSplunk{.event_paths = kSplunkEvent, .correlation = kSplunkAbout};
 constexpr Reading kElastic{.correlation = kElasticAbout};
 constexpr Reading kSentinel{.correlation = kSentinelAbout, .quiet = kSentinelQuiet};
 constexpr Reading kSentry{.event_header = "sentry-hook-resource"};

@@ -58,8 +58,10 @@ struct Workshop {
   std::unique_ptr<AlertJudge> judge{};
 };
 
-Result<Workshop> open_workshop(Session& session, const Config& config) {
-  Workshop shop;
+/// On the heap, since its parts refer to each other.
+Result<std::unique_ptr<Workshop>> open_workshop(Session& session, const Config& config) {
+  auto opened = std::make_unique<Workshop>();
+  Workshop& shop = *opened;
   Result<std::unique_ptr<KeyRing>> keys = KeyRing::open_or_create(
       session.key_paths(), missing_keys_for(config.database.value), session.random());
   if (!keys) return keys.error();
@@ -81,7 +83,7 @@ Result<Workshop> open_workshop(Session& session, const Config& config) {
     for (const SourceKey& key : source.keys) fingerprint(*key.secret);  // the filter knows it now
   }
   shop.judge = make_judge(config, shop.connectors, fingerprint);
-  return shop;
+  return opened;
 }
 
 /// The names as files, those of a folder in order of name.
@@ -369,11 +371,11 @@ int test(Session& session, const Config& config, const Workshop& shop, const Hoo
 int hook(Session& session, const HookOptions& options) {
   const Config* const config = session.config();
   if (config == nullptr) return kExitNotStarted;
-  const Result<Workshop> shop = open_workshop(session, *config);
+  const Result<std::unique_ptr<Workshop>> shop = open_workshop(session, *config);
   if (!shop) return session.fail(shop.error());
-  if (options.what == "routes") return routes(session, *config, *shop);
-  if (options.what == "test") return test(session, *config, *shop, options);
-  return replay(session, *shop, options);
+  if (options.what == "routes") return routes(session, *config, **shop);
+  if (options.what == "test") return test(session, *config, **shop, options);
+  return replay(session, **shop, options);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "orchestrator/engine/expansion.h"
 #include "orchestrator/engine/run_state.h"
 #include "orchestrator/engine/step_walk.h"
 

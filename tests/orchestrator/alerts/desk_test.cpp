@@ -247,6 +247,35 @@ TEST_CASE("a token in an alert becomes a sealed secret of its run") {
   CHECK(is_secret(*desk.run(filed).inputs["token"].as_secret().secret, "qtok_canary_0123456789"));
 }
 
+// Goal: what an alert calls a secret is sealed as it stands, and nothing in it is looked up (threat
+// T4); the record keeps neither it nor anything else of its shape.
+TEST_CASE("a text that a route maps to a secret input becomes a sealed literal") {
+  Desk desk;
+  desk.routes.push_back(route(RouteMode::plan));
+  for (const std::string literal : {"secret://env/ANTHROPIC_API_KEY", "secret://file/etc/passwd",
+                                    "${inputs.thing}", "plain-canary-0123456789", "short"}) {
+    CAPTURE(literal);
+    VerifiedDelivery made = Desk::delivery(literal, literal + "-thing");
+    made.alerts.front().body =
+        Value::map({{"thing", literal.substr(0, 1)},
+                    {"page", Value()},
+                    {"token", literal},
+                    {"text", "seen: ghp_0123456789abcdefghijABCDEFGHIJ012345"}});
+    const FiledAlert filed = desk.file(made);
+    REQUIRE(filed.run);
+    const Value& token = desk.run(filed).inputs["token"];
+    if (!filed.joined) {
+      REQUIRE(token.is_secret());
+      CHECK(is_secret(*token.as_secret().secret, literal));
+    }
+    for (const StoredEntry& stored : desk.bench.journal.read_all()) {
+      if (stored.entry.kind != EntryKind::alert_received) continue;
+      CHECK(stored.entry.body["body"]["token"].string_or("") != literal);
+      CHECK(stored.bytes.find("ghp_0123") == std::string::npos);
+    }
+  }
+}
+
 // Goal: whoever squats on a thing by an alert that waits for people does not hold up the one that
 // may act by itself (threat T20).
 TEST_CASE("a run by itself does not join a proposal") {
