@@ -21,26 +21,22 @@ bool is_framing(std::string_view name) {
 std::string head_of(const HttpReply& reply, const HttpHeaders& fixed) {
   std::string out =
       fmt::format("HTTP/1.1 {} {}\r\n", reply.status, http_reason_phrase(reply.status));
-  for (const HttpHeaders* list : {&fixed, &reply.headers}) {
-    for (const auto& [name, value] : *list) {
-      if (!is_http_token(name) || !is_http_field_value(value) || is_framing(name)) continue;
-      out.append(name).append(": ").append(value).append("\r\n");
-    }
-  }
+  each_http_header(reply, fixed, [&](const std::string& name, const std::string& value) {
+    out.append(name).append(": ").append(value).append("\r\n");
+  });
   return out;
 }
 
 }  // namespace
 
-std::string render_http_reply(const HttpReply& reply, const HttpHeaders& fixed,
-                              const std::string& method, bool closes) {
-  const bool is_bodiless = reply.status == 204 || reply.status == 304;
-  std::string out = head_of(reply, fixed);
-  if (!is_bodiless) out += fmt::format("Content-Length: {}\r\n", reply.body.size());
-  if (closes) out += "Connection: close\r\n";
-  out += "\r\n";
-  if (!is_bodiless && method != "HEAD") out += reply.body;
-  return out;
+void each_http_header(const HttpReply& reply, const HttpHeaders& fixed,
+                      const std::function<void(const std::string&, const std::string&)>& take) {
+  for (const HttpHeaders* list : {&fixed, &reply.headers}) {
+    for (const auto& [name, value] : *list) {
+      if (!is_http_token(name) || !is_http_field_value(value) || is_framing(name)) continue;
+      take(name, value);
+    }
+  }
 }
 
 std::string render_http_stream_head(const HttpReply& reply, const HttpHeaders& fixed) {
@@ -57,7 +53,8 @@ std::string render_http_refusal(const HttpRefusal& refusal, const HttpHeaders& f
       .headers = {{"content-type", "application/json"}},
       .body = fmt::format(R"({{"error":{{"type":"refused","message":"{}"}}}})", refusal.reason)};
   if (refusal.status == 503) reply.headers.emplace_back("retry-after", "1");
-  return render_http_reply(reply, fixed, "", true);
+  return head_of(reply, fixed) + fmt::format("Content-Length: {}\r\nConnection: close\r\n\r\n{}",
+                                             reply.body.size(), reply.body);
 }
 
 }  // namespace quell

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,11 +12,10 @@ namespace quell {
 
 using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
 
-/// An answer as it goes on the wire. `fixed` comes before the reply's own headers; of both, what
-/// could change the framing is left out (HttpReply::headers). HEAD, 204 and 304 get no body (RFC
-/// 9110 section 6.4.1).
-std::string render_http_reply(const HttpReply& reply, const HttpHeaders& fixed,
-                              const std::string& method, bool closes);
+/// Calls `take(name, value)` for each header that an answer carries: `fixed` before the reply's
+/// own, and of both nothing that could change the framing (HttpReply::headers).
+void each_http_header(const HttpReply& reply, const HttpHeaders& fixed,
+                      const std::function<void(const std::string&, const std::string&)>& take);
 
 /// The head of an answer that follows in chunks (RFC 9112 section 7.1), and one chunk.
 std::string render_http_stream_head(const HttpReply& reply, const HttpHeaders& fixed);

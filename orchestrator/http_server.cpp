@@ -20,6 +20,7 @@
 
 #include <fmt/format.h>
 
+#include "orchestrator/http_dispatch.h"
 #include "orchestrator/http_head.h"
 #include "orchestrator/http_listener.h"
 #include "orchestrator/http_render.h"
@@ -113,6 +114,7 @@ class HttpServer::Impl {
  public:
   explicit Impl(HttpServerOptions options)
       : options_(std::move(options)),
+        dispatch_(options_.fixed_headers),
         workers_(options_.workers_max),
         streamers_(options_.streams_max) {}
   ~Impl() { finish(); }
@@ -575,23 +577,11 @@ class HttpServer::Impl {
   // ---- workers' and streams' threads
 
   Answer answer_to(ConnectionId id, const HttpCall& call, bool closes) const {
-    HttpReply reply = ask_handler(call);
-    std::string bytes = reply.more
-                            ? render_http_stream_head(reply, options_.fixed_headers)
-                            : render_http_reply(reply, options_.fixed_headers, call.method, closes);
-    reply.headers.clear();
-    reply.body = std::string();
-    return {.id = id, .reply = std::move(reply), .bytes = std::move(bytes), .closes = closes};
-  }
-
-  HttpReply ask_handler(const HttpCall& call) const {
-    try {
-      return handler_(call);
-    } catch (...) {  // its text may quote a secret (CVE-2026-28434)
-      return HttpReply{.status = 500,
-                       .headers = {{"content-type", "application/json"}},
-                       .body = R"({"error":{"type":"internal","message":"The call failed."}})"};
-    }
+    HttpDispatched done = dispatch_.answer(call, handler_, closes);
+    done.reply.headers.clear();
+    done.reply.body = std::string();
+    return {
+        .id = id, .reply = std::move(done.reply), .bytes = std::move(done.bytes), .closes = closes};
   }
 
   /// In chunks, so that the caller can tell an end from a cut.
@@ -610,7 +600,7 @@ class HttpServer::Impl {
   static std::optional<std::string> ask_for_more(const HttpReply& reply) {
     try {
       return reply.more();
-    } catch (...) {  // as in ask_handler()
+    } catch (...) {  // as in HttpDispatch
       return std::nullopt;
     }
   }
@@ -626,6 +616,7 @@ class HttpServer::Impl {
   void ring() const { ::eventfd_write(alarm_.get(), 1); }
 
   HttpServerOptions options_;
+  HttpDispatch dispatch_;
   HttpHandler handler_{};
   FileDescriptor listener_{};
   FileDescriptor poll_{};

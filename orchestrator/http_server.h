@@ -89,9 +89,8 @@ using HttpHandler = std::function<HttpReply(const HttpCall&)>;
 /// exactly once, doubled or odd Content-Length, bare line feeds, folded lines, control bytes, a
 /// body on GET or HEAD (400).
 ///
-/// cpp-httplib 0.11.4 has no part in it: it bounds neither head, chunked body nor time, keeps a
-/// thread for each connection, and what was left for it to do was two lines of an answer's head. It
-/// serves as the client of http_client.h.
+/// What passed goes through cpp-httplib 0.11.4, which calls the handler and frames the answer
+/// (http_dispatch.h).
 ///
 /// Destroying the server stops it.
 class HttpServer {

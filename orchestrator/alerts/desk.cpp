@@ -100,7 +100,7 @@ Result<std::vector<FiledAlert>> AlertDesk::file(const AlertSource& source,
   }
   for (std::size_t i = 0; i < delivery.alerts.size(); ++i) {
     const ReceivedAlert& alert = delivery.alerts[i];
-    FiledAlert filed{.id = alert_id(alert.replay_key)};
+    FiledAlert filed{.id = alert_id(alert.replay_key), .event = alert.event};
     if (known[i] || !of_this_turn_.insert(alert.replay_key).second) {
       filed.repeated = true;
       all.push_back(std::move(filed));
@@ -210,6 +210,7 @@ FiledAlert AlertDesk::begin(const AlertSource& source, const Ruling& ruling, Fil
                             .scope = proposed ? std::vector<std::string>{} : route.scope});
   if (!run) return inbox(describe(run.error()));
   filed.run = *run;
+  filed.mode = ruling.mode;
   return filed;
 }
 

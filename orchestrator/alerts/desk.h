@@ -20,10 +20,12 @@ namespace quell {
 /// What became of one alert.
 struct FiledAlert {
   std::string id{};            // `a` and 12 hex digits of its replay key
+  std::string event{};         // in the sender's words
   std::optional<RunId> run{};  // that it began or joined; none: it lies in the inbox
   bool joined = false;
-  bool repeated = false;  // it has been here before; nothing was done
-  std::string why{};      // it lies in the inbox
+  bool repeated = false;             // it has been here before; nothing was done
+  RouteMode mode = RouteMode::plan;  // of a run that it began
+  std::string why{};                 // it lies in the inbox, or does less than its route says
 };
 
 /// The id of an alert: the same one whenever and wherever it comes in again.

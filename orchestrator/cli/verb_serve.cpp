@@ -5,6 +5,7 @@
 #include <mutex>
 #include <set>
 #include <string>
+#include <unistd.h>
 #include <utility>
 #include <vector>
 
@@ -26,6 +27,8 @@ namespace {
 constexpr Duration kTurn{500};
 /// What is in flight when the process is told to end is settled until then.
 constexpr Duration kSettleMax{7'000};
+/// Where the words of a line begin, so that they stand below each other.
+constexpr std::size_t kWordsAt = 17;
 /// A run that was cut off longer ago is a person's to take up (threat T28).
 constexpr Duration kResumeMaxAge{std::chrono::hours{1}};
 
@@ -47,15 +50,19 @@ class ServeLog {
  public:
   explicit ServeLog(Session& session) : session_(session) {}
 
-  void event(std::string_view word, const std::string& words, ValueMap fields) {
+  void event(std::string_view word, const std::string& words, ValueMap fields,
+             std::string_view level = "info") {
     const Timestamp now = session_.clock().now();
     const std::lock_guard<std::mutex> lock(mutex_);
     if (session_.options().json || !session_.out().is_terminal()) {
       fields.insert_or_assign("t", Value(now));
+      fields.insert_or_assign("level", std::string(level));
       fields.insert_or_assign("event", std::string(word));
       session_.print_json(Value(std::move(fields)));
     } else {
-      session_.out().line(format_clock_time(now, now) + " " + std::string(word) + " " + words);
+      std::string line = format_clock_time(now, now) + " " + std::string(word);
+      line.resize(std::max(line.size(), kWordsAt), ' ');
+      session_.out().line(line + " " + words);
     }
     session_.out().flush();
   }
@@ -64,18 +71,34 @@ class ServeLog {
     ValueMap fields{{"source", event.source}, {"peer", event.peer}, {"status", event.status}};
     if (!event.why.empty()) fields["why"] = event.why;
     if (event.kind != IntakeEvent::Kind::filed) {
-      this->event("refused",
+      this->event(event.kind == IntakeEvent::Kind::shed ? "hook_shed" : "hook_refused",
                   event.peer + " /hooks/" + event.source + ": " + event.why + ", " +
                       std::to_string(event.status),
-                  std::move(fields));
+                  std::move(fields), "warn");
       return;
     }
     const FiledAlert& alert = event.alert;
     fields["alert"] = alert.id;
     fields["run"] = alert.run ? Value(to_string(*alert.run)) : Value();
-    std::string words = event.source + " " + alert.id + " -> ";
-    words += alert.repeated ? "seen before" : alert.run ? to_string(*alert.run) : "inbox";
-    if (alert.joined) words += " (joined)";
+    if (!alert.event.empty()) fields["about"] = alert.event;
+    std::string words = event.source + " " + (alert.event.empty() ? alert.id : shown(alert.event));
+    words += " -> ";
+    if (alert.repeated) {
+      fields["repeated"] = true;
+      words += "seen before";
+    } else if (!alert.run) {
+      words += "inbox";
+    } else {
+      words += to_string(*alert.run);
+      if (alert.joined) {
+        fields["joined"] = true;
+        words += " (joined)";
+      } else {
+        const std::string mode(to_string(alert.mode));
+        fields["mode"] = mode;
+        if (alert.mode != RouteMode::automatic) words += " (" + mode + " only)";
+      }
+    }
     if (!alert.why.empty()) words += ": " + alert.why;
     this->event("alert", words, std::move(fields));
   }
@@ -144,6 +167,7 @@ Result<std::unique_ptr<HttpServer>> listen(const ListenSettings& hooks,
 
 int serve(Session& session) {
   const StopSignals signals;
+  const Timestamp begun = session.clock().now();
   struct sigaction reload {};
   reload.sa_handler = on_reload_signal;
   sigemptyset(&reload.sa_mask);
@@ -237,11 +261,14 @@ int serve(Session& session) {
       !served) {
     return session.fail(served.error());
   }
+  const std::string address = config->alerts.hooks->host + ":" + std::to_string((*server)->port());
   log.event("ready",
-            "hooks " + config->alerts.hooks->host + ":" + std::to_string((*server)->port()) + "  " +
-                std::to_string(source_count) + (source_count == 1 ? " source" : " sources"),
-            {{"hooks", config->alerts.hooks->host + ":" + std::to_string((*server)->port())},
-             {"sources", static_cast<std::int64_t>(source_count)}});
+            "hooks " + address + "  " + std::to_string(source_count) +
+                (source_count == 1 ? " source  " : " sources  ") +
+                format_duration(session.clock().now() - begun),
+            {{"hooks", address},
+             {"sources", static_cast<std::int64_t>(source_count)},
+             {"pid", static_cast<std::int64_t>(::getpid())}});
 
   std::set<RunId> closed;
   while (StopSignals::received() == 0) {
@@ -266,12 +293,21 @@ int serve(Session& session) {
   while (engine.has_changes_in_flight() && session.clock().now() - since < kSettleMax) {
     if (Status turned = engine.turn(session.clock().now() + Duration{100}); !turned) break;
   }
-  if (engine.has_changes_in_flight()) {
+  const bool settled = !engine.has_changes_in_flight();
+  if (!settled) {
     if (const Status unknown = engine.give_up_in_flight(); !unknown)
       return session.fail(unknown.error(), kExitNotFinished);
   }
   (*server)->stop();
-  log.event("stop", "runs stay resumable", {});
+  (*owner)->api().open_alerts({});
+  const auto left =
+      std::ranges::count_if(engine.runs(), [](const auto& run) { return !run.second.is_over(); });
+  log.event("stop",
+            (settled ? "what was in flight is settled"
+                     : "what was in flight is written down as unknown") +
+                std::string(", ") + std::to_string(left) + " runs resumable, " +
+                format_duration(session.clock().now() - since),
+            {{"settled", settled}, {"resumable", static_cast<std::int64_t>(left)}});
   return StopSignals::received() == SIGTERM ? kExitTerminated : kExitInterrupted;
 }
 

@@ -69,7 +69,7 @@ const std::vector<Owned>& owners() {
       {"nlohmann/", {"state/base/json.cpp"}},
       {"yaml-cpp/", {"orchestrator/playbook/loader.cpp"}},
       {"curl/", {"connectors/url.cpp", "connectors/curl_transport.cpp"}},
-      {"httplib.h", {"orchestrator/http_client.cpp"}},
+      {"httplib.h", {"orchestrator/http_client.cpp", "orchestrator/http_dispatch.cpp"}},
       {"sqlite3.h", {"state/sqlite_database.cpp"}},
       {"cctz/", {"orchestrator/expression/time_zone.cpp"}},
       {"re2/", {"orchestrator/playbook/inputs.cpp", "orchestrator/expression/functions.cpp"}},
