@@ -295,8 +295,8 @@ class RouteReader {
       : file_(file), findings_(findings), reader_(findings) {}
 
   Route read(const YamlNode& node) {
-    constexpr std::array<std::string_view, 8> kMembers{"when",  "playbook",     "inputs", "mode",
-                                                       "armed", "irreversible", "scope",  "digest"};
+    constexpr std::array<std::string_view, 9> kMembers{
+        "from", "when", "playbook", "inputs", "mode", "armed", "irreversible", "scope", "digest"};
     Route route;
     route.named_at = file_ + ":" + std::to_string(findings_.line(node));
     if (!reader_.is_map(node, "a route")) return route;
@@ -304,6 +304,7 @@ class RouteReader {
       if (!reader_.is_known(member.key, kMembers)) continue;
       const std::string& key = member.key.text;
       const YamlNode& value = member.value;
+      if (key == "from") route.from = reader_.texts(value, key);
       if (key == "when") read_when(value, route);
       if (key == "playbook") route.playbook = reader_.text(value, key);
       if (key == "inputs") read_inputs(value, route);
@@ -376,6 +377,27 @@ class RouteReader {
   ConfigReader reader_;
 };
 
+/// A route that runs by itself names sources for which nobody else can speak (threat T17).
+void check_senders(const Route& route, const YamlNode& node,
+                   const std::vector<SourceSettings>& sources, Findings& findings) {
+  if (route.mode == RouteMode::automatic && route.from.empty())
+    findings.error(node, "missing-key", "a route that runs by itself names its sources",
+                   "from: [anthropic]");
+  for (const std::string& name : route.from) {
+    const auto found = std::ranges::find_if(
+        sources, [&](const SourceSettings& one) { return one.source.name == name; });
+    if (found == sources.end()) {
+      findings.error(node, "unknown-word", "there is no source \"" + shown(name) + "\"",
+                     "one of alerts.sources");
+    } else if (route.mode == RouteMode::automatic && !may_run_by_itself(found->source)) {
+      findings.error(node, "not-here",
+                     "a stranger could say what " + name + " (" +
+                         std::string(to_string(found->source.kind)) + ") says",
+                     "mode: plan, or mutual_tls: true where the sender has a certificate");
+    }
+  }
+}
+
 /// `127.0.0.1:8441`, `[::1]:8441`.
 void read_address(const YamlNode& node, ListenSettings& hooks, Findings& findings) {
   const std::string& text = node.text;
@@ -432,6 +454,8 @@ void read_alerts(const YamlNode& node, const std::string& file, AlertSettings& s
       for (const YamlNode& item : member.value.items) settings.routes.push_back(routes.read(item));
     }
   }
+  for (std::size_t i = 0; i < settings.routes.size(); ++i)
+    check_senders(settings.routes[i], node.find("routes")->items[i], settings.sources, findings);
 }
 
 void read_hooks(const YamlNode& node, const std::string& file, const std::string& directory,

@@ -1,5 +1,7 @@
 #include "orchestrator/alerts/route.h"
 
+#include <algorithm>
+
 #include "state/base/bytes.h"
 #include "state/base/json.h"
 
@@ -48,7 +50,9 @@ Value alert_value(const AlertSource& source, const ReceivedAlert& alert, std::st
 RouteMatch match_route(const std::vector<Route>& routes, const Value& alert) {
   if (routes.empty()) return {.why_not = "no route is configured"};
   const Scope scope = scope_of(alert);
+  const std::string source = alert["source"].string_or("");
   for (const Route& route : routes) {
+    if (!route.from.empty() && std::ranges::find(route.from, source) == route.from.end()) continue;
     if (!route.when) return {.route = &route};
     // What an alert lacks is no match: senders differ, and a condition speaks of one of them.
     const Result<Value> met = route.when->evaluate(scope);

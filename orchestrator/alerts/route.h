@@ -26,6 +26,7 @@ std::string_view to_string(RouteMode mode) noexcept;
 
 /// One entry under `alerts.routes`.
 struct Route {
+  std::vector<std::string> from{};   // names of sources; empty: any
   std::optional<Expression> when{};  // over `alert`; none: every alert
   std::string playbook{};
   std::vector<std::pair<std::string, Template>> inputs{};

@@ -289,20 +289,20 @@ bool may_run_by_itself(const AlertSource& source) noexcept {
     case SourceKind::github_partner:
     case SourceKind::gitguardian:
       return true;
-    case SourceKind::alertmanager:
-      return source.mutual_tls;
     case SourceKind::grafana:
     case SourceKind::trufflehog:
     case SourceKind::hmac:
       return signs_time(source.rule);
-    case SourceKind::pagerduty:
+    case SourceKind::alertmanager:
     case SourceKind::opsgenie:
     case SourceKind::splunk:
     case SourceKind::elastic:
     case SourceKind::sentinel:
+    case SourceKind::bearer:
+      return source.mutual_tls;
+    case SourceKind::pagerduty:
     case SourceKind::sentry:
     case SourceKind::slack:
-    case SourceKind::bearer:
       break;
   }
   return false;

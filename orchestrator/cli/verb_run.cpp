@@ -158,6 +158,7 @@ int run(Session& session, const RunOptions& options) {
   if (config == nullptr) return kExitNotStarted;
   const Result<PlaybookFile> file = find_playbook(options.playbook, *config);
   if (!file) return session.fail(file.error());
+  if (file->distrust) session.warn(describe(*file->distrust));
   Result<std::unique_ptr<HttpTransport>> transport = session.make_transport(session.clock());
   if (!transport) return session.fail(transport.error());
   LoopOptions loop{.follow_json = options.follow,

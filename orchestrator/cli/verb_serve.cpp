@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <csignal>
+#include <fcntl.h>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -20,6 +21,7 @@
 #include "orchestrator/owner_api.h"
 #include "orchestrator/socket_activation.h"
 #include "state/alert_index.h"
+#include "state/private_file.h"
 
 namespace quell::cli {
 namespace {
@@ -129,6 +131,15 @@ Status tend_runs(Engine& engine, std::set<RunId>& closed) {
   return ok();
 }
 
+/// What alerts begin is decided by a file that nobody else can write (threat T24).
+Status check_config_file(const std::string& path) {
+  if (path.empty()) return ok();
+  const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.valid())
+    return make_error(ErrorCode::invalid, "state", path + " cannot be opened.", "look at its mode");
+  return check_trusted(file, path);
+}
+
 void take_up_runs(Session& session, Engine& engine, ServeLog& log) {
   std::vector<std::pair<RunId, bool>> runs;
   for (const auto& [id, run] : engine.runs())
@@ -179,6 +190,8 @@ int serve(Session& session) {
                                    "nothing says where alerts come in.",
                                    "hooks: {listen: \"127.0.0.1:8441\"} in quell.yaml"));
   }
+  if (Status trusted = check_config_file(config->file); !trusted)
+    return session.fail(trusted.error());
   const auto activated = activated_sockets(session.sources().environment);
   if (!activated) return session.fail(activated.error());
   Result<std::unique_ptr<HttpTransport>> transport = session.make_transport(session.clock());
@@ -221,7 +234,15 @@ int serve(Session& session) {
   Result<std::vector<AlertSource>> sources = resolve_sources(config->alerts.sources, secrets);
   if (!sources) return session.fail(sources.error());
   std::size_t body_bytes_max = 0;
+  const bool asks_for_certificates =
+      config->alerts.hooks->tls && !config->alerts.hooks->tls->client_ca_file.empty();
   for (const AlertSource& source : *sources) {
+    if (source.mutual_tls && !asks_for_certificates)
+      return session.fail(
+          make_error(ErrorCode::invalid, "config",
+                     config->alerts.hooks->named_at + ": source " + source.name +
+                         " wants a client certificate, and the listener asks for none.",
+                     "hooks: {tls: {cert: ..., key: ..., client_ca: FILE}}"));
     body_bytes_max = std::max(body_bytes_max, source.body_bytes_max);
     for (const SourceKey& key : source.keys) fingerprint(*key.secret);  // the filter knows it now
   }

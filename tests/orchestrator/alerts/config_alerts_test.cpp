@@ -34,6 +34,30 @@ std::vector<std::string> mistakes(const std::string& yaml) { return read(yaml).f
 
 using Mistakes = std::vector<std::string>;
 
+/// What is wrong with one route beside three sources.
+Mistakes of_route(const std::string& route) {
+  const std::string yaml =
+      "sources:\n"
+      "  anthropic: {kind: standard_webhooks, secrets: [secret://env/A]}\n"
+      "  am: {kind: alertmanager, secrets: [secret://env/B]}\n"
+      "  sure: {kind: alertmanager, mutual_tls: true, secrets: [secret://env/C]}\n"
+      "routes:\n"
+      "  - " +
+      route + "\n";
+  const SourceText text(yaml);
+  Findings findings(text);
+  YamlNode root;
+  REQUIRE(parse_yaml(findings, root));
+  AlertSettings settings;
+  read_alerts(root, "quell.yaml", settings, findings);
+  Mistakes all;
+  for (const Diagnostic& found : findings.take()) {
+    CHECK(found.at.line == 6);
+    all.push_back(found.message);
+  }
+  return all;
+}
+
 }  // namespace
 
 TEST_CASE("sources are read with the rules of their kind") {
@@ -113,6 +137,23 @@ TEST_CASE("mistakes are named with their place") {
         Mistakes{"1:30: tolerance is a time up to 1h"});
   CHECK(mistakes("a: {kind: bearer, secret: [secret://env/A]}\n") ==
         Mistakes{"1:1: a source without a key could be anybody", "1:19: unknown key \"secret\""});
+}
+
+// Goal: a configuration that would let a stranger begin a run is none (threat T17).
+TEST_CASE("a route that runs by itself names sources that prove who speaks") {
+  CHECK(of_route("{playbook: p, mode: auto, from: [anthropic]}").empty());
+  CHECK(of_route("{playbook: p, mode: auto, from: [sure]}").empty());
+  CHECK(of_route("{playbook: p, from: [am]}").empty());
+  CHECK(of_route("{playbook: p, mode: dry_run}").empty());
+  CHECK(of_route("{playbook: p, mode: auto}") ==
+        Mistakes{"a route that runs by itself names its sources"});
+  CHECK(of_route("{playbook: p, mode: auto, from: [anthropic, am]}") ==
+        Mistakes{"a stranger could say what am (alertmanager) says"});
+  CHECK(of_route("{playbook: p, from: [nobody]}") == Mistakes{"there is no source \"nobody\""});
+  CHECK(of_route("{playbook: p, armed: yes}") == Mistakes{"armed is true or false"});
+  CHECK(of_route("{playbook: p, mode: always}") == Mistakes{"mode is none of plan, auto, dry_run"});
+  CHECK(of_route("{playbook: p, mode: auto, from: [anthropic], armed: true}") ==
+        Mistakes{"a route that runs by itself names its scope and the playbook's digest"});
 }
 
 TEST_CASE("secrets are resolved, and must be of their kind's form") {
