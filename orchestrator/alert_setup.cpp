@@ -1,6 +1,7 @@
 #include "orchestrator/alert_setup.h"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "state/base/bytes.h"
@@ -10,14 +11,38 @@
 namespace quell {
 namespace {
 
-/// As run by alerts: from files that nobody else can write.
-Result<std::shared_ptr<const Playbook>> trusted_playbook(std::string_view id, const Config& config,
-                                                         const ConnectorSet& connectors) {
-  const Result<PlaybookFile> file = find_playbook(id, config);
-  if (!file) return file.error();
-  if (file->distrust) return *file->distrust;
-  return load_checked(*file, connectors, others_beside(*file, config, FileTrust::ours));
-}
+/// Playbooks as run by alerts: from files that nobody else can write, read for each alert and
+/// checked once for each content.
+class TrustedPlaybooks {
+ public:
+  TrustedPlaybooks(const Config& config, const ConnectorSet& connectors)
+      : config_(config), connectors_(connectors) {}
+
+  Result<std::shared_ptr<const Playbook>> find(std::string_view id) {
+    const Result<PlaybookFile> file = find_playbook(id, config_);
+    if (!file) return file.error();
+    if (file->distrust) return *file->distrust;
+    std::shared_ptr<const Playbook>& known = known_[std::string(id)];
+    if (known && known->source == file->source && known->called.empty()) return known;
+    const PlaybookSources others = others_beside(*file, config_, FileTrust::ours);
+    if (known && known->source == file->source && are_as_called(known->called, others))
+      return known;
+    const auto checked = load_checked(*file, connectors_, others);
+    if (checked) known = *checked;
+    return checked;
+  }
+
+ private:
+  static bool are_as_called(const std::map<std::string, std::string>& called,
+                            const PlaybookSources& others) {
+    return std::ranges::all_of(
+        called, [&](const auto& one) { return others.source_of(one.first) == one.second; });
+  }
+
+  const Config& config_;
+  const ConnectorSet& connectors_;
+  std::map<std::string, std::shared_ptr<const Playbook>> known_{};  // as many as routes name
+};
 
 /// URLs that the configuration itself names: an alert may speak of no other.
 std::set<std::string, std::less<>> known_urls(const Config& config) {
@@ -33,8 +58,9 @@ std::set<std::string, std::less<>> known_urls(const Config& config) {
 }  // namespace
 
 Status check_routes(const Config& config, const ConnectorSet& connectors) {
+  TrustedPlaybooks playbooks(config, connectors);
   for (const Route& route : config.alerts.routes) {
-    const auto playbook = trusted_playbook(route.playbook, config, connectors);
+    const auto playbook = playbooks.find(route.playbook);
     if (!playbook) {
       return make_error(ErrorCode::invalid, "config",
                         route.named_at + ": " + describe(playbook.error()), playbook.error().hint);
@@ -64,18 +90,16 @@ std::string route_digest(const Route& route, const Playbook& playbook,
 
 std::unique_ptr<AlertJudge> make_judge(const Config& config, const ConnectorSet& connectors,
                                        std::function<std::string(const Secret&)> fingerprint) {
-  return std::make_unique<AlertJudge>(
-      AlertJudge::Parts{.routes = config.alerts.routes,
-                        .find_playbook =
-                            [&config, &connectors](std::string_view id) {
-                              return trusted_playbook(id, config, connectors);
-                            },
-                        .digest_of =
-                            [&connectors](const Route& route, const Playbook& playbook) {
-                              return route_digest(route, playbook, connectors);
-                            },
-                        .fingerprint = std::move(fingerprint),
-                        .known_urls = known_urls(config)});
+  return std::make_unique<AlertJudge>(AlertJudge::Parts{
+      .routes = config.alerts.routes,
+      .find_playbook = [playbooks = std::make_shared<TrustedPlaybooks>(config, connectors)](
+                           std::string_view id) { return playbooks->find(id); },
+      .digest_of =
+          [&connectors](const Route& route, const Playbook& playbook) {
+            return route_digest(route, playbook, connectors);
+          },
+      .fingerprint = std::move(fingerprint),
+      .known_urls = known_urls(config)});
 }
 
 }  // namespace quell

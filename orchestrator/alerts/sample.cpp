@@ -84,6 +84,18 @@ void add_signature(const AlertSource& source, const SourceKey& key, std::string_
 
 Result<SampleDelivery> sample_delivery(const AlertSource& source, std::string_view id,
                                        Timestamp now, const std::string& origin) {
+  Result<SampleDelivery> sample =
+      sign_delivery(source, id, now, origin, sample_body(source.kind, id, now));
+  if (!sample) return sample;
+  if (source.kind == SourceKind::github)
+    sample->headers.push_back({.name = "x-github-event", .value = "ping"});
+  if (source.kind == SourceKind::sentry)
+    sample->headers.push_back({.name = "sentry-hook-resource", .value = "test"});
+  return sample;
+}
+
+Result<SampleDelivery> sign_delivery(const AlertSource& source, std::string_view id, Timestamp now,
+                                     const std::string& origin, std::string body) {
   if (source.keys.empty() || source.proof == Proof::p256) {
     return make_error(ErrorCode::invalid, "hook",
                       "only the sender can sign for " + source.name + ": quell has a public key.",
@@ -95,15 +107,11 @@ Result<SampleDelivery> sample_delivery(const AlertSource& source, std::string_vi
         "the secret of " + source.name + " is part of the URL, and quell puts no secret into one.",
         "have the sender send a test");
   }
-  SampleDelivery sample{.body = sample_body(source.kind, id, now)};
+  SampleDelivery sample{.body = std::move(body)};
   sample.headers.push_back({.name = "content-type",
                             .value = source.kind == SourceKind::slack
                                          ? "application/x-www-form-urlencoded"
                                          : "application/json"});
-  if (source.kind == SourceKind::github)
-    sample.headers.push_back({.name = "x-github-event", .value = "ping"});
-  if (source.kind == SourceKind::sentry)
-    sample.headers.push_back({.name = "sentry-hook-resource", .value = "test"});
   const SourceKey& key = source.keys.front();
   if (source.proof == Proof::hmac) {
     add_signature(source, key, id, now, sample);

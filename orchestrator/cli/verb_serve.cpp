@@ -114,19 +114,23 @@ bool is_loopback(const std::string& host) {
   return host.starts_with("127.") || host == "::1" || host == "localhost";
 }
 
-/// A run that is over is watched if its playbook says so; after that its secrets are erased.
+/// A run that is over is watched if its playbook says so; after that its secrets are erased, and it
+/// is forgotten until somebody asks.
 Status tend_runs(Engine& engine, std::set<RunId>& closed) {
   std::vector<RunId> over;
   for (const auto& [id, run] : engine.runs()) {
-    if (run.is_over() && !closed.contains(id)) over.push_back(id);
+    if (run.is_over()) over.push_back(id);
   }
   for (const RunId id : over) {
-    if (!engine.find(id)->watch.started) {
-      if (Status watched = engine.watch(id); !watched) return watched;
-      if (engine.find(id)->is_watched()) continue;
+    if (!closed.contains(id)) {
+      if (!engine.find(id)->watch.started) {
+        if (Status watched = engine.watch(id); !watched) return watched;
+        if (engine.find(id)->is_watched()) continue;
+      }
+      if (Status erased = engine.close(id); !erased) return erased;
+      closed.insert(id);
     }
-    if (Status erased = engine.close(id); !erased) return erased;
-    closed.insert(id);
+    if (engine.forget(id)) closed.erase(id);
   }
   return ok();
 }

@@ -201,6 +201,9 @@ class Engine {
 
   /// The run and its watch are over: its secrets are erased.
   Status close(RunId id);
+  /// A run that is over needs no room here; recall() makes it known again. False while something of
+  /// it is still under way.
+  bool forget(RunId id);
 
   /// Enqueues a person's command; any thread.
   void submit(Command command);

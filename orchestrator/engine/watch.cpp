@@ -109,6 +109,19 @@ Status Engine::close(RunId id) {
   return parts_.secrets.erase_run(id);
 }
 
+bool Engine::forget(RunId id) {
+  const auto found = runs_.find(id);
+  if (found == runs_.end()) return true;
+  const auto live = live_.lower_bound({id, WorkId{}});
+  if (!found->second.is_over() || !batch_.empty() || is_undoing(id) ||
+      (live != live_.end() && live->first.first == id)) {
+    return false;
+  }
+  active_.erase(id);
+  runs_.erase(found);
+  return true;
+}
+
 void Engine::run_watch(RunState& run) {
   const Timestamp now = parts_.clock.now();
   if (!run.is_watched() || now < run.watch.due) return;

@@ -41,8 +41,9 @@ class Vaults {
 
   std::string answer(std::string_view method, std::string_view target) {
     if (target == "/seen") {
-      return reply(200, fmt::format("{} {} {} {} {}", seen_.requests, seen_.archives,
-                                    seen_.archived_twice, seen_.blind_repeats, seen_.refused));
+      return reply(200, fmt::format("{} {} {} {} {} {}", seen_.requests, seen_.archives,
+                                    seen_.archived_twice, seen_.blind_repeats, seen_.refused,
+                                    seen_.last_archive_ns));
     }
     ++seen_.requests;
     if (!may_serve(method == "GET" ? reads_ : writes_)) {
@@ -66,6 +67,8 @@ class Vaults {
       credential.read_since = true;
     } else {
       ++seen_.archives;
+      seen_.last_archive_ns =
+          static_cast<std::size_t>(Clock::now().time_since_epoch() / std::chrono::nanoseconds(1));
       seen_.archived_twice += credential.archived ? 1 : 0;
       seen_.blind_repeats += credential.archived && !credential.read_since ? 1 : 0;
       credential.archived = true;
@@ -264,7 +267,7 @@ Seen ask_server(const Server& server) {
     const std::size_t body = text.find("\r\n\r\n");
     char* next = const_cast<char*>(text.data() + (body == text.npos ? 0 : body + 4));
     for (std::size_t* const field : {&seen.requests, &seen.archives, &seen.archived_twice,
-                                     &seen.blind_repeats, &seen.refused}) {
+                                     &seen.blind_repeats, &seen.refused, &seen.last_archive_ns}) {
       *field = std::strtoul(next, &next, 10);
     }
   }

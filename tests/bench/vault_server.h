@@ -23,10 +23,11 @@ Server start_server(const ServerOptions& options);
 /// What the server saw.
 struct Seen {
   std::size_t requests = 0;
-  std::size_t archives = 0;        // requests to archive
-  std::size_t archived_twice = 0;  // of those, for a credential that was archived already
-  std::size_t blind_repeats = 0;   // of those, without a read of it in between
-  std::size_t refused = 0;         // 429
+  std::size_t archives = 0;         // requests to archive
+  std::size_t archived_twice = 0;   // of those, for a credential that was archived already
+  std::size_t blind_repeats = 0;    // of those, without a read of it in between
+  std::size_t refused = 0;          // 429
+  std::size_t last_archive_ns = 0;  // of the steady clock, when the last request to archive came
 };
 Seen ask_server(const Server& server);
 void stop_server(const Server& server);
