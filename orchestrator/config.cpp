@@ -22,11 +22,11 @@ namespace {
 constexpr std::string_view kDefaultBaseUrl = "https://api.anthropic.com";
 
 /// Keys of the design that this version does not act on: refused, never ignored.
-constexpr std::array<std::string_view, 7> kNotBuiltYet{
-    "anchor", "resume_max_age", "evidence", "preflight", "resume", "panel", "notify"};
-constexpr std::array<std::string_view, 12> kTopKeys{
-    "state",       "seal_key", "mac_key", "signing_key", "inputs_dir", "playbooks",
-    "connections", "egress",   "policy",  "users",       "hooks",      "alerts"};
+constexpr std::array<std::string_view, 6> kNotBuiltYet{"anchor",    "resume_max_age", "evidence",
+                                                       "preflight", "resume",         "panel"};
+constexpr std::array<std::string_view, 14> kTopKeys{
+    "state",  "seal_key", "mac_key", "signing_key", "inputs_dir", "playbooks", "connections",
+    "egress", "policy",   "users",   "hooks",       "alerts",     "notify",    "public_url"};
 constexpr std::array<std::string_view, 23> kPlatformKeys{
     "kind",        "preset",           "base_url",   "region",
     "base_path",   "api_key",          "key_header", "version_header",
@@ -102,6 +102,8 @@ class ConfigReader {
       if (key == "hooks")
         read_hooks(member.value, config_.file, config_.directory, config_.alerts, findings_);
       if (key == "alerts") read_alerts(member.value, config_.file, config_.alerts, findings_);
+      if (key == "notify") read_notify(member.value, config_.file, config_.notify, findings_);
+      if (key == "public_url") read_public_url(member.value, config_.notify, findings_);
     }
   }
 
@@ -495,6 +497,12 @@ std::vector<std::string> references_in_use(const Config& config) {
       add(issuer.client_secret);
       add(issuer.private_key_jwt);
     }
+  }
+  for (const SourceSettings& source : config.alerts.sources) {
+    for (const KeySetting& key : source.keys) references.push_back(key.reference.to_string());
+  }
+  for (const DestinationSettings& destination : config.notify.destinations) {
+    for (const KeySetting& key : destination.keys) references.push_back(key.reference.to_string());
   }
   return references;
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "orchestrator/config_alerts.h"
+#include "orchestrator/config_notify.h"
 #include "orchestrator/engine/pace.h"
 #include "orchestrator/engine/policy.h"
 #include "orchestrator/engine/run_state.h"
@@ -66,6 +67,7 @@ struct Config {
   std::vector<std::string> allow_private{};
   Policy policy{};
   AlertSettings alerts{};
+  NotifySettings notify{};
   std::map<std::string, ConnectionSettings, std::less<>> connections{};
 };
 

@@ -20,7 +20,7 @@ Leak now    plan, run                 what a playbook would do; do it
             follow, pause, resume, abort, retry, skip, note
 See         runs, show, alerts
 Afterwards  journal
-Be ready    drill, range              before you need it
+Be ready    drill, range, notify      before you need it
 Write       check, test, eval, actions, schema
 Serve       serve, hook, arm, disarm
 Shell       completion bash|zsh|fish
@@ -167,12 +167,12 @@ int dispatch(std::vector<std::string> words) {
 }  // namespace
 
 std::vector<Verb> all_verbs() {
-  return {plan_verb(),   run_verb(),     approve_verb(), deny_verb(),      done_verb(),
-          follow_verb(), pause_verb(),   resume_verb(),  abort_verb(),     retry_verb(),
-          skip_verb(),   note_verb(),    undo_verb(),    disarm_verb(),    arm_verb(),
-          runs_verb(),   show_verb(),    journal_verb(), serve_verb(),     alerts_verb(),
-          hook_verb(),   drill_verb(),   range_verb(),   check_verb(),     test_verb(),
-          eval_verb(),   actions_verb(), schema_verb(),  completion_verb()};
+  return {plan_verb(),   run_verb(),    approve_verb(), deny_verb(),   done_verb(),
+          follow_verb(), pause_verb(),  resume_verb(),  abort_verb(),  retry_verb(),
+          skip_verb(),   note_verb(),   undo_verb(),    disarm_verb(), arm_verb(),
+          runs_verb(),   show_verb(),   journal_verb(), serve_verb(),  alerts_verb(),
+          hook_verb(),   notify_verb(), drill_verb(),   range_verb(),  check_verb(),
+          test_verb(),   eval_verb(),   actions_verb(), schema_verb(), completion_verb()};
 }
 
 }  // namespace quell::cli

@@ -54,6 +54,7 @@ Verb drill_verb();
 Verb serve_verb();
 Verb alerts_verb();
 Verb hook_verb();
+Verb notify_verb();
 Verb actions_verb();
 
 }  // namespace quell::cli

@@ -1,8 +1,10 @@
+#include <optional>
 #include <unistd.h>
 #include <utility>
 
 #include "orchestrator/cli/follow.h"
 #include "orchestrator/cli/input_args.h"
+#include "orchestrator/cli/notify_service.h"
 #include "orchestrator/cli/rehearsal.h"
 #include "orchestrator/cli/run_loop.h"
 #include "orchestrator/cli/run_text.h"
@@ -167,25 +169,30 @@ int run(Session& session, const RunOptions& options) {
                    .prompt_for_approval = session.can_prompt() && !options.yes};
   EntryPrinter printer(session, loop);
   std::function<std::string(const Secret&)> fingerprint;
-  Result<std::unique_ptr<Owner>> owner = Owner::open(
-      {.database = config->database.value,
-       .keys = session.key_paths(),
-       .clock = session.clock(),
-       .random = session.random(),
-       .transport = **transport,
-       .make_connectors =
-           [&](const std::function<std::string(const Secret&)>& by_key) {
-             fingerprint = session.guarded(by_key);
-             return make_connectors(
-                 *config, session.sources(), session.random(),
-                 [](const std::string&) { return true; }, fingerprint);
-           },
-       .on_entry = [&printer](const RunState& state, const Entry& entry) { printer(state, entry); },
-       .on_request = session.request_log(),
-       .policy = &config->policy,
-       .tell = [&session](const std::string& sentence) { session.warn(sentence); },
-       .limits = origin_limits(*config),
-       .sibling_database = drills_database(config->database.value)});
+  std::optional<NotifyService> notifications;  // outlives the owner: nobody waits for its end
+  Result<std::unique_ptr<Owner>> owner =
+      Owner::open({.database = config->database.value,
+                   .keys = session.key_paths(),
+                   .clock = session.clock(),
+                   .random = session.random(),
+                   .transport = **transport,
+                   .make_connectors =
+                       [&](const std::function<std::string(const Secret&)>& by_key) {
+                         fingerprint = session.guarded(by_key);
+                         return make_connectors(
+                             *config, session.sources(), session.random(),
+                             [](const std::string&) { return true; }, fingerprint);
+                       },
+                   .on_entry =
+                       [&](const RunState& state, const Entry& entry) {
+                         printer(state, entry);
+                         if (notifications) notifications->wake();
+                       },
+                   .on_request = session.request_log(),
+                   .policy = &config->policy,
+                   .tell = [&session](const std::string& sentence) { session.warn(sentence); },
+                   .limits = origin_limits(*config),
+                   .sibling_database = drills_database(config->database.value)});
   if (!owner && owner.error().topic == "locked") return run_at_owner(session, options, *file);
   if (!owner) return session.fail(owner.error());
   const ConnectorSet& connectors = (*owner)->connectors();
@@ -204,6 +211,8 @@ int run(Session& session, const RunOptions& options) {
                  ": quell resume " + to_string(id));
   }
   printer.set_connectors(connectors);
+  const JournalLeave leave(notifications);
+  if (!options.dry_run) notifications.emplace(session);
   if (!options.dry_run) {
     if (const auto holder = engine.lock_holder(**playbook, *inputs)) {
       if (options.join) return join(session, engine, *holder, connectors, loop);
@@ -309,24 +318,29 @@ int resume(Session& session, const ResumeOptions& options) {
                          .prompt_for_approval = session.can_prompt(),
                          .wait_while_held = true};
   EntryPrinter printer(session, loop);
-  Result<std::unique_ptr<Owner>> owner = Owner::open(
-      {.database = config->database.value,
-       .keys = session.key_paths(),
-       .clock = session.clock(),
-       .random = session.random(),
-       .transport = **transport,
-       .make_connectors =
-           [&](const std::function<std::string(const Secret&)>& by_key) {
-             return make_connectors(
-                 *config, session.sources(), session.random(),
-                 [](const std::string&) { return true; }, session.guarded(by_key));
-           },
-       .on_entry = [&printer](const RunState& state, const Entry& entry) { printer(state, entry); },
-       .on_request = session.request_log(),
-       .policy = &config->policy,
-       .tell = [&session](const std::string& sentence) { session.warn(sentence); },
-       .limits = origin_limits(*config),
-       .sibling_database = drills_database(config->database.value)});
+  std::optional<NotifyService> notifications;  // outlives the owner: nobody waits for its end
+  Result<std::unique_ptr<Owner>> owner =
+      Owner::open({.database = config->database.value,
+                   .keys = session.key_paths(),
+                   .clock = session.clock(),
+                   .random = session.random(),
+                   .transport = **transport,
+                   .make_connectors =
+                       [&](const std::function<std::string(const Secret&)>& by_key) {
+                         return make_connectors(
+                             *config, session.sources(), session.random(),
+                             [](const std::string&) { return true; }, session.guarded(by_key));
+                       },
+                   .on_entry =
+                       [&](const RunState& state, const Entry& entry) {
+                         printer(state, entry);
+                         if (notifications) notifications->wake();
+                       },
+                   .on_request = session.request_log(),
+                   .policy = &config->policy,
+                   .tell = [&session](const std::string& sentence) { session.warn(sentence); },
+                   .limits = origin_limits(*config),
+                   .sibling_database = drills_database(config->database.value)});
   if (!owner && owner.error().topic == "locked" && !options.run.empty()) {
     // Another process is at work: the run may be one that somebody paused.
     const std::optional<RunId> id = parse_run_id(options.run);
@@ -339,6 +353,8 @@ int resume(Session& session, const ResumeOptions& options) {
     return kExitOk;
   }
   if (!owner) return session.fail(owner.error());
+  const JournalLeave leave(notifications);
+  notifications.emplace(session);
   Engine& engine = (*owner)->engine();
   printer.set_connectors((*owner)->connectors());
   std::optional<RunId> chosen;

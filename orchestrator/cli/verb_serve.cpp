@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <unistd.h>
@@ -13,6 +14,7 @@
 #include "orchestrator/alert_setup.h"
 #include "orchestrator/alerts/desk.h"
 #include "orchestrator/alerts/intake.h"
+#include "orchestrator/cli/notify_service.h"
 #include "orchestrator/cli/run_loop.h"
 #include "orchestrator/cli/run_text.h"
 #include "orchestrator/cli/verb.h"
@@ -202,6 +204,7 @@ int serve(Session& session) {
   if (!transport) return session.fail(transport.error());
   ServeLog log(session);
   std::function<std::string(const Secret&)> fingerprint;
+  std::optional<NotifyService> notifications;  // outlives the owner: nobody waits for its end
   Result<std::unique_ptr<Owner>> owner =
       Owner::open({.database = config->database.value,
                    .keys = session.key_paths(),
@@ -216,7 +219,8 @@ int serve(Session& session) {
                              [](const std::string&) { return true; }, fingerprint);
                        },
                    .on_entry =
-                       [&log](const RunState& run, const Entry& entry) {
+                       [&log, &notifications](const RunState& run, const Entry& entry) {
+                         if (notifications) notifications->wake();
                          if (entry.kind != EntryKind::run_finished) return;
                          const std::string result(to_string(*run.result));
                          log.event("result", to_string(run.id) + " " + result,
@@ -228,6 +232,8 @@ int serve(Session& session) {
                    .limits = origin_limits(*config),
                    .sibling_database = drills_database(config->database.value)});
   if (!owner) return session.fail(owner.error());
+  const JournalLeave leave(notifications);
+  notifications.emplace(session);
   const ConnectorSet& connectors = (*owner)->connectors();
   Engine& engine = (*owner)->engine();
   if (Status routes = check_routes(*config, connectors); !routes)
@@ -298,6 +304,7 @@ int serve(Session& session) {
   std::set<RunId> closed;
   while (StopSignals::received() == 0) {
     intake.summarize(session.clock().now());
+    notifications->tell_warnings();
     if (Status tended = tend_runs(engine, closed); !tended) {
       (*server)->stop();
       return session.fail(tended.error(), kExitNotFinished);

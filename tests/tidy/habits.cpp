@@ -14,7 +14,7 @@ struct Allowed {
 };
 
 /// Who may see the bytes of a secret.
-constexpr std::array<Allowed, 12> kRevealers{{
+constexpr std::array<Allowed, 13> kRevealers{{
     {"state/keys.cpp", "derives keys, takes fingerprints, signs heads"},
     {"state/sealed_store.cpp", "encrypts and decrypts what outlives a crash"},
     {"connectors/secret_text.cpp", "renders headers and bodies for the transport"},
@@ -24,6 +24,7 @@ constexpr std::array<Allowed, 12> kRevealers{{
     {"connectors/redaction.cpp", "the filter that looks for live secrets in everything else"},
     {"connectors/oauth/jws.cpp", "signs client assertions"},
     {"orchestrator/alerts/signature.cpp", "checks what senders of alerts sign"},
+    {"orchestrator/notify/destination.cpp", "the URL of a Slack webhook is its secret"},
     {"connectors/oauth/jwt.cpp", "the claims stand inside the token"},
     {"connectors/oauth/client_auth.cpp", "compares the form of a client secret with its method"},
     {"state/base/secret.h", "declares it"},

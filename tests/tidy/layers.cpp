@@ -24,8 +24,9 @@ const std::map<std::string, Folders, std::less<>>& layers() {
     return folders;
   };
   static const Folders kOrchestrator =
-      kWith(kEngine, {"orchestrator/engine", "orchestrator/alerts", "orchestrator/report",
-                      "connectors/managed_agents", "connectors/oauth", "orchestrator/http_*"});
+      kWith(kEngine, {"orchestrator/engine", "orchestrator/alerts", "orchestrator/notify",
+                      "orchestrator/report", "connectors/managed_agents", "connectors/oauth",
+                      "orchestrator/http_*"});
   static const Folders kDrill = kWith(kOrchestrator, {"orchestrator", "orchestrator/range"});
   static const std::map<std::string, Folders, std::less<>> kLayers{
       {"state/base", {}},
@@ -40,6 +41,7 @@ const std::map<std::string, Folders, std::less<>>& layers() {
       {"orchestrator/range", kWith(kConnector, {"orchestrator/http_*"})},
       {"orchestrator/engine", kEngine},
       {"orchestrator/alerts", kWith(kEngine, {"orchestrator/engine", "orchestrator/http_*"})},
+      {"orchestrator/notify", kWith(kConnector, {"state", "orchestrator/alerts"})},
       {"orchestrator/report", kWith(kEngine, {"orchestrator/engine"})},
       {"orchestrator", kOrchestrator},
       {"orchestrator/drill", kDrill},
