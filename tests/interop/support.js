@@ -59,6 +59,21 @@ export function quell(home, args, env = {}) {
   });
 }
 
+/** Starts `quell serve` in `home` and resolves to its ready event: {hooks: 'HOST:PORT', ...}. It ends with the test `t`. */
+export async function serve(t, home) {
+  const child = spawn(QUELL, ['serve', '--json', '--config', 'quell.yaml'], {
+    cwd: home, stdio: ['ignore', 'pipe', 'inherit'], env: { PATH: process.env.PATH, HOME: home, XDG_STATE_HOME: join(home, 'state') },
+  });
+  t.after(() => end(child));
+  for await (const line of createInterface({ input: child.stdout })) {
+    const event = JSON.parse(line);
+    if (event.event !== 'ready') continue;
+    child.stdout.resume(); // what it says later is nobody's
+    return event;
+  }
+  throw new Error('quell serve ended before it was ready');
+}
+
 /** Writes `text` to `name` in `home`, readable by its owner alone. */
 export function write(home, name, text) {
   writeFileSync(join(home, name), text, { mode: 0o600 });
