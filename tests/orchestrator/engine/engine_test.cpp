@@ -244,6 +244,31 @@ TEST_CASE("the regrowth watch looks again, and a way in that works again is expo
     watch_on();
     CHECK(run.result == RunResult::exposed);
   }
+  SUBCASE("an alert makes it look before its time, but no more often than its budget allows") {
+    bench.clock.advance(std::chrono::seconds(5));
+    const Timestamp tripped = bench.clock.now();
+    process.engine.look_now(*id, "a3f0c1d2e4b5");
+    CHECK(run.watch.due == tripped);
+    turn_for(process.engine, bench.clock, std::chrono::seconds(2));
+    CHECK(run.watch.looked == tripped);
+    const Timestamp next = run.watch.due;
+    process.engine.look_now(*id, "a3f0c1d2e4b6");
+    process.engine.look_now(*id, "a3f0c1d2e4b7");
+    CHECK(run.watch.due < next);
+    CHECK(run.watch.due >= run.watch.looked + std::chrono::seconds(1));
+    bench.vendor.alive.insert("a");
+    turn_for(process.engine, bench.clock, std::chrono::seconds(5));
+    CHECK(run.result == RunResult::exposed);
+  }
+  SUBCASE("a run that is over is forgotten, and known again when asked") {
+    CHECK_FALSE(process.engine.forget(*id));
+    watch_on();
+    REQUIRE(process.engine.close(*id));
+    CHECK(process.engine.forget(*id));
+    CHECK(process.engine.find(*id) == nullptr);
+    REQUIRE(process.engine.recall(*id));
+    CHECK(process.engine.find(*id)->result == RunResult::contained);
+  }
   SUBCASE("the process ends, and another one goes on until the same time") {
     const Timestamp until = run.watch.until;
     bench.clock.advance(std::chrono::minutes(3));
