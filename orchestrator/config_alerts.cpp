@@ -9,6 +9,7 @@
 #include <iterator>
 #include <utility>
 
+#include "connectors/url.h"
 #include "orchestrator/config_policy.h"
 #include "orchestrator/config_reader.h"
 #include "state/base/bytes.h"
@@ -25,10 +26,13 @@ constexpr std::size_t kBodyBytesCeiling = 25U << 20U;
 constexpr Duration kToleranceMax{std::chrono::hours{1}};
 constexpr std::string_view kPublicPrefix = "whpk_";
 
-constexpr std::array<std::string_view, 18> kKeys{
-    "kind",   "secrets",    "public_keys", "tolerance",   "body_max",    "rate",
-    "proof",  "mutual_tls", "header",      "prefix",      "separator",   "encoding",
-    "digest", "key_form",   "signs",       "time_header", "time_prefix", "id_header"};
+/// Where GitHub publishes the keys it signs with to partners.
+constexpr std::string_view kPartnerKeys = "https://api.github.com/meta/public_keys/secret_scanning";
+
+constexpr std::array<std::string_view, 19> kKeys{
+    "key_endpoint", "kind",       "secrets",     "public_keys", "tolerance", "body_max", "rate",
+    "proof",        "mutual_tls", "header",      "prefix",      "separator", "encoding", "digest",
+    "key_form",     "signs",      "time_header", "time_prefix", "id_header"};
 /// Only where a source has no rule of its own; Grafana's people name the two headers themselves.
 constexpr std::array<std::string_view, 10> kRuleKeys{
     "header",   "prefix", "separator",   "encoding",    "digest",
@@ -112,6 +116,7 @@ class SourceReader {
     }
     if (key == "secrets") read_secrets(member.value, settings);
     if (key == "public_keys") read_public_keys(member.value, source);
+    if (key == "key_endpoint") read_key_endpoint(member, source);
     if (key == "tolerance") read_tolerance(member.value, source);
     if (key == "body_max") read_body_max(member.value, source);
     if (key == "rate") read_rate(member.value, source);
@@ -203,6 +208,20 @@ class SourceReader {
     }
   }
 
+  void read_key_endpoint(const YamlMember& member, AlertSource& source) {
+    if (source.kind != SourceKind::github_partner) {
+      findings_.error(member.key, "not-here", "this kind has no public keys to fetch");
+      return;
+    }
+    const Result<Url> url = parse_url(reader_.text(member.value, "key_endpoint"));
+    if (!url || (url->scheme != "https" && !is_loopback_host(url->host))) {
+      findings_.error(member.value, "wrong-type", "key_endpoint is an https URL",
+                      std::string(kPartnerKeys));
+      return;
+    }
+    source.key_endpoint = member.value.text;
+  }
+
   void read_key_of_set(const YamlNode& item, AlertSource& source) {
     const YamlNode* const id = item.find("id");
     const YamlNode* const path = item.find("file");
@@ -252,11 +271,12 @@ class SourceReader {
     SignatureRule& rule = source.rule;
     if (source.kind == SourceKind::grafana && !rule.time_header.empty())
       rule.covered = Covered::time_colon_body;
-    if (settings.keys.empty() && source.public_keys.empty()) {
+    const bool is_partner = source.kind == SourceKind::github_partner;
+    if (is_partner && source.public_keys.empty() && source.key_endpoint.empty())
+      source.key_endpoint = kPartnerKeys;
+    if (!is_partner && settings.keys.empty() && source.public_keys.empty()) {
       findings_.error(name, "missing-key", "a source without a key could be anybody",
-                      source.kind == SourceKind::github_partner
-                          ? "public_keys: [{id: ..., file: ...}]"
-                          : "secrets: [secret://file/PATH]");
+                      "secrets: [secret://file/PATH]");
     }
     if (source.proof == Proof::hmac && rule.header.empty())
       findings_.error(name, "missing-key", "a signature stands in a header", "header: X-Signature");

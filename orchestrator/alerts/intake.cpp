@@ -96,11 +96,22 @@ HttpReply AlertIntake::handle(const HttpCall& call) {
       .body = call.body,
       .headers = call.headers,
       .client_verified = call.client_verified};
-  auto checked = verify_delivery(source, delivery, parts_.clock.now());
+  auto checked = verify(source, delivery);
   if (const auto* const refused = std::get_if<DeliveryRefusal>(&checked))
     return refuse(source, call, refused->status, refused->why);
   if (!takes(source)) return refuse(source, call, 429, "rate");
   return file(source, call, std::move(std::get<VerifiedDelivery>(checked)));
+}
+
+std::variant<VerifiedDelivery, DeliveryRefusal> AlertIntake::verify(
+    const AlertSource& source, const Delivery& delivery) const {
+  const auto fetched = parts_.partner_keys.find(source.name);
+  if (fetched == parts_.partner_keys.end())
+    return verify_delivery(source, delivery, parts_.clock.now());
+  AlertSource current = source;
+  for (PublicKey& key : fetched->second->keys_for(delivery.header(source.rule.id_header)))
+    current.public_keys.push_back(std::move(key));
+  return verify_delivery(current, delivery, parts_.clock.now());
 }
 
 bool AlertIntake::takes(const AlertSource& source) {

@@ -3,12 +3,15 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "orchestrator/alerts/desk.h"
+#include "orchestrator/alerts/partner_keys.h"
 #include "orchestrator/alerts/source.h"
 #include "orchestrator/engine/engine.h"
 #include "orchestrator/http_server.h"
@@ -35,6 +38,8 @@ class AlertIntake {
     AlertDesk& desk;  // touched on the engine's thread alone
     const Clock& clock;
     std::vector<AlertSource> sources{};
+    /// Of those that fetch their keys, by name.
+    std::map<std::string, std::unique_ptr<PartnerKeys>, std::less<>> partner_keys{};
     /// Sees each event, from any thread; of many refusals of one source in a minute the first
     /// alone. May be empty.
     std::function<void(const IntakeEvent&)> tell{};
@@ -60,6 +65,8 @@ class AlertIntake {
     int told = 0;
   };
 
+  std::variant<VerifiedDelivery, DeliveryRefusal> verify(const AlertSource& source,
+                                                         const Delivery& delivery) const;
   HttpReply refuse(const AlertSource& source, const HttpCall& call, int status,
                    std::string_view why);
   bool takes(const AlertSource& source);

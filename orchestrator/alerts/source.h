@@ -120,6 +120,7 @@ struct AlertSource {
   SignatureRule rule{};
   std::vector<SourceKey> keys{};
   std::vector<PublicKey> public_keys{};
+  std::string key_endpoint{};  // where more of them are fetched; empty: nowhere
   Duration tolerance{std::chrono::seconds{300}};
   std::size_t body_bytes_max = 256U << 10U;
   ReplayBy replay_by = ReplayBy::body;

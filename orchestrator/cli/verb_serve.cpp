@@ -281,10 +281,21 @@ int serve(Session& session) {
     return desk.obey(command, sources);
   });
   const std::size_t source_count = sources->size();
+  std::map<std::string, std::unique_ptr<PartnerKeys>, std::less<>> partner_keys;
+  for (const AlertSource& source : *sources) {
+    if (source.key_endpoint.empty()) continue;
+    Result<std::unique_ptr<HttpTransport>> own = session.make_transport(session.clock());
+    if (!own) return session.fail(own.error());
+    partner_keys.emplace(
+        source.name,
+        std::make_unique<PartnerKeys>(PartnerKeys::Parts{
+            .clock = session.clock(), .transport = std::move(*own), .url = source.key_endpoint}));
+  }
   AlertIntake intake({.engine = engine,
                       .desk = desk,
                       .clock = session.clock(),
                       .sources = *sources,
+                      .partner_keys = std::move(partner_keys),
                       .tell = [&log](const IntakeEvent& event) { log(event); }});
   take_up_runs(session, engine, log);
   if (Status served =
@@ -317,7 +328,8 @@ int serve(Session& session) {
       reload_wanted = 0;
       const Status reloaded = (*server)->reload_tls();
       log.event("reload", reloaded ? "the certificate was read anew" : describe(reloaded.error()),
-                {{"ok", static_cast<bool>(reloaded)}});
+                {{"ok", static_cast<bool>(reloaded)},
+                 {"why", reloaded ? Value() : Value(describe(reloaded.error()))}});
     }
   }
   engine.stop_starting();

@@ -139,6 +139,19 @@ TEST_CASE("mistakes are named with their place") {
         Mistakes{"1:1: a source without a key could be anybody", "1:19: unknown key \"secret\""});
 }
 
+TEST_CASE("GitHub's partner keys come from GitHub unless the configuration names others") {
+  const auto endpoint = [](const std::string& more) {
+    return read("a: {kind: github_partner" + more + "}\n").sources.front().source.key_endpoint;
+  };
+  CHECK(endpoint("") == "https://api.github.com/meta/public_keys/secret_scanning");
+  CHECK(endpoint(", key_endpoint: https://ghe.example.com/keys") == "https://ghe.example.com/keys");
+  CHECK(mistakes("a: {kind: github_partner, key_endpoint: http://ghe.example.com/keys}\n") ==
+        Mistakes{"1:41: key_endpoint is an https URL"});
+  CHECK(
+      mistakes("a: {kind: github, key_endpoint: https://x.example, secrets: [secret://env/A]}\n") ==
+      Mistakes{"1:19: this kind has no public keys to fetch"});
+}
+
 // Goal: a configuration that would let a stranger begin a run is none (threat T17).
 TEST_CASE("a route that runs by itself names sources that prove who speaks") {
   CHECK(of_route("{playbook: p, mode: auto, from: [anthropic]}").empty());

@@ -1,0 +1,81 @@
+#include "orchestrator/alerts/partner_keys.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "orchestrator/alerts/signature.h"
+#include "state/base/json.h"
+
+namespace quell {
+namespace {
+
+constexpr std::size_t kAnswerBytesMax = 256U << 10U;
+constexpr std::size_t kKeysMax = 64;
+constexpr std::size_t kIdBytesMax = 128;
+constexpr Duration kPatience{10'000};
+constexpr Duration kFetchEvery{std::chrono::minutes{1}};
+
+}  // namespace
+
+std::vector<PublicKey> read_partner_keys(std::string_view body) {
+  const Result<Value> document =
+      parse_json(body, {.bytes_max = kAnswerBytesMax, .depth_max = 8, .nodes_max = 2'000});
+  std::vector<PublicKey> keys;
+  if (!document || !document->is_map()) return keys;
+  for (const Value& one : (*document)["public_keys"].list_or_empty()) {
+    if (!one.is_map() || keys.size() >= kKeysMax) continue;
+    PublicKey key{.id = one["key_identifier"].string_or(""), .bytes = one["key"].string_or("")};
+    if (!key.id.empty() && key.id.size() <= kIdBytesMax && is_p256_key(key.bytes))
+      keys.push_back(std::move(key));
+  }
+  return keys;
+}
+
+std::vector<PublicKey> PartnerKeys::keys_for(std::string_view id) {
+  const auto known = [&] {
+    const std::lock_guard lock(mutex_);
+    return keys_;
+  };
+  std::vector<PublicKey> keys = known();
+  if (std::ranges::find(keys, id, &PublicKey::id) != keys.end()) return keys;
+  const std::unique_lock fetching(fetching_, std::try_to_lock);
+  if (!fetching) return keys;
+  const Timestamp now = parts_.clock.now();
+  if (tried_ && now - *tried_ < kFetchEvery) return keys;
+  tried_ = now;
+  fetch();
+  return known();
+}
+
+void PartnerKeys::fetch() {
+  HttpRequest request{.url = parts_.url,
+                      .headers = {{.name = "accept", .value = "application/json"}},
+                      .timeout = kPatience,
+                      .body_bytes_max = kAnswerBytesMax};
+  {
+    const std::lock_guard lock(mutex_);
+    if (!etag_.empty()) request.headers.push_back({.name = "if-none-match", .value = etag_});
+  }
+  const Ticket ticket = ++last_ticket_;
+  parts_.transport->start(ticket, std::move(request));
+  const Timestamp until = parts_.clock.now() + kPatience;
+  std::optional<HttpResponse> answer;
+  while (!answer && parts_.clock.now() < until) {
+    for (Completion& completion : parts_.transport->poll(until)) {
+      // One that was given up on earlier may come now.
+      if (completion.ticket != ticket) continue;
+      if (!completion.answer) return;
+      answer = std::move(*completion.answer);
+    }
+  }
+  if (!answer || answer->status / 100 != 2) return;
+  std::vector<PublicKey> keys = read_partner_keys(answer->body);
+  // An answer without keys is no reason to forget those that are known.
+  if (keys.empty()) return;
+  const std::lock_guard lock(mutex_);
+  keys_ = std::move(keys);
+  etag_ = std::string(answer->header("etag").substr(0, kIdBytesMax));
+}
+
+}  // namespace quell
