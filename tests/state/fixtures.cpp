@@ -33,21 +33,6 @@ class Plain {
 
 }  // namespace
 
-TempFolder::TempFolder() {
-  std::string pattern = (std::filesystem::temp_directory_path() / "quell-test-XXXXXX").string();
-  REQUIRE(::mkdtemp(pattern.data()) != nullptr);
-  path_ = pattern;
-}
-
-TempFolder::~TempFolder() {
-  std::error_code ignored;
-  std::filesystem::remove_all(path_, ignored);
-}
-
-std::string TempFolder::operator/(std::string_view name) const {
-  return path_ + "/" + std::string(name);
-}
-
 Timestamp test_start() { return *parse_rfc3339("2031-03-04T05:06:07Z"); }
 
 Entry note(std::string_view text) {

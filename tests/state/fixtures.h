@@ -9,23 +9,9 @@
 #include "state/base/random.h"
 #include "state/keys.h"
 #include "state/sqlite_journal.h"
+#include "tests/support/temp_folder.h"
 
 namespace quell {
-
-/// A folder of its own (0700) that goes away with its content.
-class TempFolder {
- public:
-  TempFolder();
-  ~TempFolder();
-  TempFolder(const TempFolder&) = delete;
-  TempFolder& operator=(const TempFolder&) = delete;
-
-  std::string operator/(std::string_view name) const;
-  const std::string& path() const noexcept { return path_; }
-
- private:
-  std::string path_;
-};
 
 /// 2031-03-04T05:06:07Z
 Timestamp test_start();

@@ -1,41 +1,26 @@
 // Whole incidents over the simulated world, in its own time: what quell says must never be better
 // than what is true.
 
-#include <cstdlib>
-#include <filesystem>
 #include <string>
 
 #include <doctest/doctest.h>
 
 #include "orchestrator/drill/drill.h"
+#include "tests/support/temp_folder.h"
 
 namespace quell {
 namespace {
 
-/// A state folder that goes away with the test.
-struct Folder {
-  std::string path;
-  Folder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "quell-drill-XXXXXX").string();
-    REQUIRE(mkdtemp(pattern.data()) != nullptr);
-    path = pattern;
-  }
-  ~Folder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path, ignored);
-  }
-};
-
 DrillOutcome play(const std::string& scenario_id, const std::string& profile,
                   std::uint64_t seed = 7) {
-  const Folder folder;
+  const TempFolder folder;
   Result<Scenario> scenario = find_scenario(scenario_id);
   REQUIRE(scenario);
   scenario->profile = profile;
-  DrillOptions options{.seed = seed, .speed = 0, .database = folder.path + "/state/drills.db"};
-  options.keys = {.seal = folder.path + "/keys/seal",
-                  .mac = folder.path + "/keys/mac",
-                  .signing = folder.path + "/keys/signing.pem"};
+  DrillOptions options{.seed = seed, .speed = 0, .database = folder / "state/drills.db"};
+  options.keys = {.seal = folder / "keys/seal",
+                  .mac = folder / "keys/mac",
+                  .signing = folder / "keys/signing.pem"};
   SeededRandom random(seed);
   Result<DrillOutcome> outcome = run_drill(*scenario, options, random, {});
   if (!outcome) FAIL(describe(outcome.error()));

@@ -2,8 +2,6 @@
 #include "orchestrator/notify/delivery.h"
 
 #include <array>
-#include <cstdlib>
-#include <filesystem>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -15,6 +13,7 @@
 #include "orchestrator/http_server.h"
 #include "state/base/json.h"
 #include "tests/support/memory_journal.h"
+#include "tests/support/temp_folder.h"
 
 namespace quell::test {
 namespace {
@@ -82,21 +81,6 @@ class LoopbackTransport final : public HttpTransport {
   CurlTransport inner_{clock_, *EgressPolicy::make({}, true)};
 };
 
-struct TemporaryFolder {
-  TemporaryFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "notify.XXXXXX").string();
-    REQUIRE(mkdtemp(name.data()) != nullptr);
-    path = name;
-  }
-  ~TemporaryFolder() {
-    std::error_code failed;
-    std::filesystem::remove_all(path, failed);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  std::string path{};
-};
-
 Destination signed_post(const std::string& url, const std::string& name = "soc") {
   return {.name = name,
           .named_at = "quell.yaml:3",
@@ -110,7 +94,7 @@ Destination signed_post(const std::string& url, const std::string& name = "soc")
 
 /// What outlives a process, and one process at a time.
 struct World {
-  TemporaryFolder folder{};
+  TempFolder folder{};
   MemoryJournal journal{};
   ManualClock clock{*parse_rfc3339("2031-03-04T05:06:07Z")};
   SeededRandom random{1};
@@ -122,8 +106,7 @@ struct World {
   void begin(std::vector<Destination> destinations) {
     delivery.reset();
     cursors.reset();
-    Result<std::unique_ptr<NotifyCursors>> opened =
-        NotifyCursors::open(folder.path + "/quell.db.notify");
+    Result<std::unique_ptr<NotifyCursors>> opened = NotifyCursors::open(folder / "quell.db.notify");
     REQUIRE(opened);
     cursors = std::move(*opened);
     delivery = std::make_unique<NoticeDelivery>(NoticeDelivery::Parts{

@@ -17,6 +17,7 @@
 #include "orchestrator/http_client.h"
 #include "orchestrator/http_head.h"
 #include "orchestrator/http_server.h"
+#include "tests/support/temp_folder.h"
 
 namespace quell::range::test {
 namespace {
@@ -40,19 +41,6 @@ std::string ask(const HttpServer& server, const std::string& bytes) {
   client.send(bytes);
   return client.receive_all();
 }
-
-/// A folder that goes when the test ends.
-struct Folder {
-  Folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "quell-front-XXXXXX").string();
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path = name;
-  }
-  ~Folder() { std::filesystem::remove_all(path); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  std::string path{};
-};
 
 }  // namespace
 
@@ -408,9 +396,9 @@ TEST_CASE("a port that is taken is an error") {
 
 // Goal: the owner's socket is ours alone, replaces a dead one, never a live one or another file.
 TEST_CASE("a Unix socket: mode, call, stale and live ones") {
-  const Folder folder;
+  const TempFolder folder;
   HttpServerOptions options;
-  options.unix_socket = folder.path + "/quell.sock";
+  options.unix_socket = folder / "quell.sock";
   const Result<HttpReply> nobody = call_unix_socket(options.unix_socket, "GET", "/", "");
   REQUIRE_FALSE(nobody);
   CHECK(nobody.error().topic == "state");
@@ -432,9 +420,9 @@ TEST_CASE("a Unix socket: mode, call, stale and live ones") {
     REQUIRE_FALSE(second);
     CHECK(second.error().topic == "listen");
     // What a killed owner leaves behind: the file without a listener.
-    std::filesystem::rename(options.unix_socket, folder.path + "/left");
+    std::filesystem::rename(options.unix_socket, folder / "left");
     server->stop();
-    std::filesystem::rename(folder.path + "/left", options.unix_socket);
+    std::filesystem::rename(folder / "left", options.unix_socket);
   }
   {
     const auto again = serve(options);
@@ -444,7 +432,7 @@ TEST_CASE("a Unix socket: mode, call, stale and live ones") {
   std::ofstream(options.unix_socket) << "mine";
   CHECK_FALSE(HttpServer::bind(options));
   CHECK(std::filesystem::exists(options.unix_socket));
-  options.unix_socket = folder.path + "/" + std::string(120, 'a');
+  options.unix_socket = folder / std::string(120, 'a');
   CHECK_FALSE(HttpServer::bind(options));
 }
 
