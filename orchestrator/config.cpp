@@ -101,7 +101,8 @@ class ConfigReader {
       if (key == "users") read_users(member.value, config_.policy, findings_);
       if (key == "hooks")
         read_hooks(member.value, config_.file, config_.directory, config_.alerts, findings_);
-      if (key == "alerts") read_alerts(member.value, config_.file, config_.alerts, findings_);
+      if (key == "alerts")
+        read_alerts(member.value, config_.file, config_.directory, config_.alerts, findings_);
       if (key == "notify") read_notify(member.value, config_.file, config_.notify, findings_);
       if (key == "public_url") read_public_url(member.value, config_.notify, findings_);
     }

@@ -71,11 +71,16 @@ bool is_generic(SourceKind kind) {
   return kind == SourceKind::hmac || kind == SourceKind::trufflehog;
 }
 
+/// `path` as the configuration in `directory` means it.
+std::string path_from(const std::string& directory, const std::filesystem::path& path) {
+  return (path.is_absolute() ? path : directory / path).string();
+}
+
 /// Reads one source; knows which keys its kind takes.
 class SourceReader {
  public:
-  SourceReader(const std::string& file, Findings& findings)
-      : file_(file), findings_(findings), reader_(findings) {}
+  SourceReader(const std::string& file, const std::string& directory, Findings& findings)
+      : file_(file), directory_(directory), findings_(findings), reader_(findings) {}
 
   std::optional<SourceSettings> read(const YamlNode& name, const YamlNode& node) {
     if (!reader_.is_map(node, "a source")) return std::nullopt;
@@ -230,7 +235,7 @@ class SourceReader {
                       "{id: 90a421169f0a40..., file: github-key.pem}");
       return;
     }
-    std::ifstream in(path->text, std::ios::binary);
+    std::ifstream in(path_from(directory_, path->text), std::ios::binary);
     std::string pem(kKeyFileBytesMax, '\0');
     in.read(pem.data(), static_cast<std::streamsize>(pem.size()));
     pem.resize(static_cast<std::size_t>(in.gcount()));
@@ -289,6 +294,7 @@ class SourceReader {
   }
 
   const std::string& file_;
+  const std::string& directory_;
   Findings& findings_;
   ConfigReader reader_;
 };
@@ -441,7 +447,7 @@ void read_address(const YamlNode& node, ListenSettings& hooks, Findings& finding
 }  // namespace
 
 std::vector<SourceSettings> read_sources(const YamlNode& node, const std::string& file,
-                                         Findings& findings) {
+                                         const std::string& directory, Findings& findings) {
   std::vector<SourceSettings> sources;
   ConfigReader reader(findings);
   if (!reader.is_map(node, "alerts.sources")) return sources;
@@ -449,7 +455,7 @@ std::vector<SourceSettings> read_sources(const YamlNode& node, const std::string
     findings.error(node, "too-many", "more than 64 sources");
     return sources;
   }
-  SourceReader one(file, findings);
+  SourceReader one(file, directory, findings);
   for (const YamlMember& member : node.members) {
     if (!is_source_name(member.key.text)) {
       findings.error(member.key, "bad-name", "a source is named by small letters, digits, - and _");
@@ -460,15 +466,15 @@ std::vector<SourceSettings> read_sources(const YamlNode& node, const std::string
   return sources;
 }
 
-void read_alerts(const YamlNode& node, const std::string& file, AlertSettings& settings,
-                 Findings& findings) {
+void read_alerts(const YamlNode& node, const std::string& file, const std::string& directory,
+                 AlertSettings& settings, Findings& findings) {
   constexpr std::array<std::string_view, 2> kMembers{"sources", "routes"};
   ConfigReader reader(findings);
   if (!reader.is_map(node, "alerts")) return;
   for (const YamlMember& member : node.members) {
     if (!reader.is_known(member.key, kMembers)) continue;
     if (member.key.text == "sources") {
-      settings.sources = read_sources(member.value, file, findings);
+      settings.sources = read_sources(member.value, file, directory, findings);
     } else if (reader.is_list(member.value, "alerts.routes", kRoutesMax)) {
       RouteReader routes(file, findings);
       for (const YamlNode& item : member.value.items) settings.routes.push_back(routes.read(item));
@@ -486,8 +492,7 @@ void read_hooks(const YamlNode& node, const std::string& file, const std::string
   if (!reader.is_map(node, "hooks")) return;
   ListenSettings hooks{.named_at = file + ":" + std::to_string(findings.line(node))};
   const auto path_of = [&](const YamlNode& value, std::string_view what) {
-    const std::filesystem::path path = reader.text(value, what);
-    return (path.is_absolute() ? path : std::filesystem::path(directory) / path).string();
+    return path_from(directory, reader.text(value, what));
   };
   for (const YamlMember& member : node.members) {
     if (!reader.is_known(member.key, kMembers)) continue;

@@ -40,16 +40,17 @@ struct AlertSettings {
   std::vector<Route> routes{};
 };
 
-/// Reads `alerts:`; relative paths start at the file's folder `directory`.
-void read_alerts(const YamlNode& node, const std::string& file, AlertSettings& settings,
-                 Findings& findings);
+/// Reads `alerts:` of the configuration `file`; relative paths start at its folder `directory`.
+/// Mistakes become findings with their place.
+void read_alerts(const YamlNode& node, const std::string& file, const std::string& directory,
+                 AlertSettings& settings, Findings& findings);
+/// Reads `hooks:`, likewise.
 void read_hooks(const YamlNode& node, const std::string& file, const std::string& directory,
                 AlertSettings& settings, Findings& findings);
 
-/// Reads `alerts.sources` of the configuration file `file`; mistakes become findings with their
-/// place. docs/alerts.md lists the keys of each kind.
+/// Reads `alerts.sources`, likewise. docs/alerts.md lists the keys of each kind.
 std::vector<SourceSettings> read_sources(const YamlNode& node, const std::string& file,
-                                         Findings& findings);
+                                         const std::string& directory, Findings& findings);
 
 /// The sources with their secrets. Error topic "secret" or "config" names the line.
 Result<std::vector<AlertSource>> resolve_sources(std::vector<SourceSettings> settings,

@@ -18,6 +18,7 @@ constexpr double kBurstSeconds = 2;
 constexpr int kToldPerMinute = 10;
 constexpr Duration kSummaryEvery{std::chrono::minutes{1}};
 constexpr std::string_view kRetryAfterSeconds = "2";
+constexpr std::string_view kNoSuchPath = "no such path";
 
 HttpReply reply(int status, std::string body) {
   HttpReply answer;
@@ -84,13 +85,14 @@ AlertIntake::AlertIntake(Parts parts) : parts_(std::move(parts)) {
 HttpReply AlertIntake::handle(const HttpCall& call) {
   std::string_view target = call.target;
   target = target.substr(0, target.find('?'));
-  if (!target.starts_with(kRoot)) return refusal(404, "no such path");
+  if (!target.starts_with(kRoot)) return refuse("", call, 404, kNoSuchPath);
   target.remove_prefix(kRoot.size());
   const std::size_t slash = target.find('/');
   const auto found = by_name_.find(target.substr(0, slash));
-  if (found == by_name_.end()) return refusal(404, "no such path");
+  if (found == by_name_.end()) return refuse("", call, 404, kNoSuchPath);
   const AlertSource& source = *found->second;
-  if (call.method != "POST" && call.method != "PUT") return refuse(source, call, 405, "method");
+  if (call.method != "POST" && call.method != "PUT")
+    return refuse(source.name, call, 405, "method");
   const Delivery delivery{
       .path_token = slash == std::string_view::npos ? std::string_view() : target.substr(slash + 1),
       .body = call.body,
@@ -98,8 +100,8 @@ HttpReply AlertIntake::handle(const HttpCall& call) {
       .client_verified = call.client_verified};
   auto checked = verify(source, delivery);
   if (const auto* const refused = std::get_if<DeliveryRefusal>(&checked))
-    return refuse(source, call, refused->status, refused->why);
-  if (!takes(source)) return refuse(source, call, 429, "rate");
+    return refuse(source.name, call, refused->status, refused->why);
+  if (!takes(source)) return refuse(source.name, call, 429, "rate");
   return file(source, call, std::move(std::get<VerifiedDelivery>(checked)));
 }
 
@@ -155,8 +157,8 @@ HttpReply AlertIntake::file(const AlertSource& source, const HttpCall& call,
                                   }});
   // Whoever comes again with what was filed meanwhile is told that it was here.
   if (durable.wait_for(kAnswerWait) != std::future_status::ready)
-    return refuse(source, call, 503, "busy");
-  if (const Status status = durable.get(); !status) return refuse(source, call, 503, "state");
+    return refuse(source.name, call, 503, "busy");
+  if (const Status status = durable.get(); !status) return refuse(source.name, call, 503, "state");
   for (const FiledAlert& one : work->filed) {
     if (parts_.tell) {
       parts_.tell({.kind = IntakeEvent::Kind::filed,
@@ -170,19 +172,19 @@ HttpReply AlertIntake::file(const AlertSource& source, const HttpCall& call,
   return answer_of(source, work->delivery, work->filed);
 }
 
-HttpReply AlertIntake::refuse(const AlertSource& source, const HttpCall& call, int status,
+HttpReply AlertIntake::refuse(const std::string& source, const HttpCall& call, int status,
                               std::string_view why) {
   bool tells = false;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
-    Refusals& own = refusals_[source.name];
+    Refusals& own = refusals_[source];
     ++own.by_cause[std::string(why)];
     tells = ++own.told <= kToldPerMinute;
   }
   if (tells && parts_.tell) {
     parts_.tell({.kind = status == 429 || status == 503 ? IntakeEvent::Kind::shed
                                                         : IntakeEvent::Kind::refused,
-                 .source = source.name,
+                 .source = source,
                  .peer = call.remote_address,
                  .status = status,
                  .why = std::string(why)});
@@ -204,7 +206,7 @@ void AlertIntake::summarize(Timestamp now) {
   for (const auto& [source, own] : refusals) {
     ValueMap causes;
     for (const auto& [cause, count] : own.by_cause) causes.emplace(cause, count);
-    sources.emplace(source, Value(std::move(causes)));
+    sources.emplace(source.empty() ? "no source" : source, Value(std::move(causes)));
   }
   parts_.engine.note(EntryKind::alerts_refused, {{"refused", Value(std::move(sources))}});
 }

@@ -40,8 +40,8 @@ class AlertIntake {
     std::vector<AlertSource> sources{};
     /// Of those that fetch their keys, by name.
     std::map<std::string, std::unique_ptr<PartnerKeys>, std::less<>> partner_keys{};
-    /// Sees each event, from any thread; of many refusals of one source in a minute the first
-    /// alone. May be empty.
+    /// Sees each event, from any thread; of many refusals of one source in a minute the first ten.
+    /// May be empty.
     std::function<void(const IntakeEvent&)> tell{};
   };
 
@@ -67,7 +67,7 @@ class AlertIntake {
 
   std::variant<VerifiedDelivery, DeliveryRefusal> verify(const AlertSource& source,
                                                          const Delivery& delivery) const;
-  HttpReply refuse(const AlertSource& source, const HttpCall& call, int status,
+  HttpReply refuse(const std::string& source, const HttpCall& call, int status,
                    std::string_view why);
   bool takes(const AlertSource& source);
   HttpReply file(const AlertSource& source, const HttpCall& call, VerifiedDelivery delivery);
@@ -76,7 +76,7 @@ class AlertIntake {
   std::map<std::string, const AlertSource*, std::less<>> by_name_{};
   std::mutex mutex_{};
   std::map<std::string, Bucket> buckets_{};
-  std::map<std::string, Refusals> refusals_{};
+  std::map<std::string, Refusals> refusals_{};  // by source; "" for paths that are none
   Timestamp summarized_{};
 };
 

@@ -76,8 +76,8 @@ class ServeLog {
     if (!event.why.empty()) fields["why"] = event.why;
     if (event.kind != IntakeEvent::Kind::filed) {
       this->event(event.kind == IntakeEvent::Kind::shed ? "hook_shed" : "hook_refused",
-                  event.peer + " /hooks/" + event.source + ": " + event.why + ", " +
-                      std::to_string(event.status),
+                  event.peer + " /hooks/" + (event.source.empty() ? "?" : event.source) + ": " +
+                      event.why + ", " + std::to_string(event.status),
                   std::move(fields), "warn");
       return;
     }

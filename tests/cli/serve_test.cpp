@@ -260,7 +260,7 @@ TEST_CASE("each way to be wrong is refused with one line") {
   CHECK(daemon.status("GET /hooks/anthropic HTTP/1.1\r\nHost: a\r\n\r\n") == 405);
   CHECK(daemon.runs() == 0);
   const std::vector<Value> log = daemon.stop();
-  CHECK(refusals(log).size() == wrong.size() + 1);
+  CHECK(refusals(log).size() == wrong.size() + 2);
   for (const Value& line : log) {
     const std::string text = to_json(line);
     CHECK(text.find("credential.leaked") == std::string::npos);

@@ -1,12 +1,14 @@
 // `alerts.sources` of the configuration: what it yields, and what it says to mistakes.
 #include "orchestrator/config_alerts.h"
 
+#include <fstream>
 #include <string>
 #include <vector>
 
 #include <doctest/doctest.h>
 
 #include "orchestrator/playbook/diagnostics.h"
+#include "tests/support/temp_folder.h"
 
 namespace quell::test {
 namespace {
@@ -16,13 +18,13 @@ struct Read {
   std::vector<std::string> findings{};  // line:column: message
 };
 
-Read read(const std::string& yaml) {
+Read read(const std::string& yaml, const std::string& directory = "/nowhere") {
   const SourceText text(yaml);
   Findings findings(text);
   YamlNode root;
   REQUIRE(parse_yaml(findings, root));
   Read result;
-  result.sources = read_sources(root, "quell.yaml", findings);
+  result.sources = read_sources(root, "quell.yaml", directory, findings);
   for (const Diagnostic& found : findings.take()) {
     result.findings.push_back(std::to_string(found.at.line) + ":" +
                               std::to_string(found.at.column) + ": " + found.message);
@@ -49,7 +51,7 @@ Mistakes of_route(const std::string& route) {
   YamlNode root;
   REQUIRE(parse_yaml(findings, root));
   AlertSettings settings;
-  read_alerts(root, "quell.yaml", settings, findings);
+  read_alerts(root, "quell.yaml", "/nowhere", settings, findings);
   Mistakes all;
   for (const Diagnostic& found : findings.take()) {
     CHECK(found.at.line == 6);
@@ -150,6 +152,22 @@ TEST_CASE("GitHub's partner keys come from GitHub unless the configuration names
   CHECK(
       mistakes("a: {kind: github, key_endpoint: https://x.example, secrets: [secret://env/A]}\n") ==
       Mistakes{"1:19: this kind has no public keys to fetch"});
+}
+
+TEST_CASE("a partner key's file lies beside the configuration") {
+  const TempFolder folder;
+  std::ofstream(folder / "partner.pem")
+      << "-----BEGIN PUBLIC KEY-----\n"
+         "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAESnbbFNNYI6wE9EYmk4F5APYjz9j4\n"
+         "z2x4mBOZj3zwMHGLKN5rdk1x7ww1/F8BnheU+9mdbWOySpwG3Uyg8pa67g==\n"
+         "-----END PUBLIC KEY-----\n";
+  const std::string yaml =
+      "a: {kind: github_partner, public_keys: [{id: 90a421, file: partner.pem}]}\n";
+  const Read beside = read(yaml, folder.path());
+  CHECK(beside.findings.empty());
+  REQUIRE(beside.sources.size() == 1);
+  CHECK(beside.sources.front().source.public_keys.size() == 1);
+  CHECK(mistakes(yaml) == Mistakes{"1:60: that file holds no public key of P-256 as PEM"});
 }
 
 // Goal: a configuration that would let a stranger begin a run is none (threat T17).
