@@ -1,5 +1,6 @@
 #include "orchestrator/alerts/judge.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "orchestrator/engine/policy.h"
@@ -10,15 +11,18 @@ namespace {
 
 constexpr std::size_t kDigestDigitsMin = 8;
 
-/// The first input of type url that holds a URL which nobody configured.
+/// The first input of URLs that holds one which nobody configured.
 std::string foreign_url(const Playbook& playbook, const Value& inputs,
                         const std::set<std::string, std::less<>>& known) {
+  const auto is_foreign = [&known](const Value& given) {
+    return given.is_string() && !known.contains(given.as_string());
+  };
   for (const InputSpec& input : playbook.inputs) {
+    const Type::Kind kind = input.type.element ? input.type.element->kind : input.type.kind;
+    if (kind != Type::Kind::url) continue;
     const Value& given = inputs[input.name];
-    if (input.type.kind == Type::Kind::url && given.is_string() &&
-        !known.contains(given.as_string())) {
+    if (is_foreign(given) || std::ranges::any_of(given.list_or_empty(), is_foreign))
       return input.name;
-    }
   }
   return {};
 }

@@ -1,6 +1,7 @@
 #include "orchestrator/alerts/route.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "state/base/bytes.h"
 #include "state/base/json.h"
@@ -14,6 +15,30 @@ Scope scope_of(const Value& alert) {
   Scope scope;
   scope.names["alert"] = alert;
   return scope;
+}
+
+bool is_scalar(const Value& value) {
+  return !value.is_list() && !value.is_map() && !value.is_null() && !value.is_secret();
+}
+
+std::string scalar_text(const Value& value) {
+  return value.is_string() ? value.as_string() : to_json(value);
+}
+
+/// `value` as input_from_text() takes it, a list with one element per comma; nothing when it would
+/// be read as something else.
+std::optional<std::string> input_text(const Value& value) {
+  if (is_scalar(value)) return scalar_text(value);
+  if (!value.is_list()) return std::nullopt;
+  std::string all;
+  for (const Value& item : value.as_list()) {
+    if (!is_scalar(item)) return std::nullopt;
+    const std::string text = scalar_text(item);
+    if (text.empty() || text.find(',') != std::string::npos) return std::nullopt;
+    if (!all.empty()) all += ',';
+    all += text;
+  }
+  return all;
 }
 
 }  // namespace
@@ -72,10 +97,10 @@ std::variant<MappedInputs, std::string> map_inputs(const Route& route, const Val
       mapped.secrets.emplace(name, value->as_secret().secret);
       continue;
     }
-    if (value->is_list() || value->is_map()) return "input " + name + " would not be one value";
-    std::string plain = value->is_string() ? value->as_string() : to_json(*value);
-    if (plain.size() > kInputBytesMax) return "input " + name + " is too long";
-    mapped.texts.emplace(name, std::move(plain));
+    std::optional<std::string> plain = input_text(*value);
+    if (!plain) return "input " + name + " would be neither a value nor a list of plain ones";
+    if (plain->size() > kInputBytesMax) return "input " + name + " is too long";
+    mapped.texts.emplace(name, *std::move(plain));
   }
   return mapped;
 }

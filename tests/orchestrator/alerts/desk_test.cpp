@@ -24,6 +24,7 @@ purpose: One thing dies.
 inputs:
   thing: {type: string, required: true}
   page: {type: url}
+  pages: {type: list, of: url}
   token: {type: secret}
 settings: {lock: "${inputs.thing}"}
 steps:
@@ -229,6 +230,11 @@ TEST_CASE("a URL in an alert is taken only where the configuration names it") {
   CHECK(desk.file(with_page("1", "https://evil.example/")).why ==
         "input page is a URL that the configuration does not name");
   CHECK(desk.file(with_page("2", "https://mcp.example.com/mcp")).run);
+  // The same through a list, and through a text that becomes one.
+  desk.routes.front().inputs[1] = {"pages",
+                                   std::get<Template>(Template::parse("${alert.body.page}"))};
+  CHECK(desk.file(with_page("3", "https://mcp.example.com/mcp,https://evil.example/")).why ==
+        "input pages is a URL that the configuration does not name");
 }
 
 // Goal: a leaked token is sealed and nowhere else.

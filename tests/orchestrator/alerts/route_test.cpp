@@ -89,12 +89,28 @@ TEST_CASE("a leaked token becomes a secret input and nothing else") {
       map_inputs(route("", {{"note", "token ${alert.body.token}"}}), seen)));
 }
 
+TEST_CASE("a list of plain values becomes a list, and nothing else than it was") {
+  const auto text = [](const ValueList& list) -> std::string {
+    const auto inputs = map_inputs(route("", {{"ids", "${alert.body.ids}"}}),
+                                   alert(Value::map({{"ids", Value(list)}})));
+    const auto* const mapped = std::get_if<MappedInputs>(&inputs);
+    return mapped == nullptr ? "refused" : mapped->texts.at("ids");
+  };
+  CHECK(text({Value("vcrd_1"), Value("vcrd_2")}) == "vcrd_1,vcrd_2");
+  CHECK(text({Value(7)}) == "7");
+  CHECK(text({}).empty());
+  CHECK(text({Value("vcrd_1,vcrd_2")}) == "refused");
+  CHECK(text({Value("")}) == "refused");
+  CHECK(text({Value(ValueList{Value("vcrd_1")})}) == "refused");
+}
+
 TEST_CASE("what cannot be an input is said in one sentence") {
   const auto why = [](const std::string& source, const Value& seen) {
     const auto inputs = map_inputs(route("", {{"id", source}}), seen);
     return std::holds_alternative<std::string>(inputs) ? std::get<std::string>(inputs) : "";
   };
-  CHECK(why("${alert.body.data}", refresh_failed()) == "input id would not be one value");
+  CHECK(why("${alert.body.data}", refresh_failed()) ==
+        "input id would be neither a value nor a list of plain ones");
   CHECK(why("${alert.body.nothing.here}", refresh_failed()).starts_with("input id: "));
   CHECK(why("${alert.body.data.id}",
             alert(Value::map({{"data", Value::map({{"id", std::string(5'000, 'x')}})}}))) ==
