@@ -34,9 +34,11 @@ Result<PlaybookFile> read_playbook_file(const std::string& path) {
     return make_error(ErrorCode::invalid, "playbook", path + ": no such file.",
                       "give a path, or the id of a shipped one");
   // One byte more than the language allows, so that the loader sees that it is too long.
-  std::string source(kYamlBytesMax + 1, '\0');
+  constexpr std::size_t kPiece = 16U << 10U;
+  std::string source;
   std::size_t used = 0;
-  while (used < source.size()) {
+  while (used <= kYamlBytesMax) {
+    source.resize(std::min(used + kPiece, kYamlBytesMax + 1));
     const ssize_t got = ::read(file.get(), source.data() + used, source.size() - used);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0)

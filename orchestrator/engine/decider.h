@@ -58,7 +58,7 @@ class Decider {
   Progress advance_wait(const Step& step, const WaitStep& wait, const StepState& state);
   const ActionSpec& spec_of(const Step& step) const;
   Progress advance_use(const Step& step, const StepState& state);
-  void begin_items(const Step& step, const StepState& state, std::size_t canary,
+  void begin_items(const Step& step, const StepState& state, std::size_t canary, std::size_t acting,
                    std::size_t unfinished);
   void start_attempt(const Step& step, const ItemState& item, Intent intent);
   /// A change begins only when the kill switch, the lock and the approvals that policy demands

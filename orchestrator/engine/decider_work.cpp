@@ -27,17 +27,19 @@ const ActionSpec& Decider::spec_of(const Step& step) const {
 Progress Decider::advance_use(const Step& step, const StepState& state) {
   const bool deadline_passed = step.deadline && now_ >= state.started + *step.deadline;
   std::size_t unfinished = 0;
+  std::size_t acting = 0;
   for (const std::size_t index : state.active) {
     const ItemState& item = state.items[index];
     if (item.finished()) continue;
     ++unfinished;
+    if (item.phase != ItemState::Phase::verifying) ++acting;
     advance_item(step, item, deadline_passed);
   }
   if (!out_.empty()) return Progress::running;
   const std::size_t canary = canary_of(run_, step, state, connectors_, around_.policy);
   const bool stop = stops_early(run_, connectors_, step, state, canary);
   if (!stop && may_begin() && !stopping_ && !state.paused)
-    begin_items(step, state, canary, unfinished);
+    begin_items(step, state, canary, acting, unfinished);
   if (!out_.empty()) return Progress::running;
   const bool all = state.next_item >= state.items.size() || stop || stopping_;
   if (all && unfinished == 0) finish_use(step, state, deadline_passed);
@@ -45,20 +47,24 @@ Progress Decider::advance_use(const Step& step, const StepState& state) {
 }
 
 void Decider::begin_items(const Step& step, const StepState& state, std::size_t canary,
-                          std::size_t unfinished) {
+                          std::size_t acting, std::size_t unfinished) {
+  // A change does not wait until the ones before it are proved: what is not contained yet burns.
+  constexpr std::size_t kVerifyingMax = 64;
   std::size_t limit = 1;
   const std::size_t end = items_released(state, canary);
   if (step.foreach_items) {
     limit = static_cast<std::size_t>(std::max(step.foreach_items->concurrency, 1));
     if (const auto next = next_by_rate(run_, step, state)) {
       if (now_ < *next) return;
-      limit = std::min(limit, unfinished + 1);
+      limit = std::min(limit, acting + 1);
     }
   }
-  for (std::size_t i = state.next_item; i < end && unfinished < limit; ++i) {
+  const std::size_t most = limit + kVerifyingMax;
+  for (std::size_t i = state.next_item; i < end && acting < limit && unfinished < most; ++i) {
     if (state.items[i].phase != ItemState::Phase::idle || state.items[i].paused) continue;
     if (!may_act(step)) return;
     start_attempt(step, state.items[i], Intent::act);
+    ++acting;
     ++unfinished;
   }
 }

@@ -281,12 +281,17 @@ Status Engine::dispatch() {
   return ok();
 }
 
+void Engine::begin_exchange(PendingSend pending) {
+  ++in_flight_;
+  parts_.transport.start(pending.ticket, std::move(pending.request));
+}
+
 void Engine::release_reads() {
   questions_.clear();
   std::vector<PendingSend> changes;
   for (PendingSend& pending : std::exchange(sends_, {})) {
     if (pending.request.effect == Effect::read) {
-      parts_.transport.start(pending.ticket, std::move(pending.request));
+      begin_exchange(std::move(pending));
     } else {
       changes.push_back(std::move(pending));
     }
@@ -298,7 +303,7 @@ void Engine::release() {
   // Whoever asks from now on asks anew, so that no answer is older than its question.
   questions_.clear();
   for (PendingSend& pending : std::exchange(sends_, {})) {
-    parts_.transport.start(pending.ticket, std::move(pending.request));
+    begin_exchange(std::move(pending));
   }
   for (const std::shared_ptr<Live>& live : std::exchange(kept_, {})) {
     Result<SecretValue> kept = std::move(*live->kept);
@@ -312,7 +317,9 @@ void Engine::take(Completion completion) {
   const auto found = exchanges_.find(completion.ticket);
   if (found == exchanges_.end()) return;
   const Timestamp now = parts_.clock.now();
+  // What the guard refused has none: it never left.
   if (const std::string& origin = found->second.origin; !origin.empty()) {
+    --in_flight_;
     const int status = completion.answer ? completion.answer->status : 0;
     pacer_.ended(origin, status,
                  completion.answer ? retry_after(*completion.answer, now) : std::nullopt,

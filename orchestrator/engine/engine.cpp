@@ -18,6 +18,19 @@ constexpr std::size_t kExposuresMax = 1'000;
 /// One commit gathers what comes within so many looks at the network, or so many entries.
 constexpr int kGatherRounds = 4;
 constexpr std::size_t kGatherEntries = 256;
+/// What no change waits for is durable after so long at most, while answers are due that may share
+/// its commit.
+constexpr Duration kCommitDelay{2};
+
+/// Entries that leave no gap where a process dies before their commit: an attempt or a look is made
+/// again, and what an attempt sent is known by its intent; an alert that was not answered comes
+/// again.
+bool may_wait(EntryKind kind) {
+  return kind == EntryKind::step_started || kind == EntryKind::attempt_started ||
+         kind == EntryKind::attempt_finished || kind == EntryKind::probe_finished ||
+         kind == EntryKind::step_finished || kind == EntryKind::alert_received ||
+         kind == EntryKind::run_started;
+}
 
 /// A rotated key of ours is no other system; everything else that a pin names must be as it was.
 bool same_pins(const Value& before, const Value& now) {
@@ -217,6 +230,7 @@ bool Engine::has_work() const {
 
 void Engine::record(std::vector<Entry> entries) {
   recorded_ += entries.size();
+  if (batch_.empty()) batch_began_ = parts_.clock.now();
   for (Entry& entry : entries) {
     if (entry.run.number > 0) {
       RunState& run = runs_.at(entry.run);
@@ -226,9 +240,14 @@ void Engine::record(std::vector<Entry> entries) {
         take_lock(run);
       } else if (entry.kind == EntryKind::run_finished) {
         const auto holder = holders_.find(run.lock);
-        if (holder != holders_.end() && holder->second == run.id) holders_.erase(holder);
+        if (holder != holders_.end() && holder->second == run.id) {
+          holders_.erase(holder);
+          has_freed_lock_ = true;
+        }
       }
     }
+    // That a request leaves calls for no decision.
+    is_undecided_ |= entry.kind != EntryKind::request_sent;
     batch_.push_back(std::move(entry));
   }
 }
@@ -252,9 +271,47 @@ Status Engine::flush() {
 }
 
 Status Engine::turn(Timestamp until) {
+  std::vector<Completion> completions = std::exchange(refused_, {});
+  if (completions.empty()) completions = parts_.transport.poll(wait_until(until));
   watch_kill_switch();
   watch_clock();
   carry_out_commands();
+  resume_waits();
+  for (int round = 1;; ++round) {
+    for (Completion& completion : completions) take(std::move(completion));
+    if (Status decided = decide_all(); !decided) return decided;
+    if (Status dispatched = dispatch(); !dispatched) return dispatched;
+    release_reads();
+    // What comes meanwhile shares the commit: reads go on at once, changes wait for it.
+    const bool gathers = !sends_.empty() && in_flight_ > 0 && kept_.empty() &&
+                         round <= kGatherRounds && batch_.size() < kGatherEntries;
+    if (!gathers) break;
+    completions = parts_.transport.poll(parts_.clock.now());
+    if (completions.empty()) break;
+  }
+  if (!commit_is_due()) return ok();
+  if (Status flushed = flush(); !flushed) return flushed;
+  release();
+  return ok();
+}
+
+Timestamp Engine::wait_until(Timestamp until) const {
+  const Timestamp now = parts_.clock.now();
+  if (is_undecided_ || !kept_.empty()) return now;
+  const Timestamp wake = next_wake(until);
+  return batch_.empty() ? wake : std::min(wake, batch_began_ + kCommitDelay);
+}
+
+bool Engine::commit_is_due() const {
+  if (!sends_.empty() || !kept_.empty()) return true;
+  if (batch_.empty()) return !answers_.empty();
+  return in_flight_ == 0 || stopping_.load() || batch_.size() >= kGatherEntries ||
+         parts_.clock.now() >= batch_began_ + kCommitDelay ||
+         !std::all_of(batch_.begin(), batch_.end(),
+                      [](const Entry& entry) { return may_wait(entry.kind); });
+}
+
+void Engine::resume_waits() {
   const Timestamp now = parts_.clock.now();
   while (!waits_.empty() && waits_.begin()->first <= now) {
     const std::shared_ptr<Live> live = waits_.begin()->second;
@@ -263,38 +320,19 @@ Status Engine::turn(Timestamp until) {
     live->io->resume_waited(now);
     pump(live);
   }
-  if (Status settled = settle(); !settled) return settled;
-  std::vector<Completion> completions = std::exchange(refused_, {});
-  if (completions.empty() && kept_.empty() && batch_.empty())
-    completions = parts_.transport.poll(next_wake(until));
-  for (Completion& completion : completions) take(std::move(completion));
-  // What has come meanwhile shares the commit: reads go on at once, changes wait for it.
-  for (int round = 0; round < kGatherRounds && !completions.empty(); ++round) {
-    if (Status decided = decide_all(); !decided) return decided;
-    if (Status dispatched = dispatch(); !dispatched) return dispatched;
-    if (batch_.size() >= kGatherEntries || !kept_.empty()) break;
-    release_reads();
-    completions = parts_.transport.poll(parts_.clock.now());
-    for (Completion& completion : completions) take(std::move(completion));
-  }
-  return settle();
-}
-
-Status Engine::settle() {
-  if (Status decided = decide_all(); !decided) return decided;
-  if (Status dispatched = dispatch(); !dispatched) return dispatched;
-  if (Status flushed = flush(); !flushed) return flushed;
-  release();
-  return ok();
 }
 
 Status Engine::decide_all() {
   Status status = ok();
   decided_at_ = parts_.clock.now();
-  for (const RunId id : active_) {
-    decide_run(runs_.at(id), status);
-    if (!status) return status;
-  }
+  do {  // each further round follows the end of a run
+    has_freed_lock_ = false;
+    for (const RunId id : active_) {
+      decide_run(runs_.at(id), status);
+      if (!status) return status;
+    }
+  } while (has_freed_lock_);
+  is_undecided_ = false;
   return status;
 }
 
@@ -311,8 +349,9 @@ Circumstances Engine::circumstances_of(const RunState& run) {
 void Engine::decide_run(RunState& run, Status& status) {
   if (stopping_.load()) return;
   // Each round either begins or ends something, so the rounds are bounded by the size of the run.
+  const Circumstances around = circumstances_of(run);
   while (true) {
-    std::vector<Entry> entries = decide(run, parts_.connectors, circumstances_of(run));
+    std::vector<Entry> entries = decide(run, parts_.connectors, around);
     if (!entries.empty()) {
       if (entries.back().kind == EntryKind::run_finished) {
         if (status = flush(); !status) return;

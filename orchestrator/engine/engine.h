@@ -263,8 +263,11 @@ class Engine {
 
   void record(std::vector<Entry> entries);
   Status flush();
-  /// Decides what follows, makes it durable, and lets go what waited for that.
-  Status settle();
+  /// How long a turn may wait for answers: not at all where something is not decided yet.
+  Timestamp wait_until(Timestamp until) const;
+  /// Not while more may share the commit and nothing of the batch is urgent.
+  bool commit_is_due() const;
+  void resume_waits();
   Status decide_all();
   void decide_run(RunState& run, Status& status);
   void reconcile(RunState& run);
@@ -296,6 +299,7 @@ class Engine {
   void release();
   /// Those that change nothing need not wait for the commit.
   void release_reads();
+  void begin_exchange(PendingSend pending);
   void take(Completion completion);
   /// A read that came too early waits for its turn again. False where that is no use.
   bool asks_again(Exchange& exchange, const HttpResponse& answer);
@@ -336,7 +340,11 @@ class Engine {
   std::multimap<Timestamp, std::shared_ptr<Live>> waits_{};
   std::vector<Completion> refused_{};          // by the guard; taken like answers
   std::uint64_t recorded_ = 0;                 // entries, since the beginning
+  bool is_undecided_ = true;                   // something was recorded since the last decisions
+  bool has_freed_lock_ = false;                // for runs that these decisions have passed already
   std::vector<Entry> batch_{};                 // folded in, not yet durable
+  Timestamp batch_began_{};                    // with its first entry
+  std::size_t in_flight_ = 0;                  // requests that have left and are not answered
   std::vector<PendingSend> sends_{};           // leave when the batch is durable
   std::vector<std::shared_ptr<Live>> kept_{};  // sealed a secret; go on when the batch is durable
   std::vector<std::function<void()>> answers_{};  // to commands, when the batch is durable

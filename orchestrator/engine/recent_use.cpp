@@ -15,8 +15,7 @@ constexpr Duration kHour{60 * 60'000};
 void RecentUse::take(const Entry& entry) {
   const Value& body = entry.body;
   if (entry.kind == EntryKind::run_started) {
-    if (!body["automatic"].bool_or(false)) return;
-    uses_.push_back({.at = entry.at, .run = entry.run, .automatic = true});
+    if (body["automatic"].bool_or(false)) automatic_runs_.emplace_back(entry.run, entry.at);
     return;
   }
   if (entry.kind != EntryKind::request_sent || !body["account"].is_string()) return;
@@ -34,9 +33,11 @@ void RecentUse::take(const Entry& entry) {
 }
 
 void RecentUse::forget_before(Timestamp now) {
+  while (!automatic_runs_.empty() && automatic_runs_.front().second + kHour <= now)
+    automatic_runs_.pop_front();
   while (!uses_.empty() && uses_.front().at + kHour <= now) {
     const Use& use = uses_.front();
-    if (!use.target.empty() && --reached_[use.target] == 0) {
+    if (--reached_[use.target] == 0) {
       reached_.erase(use.target);
       if (--targets_[use.run] == 0) targets_.erase(use.run);
       --(use.automatic ? automatic_targets_ : peoples_targets_);
@@ -47,9 +48,9 @@ void RecentUse::forget_before(Timestamp now) {
 
 int RecentUse::automatic_runs_before(RunId run, Timestamp now) {
   forget_before(now);
-  return static_cast<int>(std::count_if(uses_.begin(), uses_.end(), [&](const Use& use) {
-    return use.target.empty() && use.run < run;
-  }));
+  const auto end =
+      std::ranges::lower_bound(automatic_runs_, run, {}, &std::pair<RunId, Timestamp>::first);
+  return static_cast<int>(end - automatic_runs_.begin());
 }
 
 std::int64_t RecentUse::targets_of_others(RunId run, bool automatic, Timestamp now) {

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "state/base/clock.h"
 #include "state/journal.h"
@@ -33,10 +34,11 @@ class RecentUse {
     Timestamp at{};
     RunId run{};
     bool automatic = false;
-    std::string target{};  // empty: the run itself began
+    std::string target{};
   };
   void forget_before(Timestamp now);
 
+  std::deque<std::pair<RunId, Timestamp>> automatic_runs_{};  // in order
   std::deque<Use> uses_{};
   std::map<std::string, int> reached_{};     // requests by run and target
   std::map<RunId, std::int64_t> targets_{};  // by run

@@ -229,6 +229,7 @@ TEST_CASE("two runs of one lock: the first to change something goes, the other w
   CHECK_FALSE(waiting.process.engine.lock_holder(*waiting.run().playbook, waiting.run().inputs));
   waiting.bench.vendor.throttled_kills = 1;  // so that the second stays under way for a while
   REQUIRE(waiting.approve("mara"));
+  waiting.turn(Duration{100});
   CHECK(waiting.process.engine.lock_holder(*waiting.run().playbook, waiting.run().inputs) ==
         second);
   waiting.id = first;
