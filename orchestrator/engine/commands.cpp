@@ -302,6 +302,11 @@ Result<RunId> Engine::begin(const StartCommand& command) {
                 .approved_in_advance = command.approved_in_advance});
 }
 
+bool Engine::has_commands() {
+  const std::lock_guard<std::mutex> lock(inbox_mutex_);
+  return !inbox_.empty() || !starts_.empty() || !errands_.empty();
+}
+
 void Engine::carry_out_commands() {
   std::deque<Command> commands;
   std::deque<StartCommand> starts;

@@ -96,7 +96,7 @@ void Engine::send(const std::shared_ptr<Live>& live, SendOp op) {
 
 void Engine::refuse(Outgoing& outgoing, Error why) {
   Completion refused{.ticket = outgoing.ticket, .answer = std::move(why)};
-  refused_.push_back(std::move(refused));
+  arrived_.push_back(std::move(refused));
 }
 
 void Engine::leave_unknown(const std::shared_ptr<Live>& live, std::string_view why) {

@@ -1,6 +1,7 @@
 #include "orchestrator/engine/engine.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "orchestrator/engine/claims.h"
@@ -266,12 +267,11 @@ Status Engine::flush() {
       if (parts_.on_entry) parts_.on_entry(run, entry);
     }
   }
-  for (const auto& answer : std::exchange(answers_, {})) answer();
   return ok();
 }
 
 Status Engine::turn(Timestamp until) {
-  std::vector<Completion> completions = std::exchange(refused_, {});
+  std::vector<Completion> completions = std::exchange(arrived_, {});
   if (completions.empty()) completions = parts_.transport.poll(wait_until(until));
   watch_kill_switch();
   watch_clock();
@@ -291,13 +291,20 @@ Status Engine::turn(Timestamp until) {
   }
   if (!commit_is_due()) return ok();
   if (Status flushed = flush(); !flushed) return flushed;
+  const bool sends = !sends_.empty();
   release();
+  // The changes are on the wire before anybody else wakes.
+  if (sends) {
+    std::vector<Completion> early = parts_.transport.poll(parts_.clock.now());
+    std::move(early.begin(), early.end(), std::back_inserter(arrived_));
+  }
+  for (const auto& answer : std::exchange(answers_, {})) answer();
   return ok();
 }
 
-Timestamp Engine::wait_until(Timestamp until) const {
+Timestamp Engine::wait_until(Timestamp until) {
   const Timestamp now = parts_.clock.now();
-  if (is_undecided_ || !kept_.empty()) return now;
+  if (is_undecided_ || !kept_.empty() || has_commands()) return now;
   const Timestamp wake = next_wake(until);
   return batch_.empty() ? wake : std::min(wake, batch_began_ + kCommitDelay);
 }

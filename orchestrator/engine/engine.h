@@ -264,7 +264,7 @@ class Engine {
   void record(std::vector<Entry> entries);
   Status flush();
   /// How long a turn may wait for answers: not at all where something is not decided yet.
-  Timestamp wait_until(Timestamp until) const;
+  Timestamp wait_until(Timestamp until);
   /// Not while more may share the commit and nothing of the batch is urgent.
   bool commit_is_due() const;
   void resume_waits();
@@ -305,6 +305,8 @@ class Engine {
   bool asks_again(Exchange& exchange, const HttpResponse& answer);
   void deliver(const Exchange& exchange, Result<HttpResponse> answer);
   void carry_out_commands();
+  /// Somebody may have said something since; a poll that did not wait has swallowed the wake().
+  bool has_commands();
   Result<RunId> begin(const StartCommand& command);
   Result<Entry> entry_of(const Command& command);
   void run_report(RunState& run, const WorkId& id, const std::string& action);
@@ -338,14 +340,14 @@ class Engine {
   std::map<std::string, RunId, std::less<>> holders_{};  // by what they lock
   KillSwitch kill_switch_{};
   std::multimap<Timestamp, std::shared_ptr<Live>> waits_{};
-  std::vector<Completion> refused_{};          // by the guard; taken like answers
-  std::uint64_t recorded_ = 0;                 // entries, since the beginning
-  bool is_undecided_ = true;                   // something was recorded since the last decisions
-  bool has_freed_lock_ = false;                // for runs that these decisions have passed already
-  std::vector<Entry> batch_{};                 // folded in, not yet durable
-  Timestamp batch_began_{};                    // with its first entry
-  std::size_t in_flight_ = 0;                  // requests that have left and are not answered
-  std::vector<PendingSend> sends_{};           // leave when the batch is durable
+  std::vector<Completion> arrived_{};  // to be taken next: what the guard refused, early answers
+  std::uint64_t recorded_ = 0;         // entries, since the beginning
+  bool is_undecided_ = true;           // something was recorded since the last decisions
+  bool has_freed_lock_ = false;        // for runs that these decisions have passed already
+  std::vector<Entry> batch_{};         // folded in, not yet durable
+  Timestamp batch_began_{};            // with its first entry
+  std::size_t in_flight_ = 0;          // requests that have left and are not answered
+  std::vector<PendingSend> sends_{};   // leave when the batch is durable
   std::vector<std::shared_ptr<Live>> kept_{};  // sealed a secret; go on when the batch is durable
   std::vector<std::function<void()>> answers_{};  // to commands, when the batch is durable
   Ticket next_ticket_ = 1;

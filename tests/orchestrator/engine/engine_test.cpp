@@ -159,6 +159,27 @@ TEST_CASE("the guard refuses a read action that sends a POST") {
   CHECK(bench.vendor.requests.empty());
 }
 
+// Goal: nobody waits for a timer to be heard. Method: a transport that no wake() ever reaches, as
+// if a poll that did not wait had swallowed it.
+TEST_CASE("a command is carried out before the engine waits for anything") {
+  Bench bench;
+  ProcessRun process(bench.journal, bench.secrets, bench.vendor, bench.clock, vendor_connectors());
+  const Result<RunId> id =
+      process.engine.start(request_for(playbook_from(with_approval(), process.connectors)));
+  REQUIRE(id);
+  turn_for(process.engine, bench.clock, std::chrono::seconds(1));
+  const Timestamp said = bench.clock.now();
+  Status answer = make_error(ErrorCode::internal, "no answer");
+  process.engine.submit({.kind = Command::Kind::note,
+                         .run = *id,
+                         .who = "olek",
+                         .reason = "seen",
+                         .done = [&](Status status) { answer = std::move(status); }});
+  REQUIRE(process.engine.turn(said + std::chrono::minutes(1)));
+  CHECK(answer);
+  CHECK(bench.clock.now() == said);
+}
+
 TEST_CASE("an approval is waited for, and time or a denial ends the run") {
   Bench bench;
   ProcessRun process(bench.journal, bench.secrets, bench.vendor, bench.clock, vendor_connectors());
