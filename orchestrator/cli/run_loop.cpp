@@ -152,7 +152,7 @@ Status finish_other_runs(Session& session, Engine& engine, const RunState& own,
     told = true;
     if (Status turned = engine.turn(clock.now() + kQuietWait); !turned) return turned;
   }
-  return ok();
+  return engine.wind_up();
 }
 
 }  // namespace
@@ -282,7 +282,11 @@ int run_to_end(Session& session, Engine& engine, RunId id, const ConnectorSet& c
     if (told && run.watch.finished) break;
     if (run.held && !run.finished() && !options.wait_while_held) {
       // Other branches of the run go on before it is left.
-      if (!engine.has_changes_in_flight()) return told_held(session, run, connectors);
+      if (!engine.has_changes_in_flight()) {
+        if (const Status wound_up = engine.wind_up(); !wound_up)
+          return session.fail(held_by(wound_up.error(), id, run.requests.mutate), kExitNotFinished);
+        return told_held(session, run, connectors);
+      }
     }
     const bool live = session.err().is_terminal() && !session.options().quiet && !run.finished() &&
                       !prompt.is_asking();
@@ -307,9 +311,9 @@ int run_to_end(Session& session, Engine& engine, RunId id, const ConnectorSet& c
   }
   session.err().clear_live();
   const RunState& run = *engine.find(id);
-  if (stopping_since && engine.has_changes_in_flight()) {
-    if (const Status told_unknown = engine.give_up_in_flight(); !told_unknown)
-      return session.fail(held_by(told_unknown.error(), id, run.requests.mutate), kExitNotFinished);
+  if (stopping_since) {
+    if (const Status wound_up = engine.wind_up(); !wound_up)
+      return session.fail(held_by(wound_up.error(), id, run.requests.mutate), kExitNotFinished);
   }
   if (const Status others = finish_other_runs(session, engine, run, clock); !others)
     return session.fail(others.error(), kExitNotFinished);

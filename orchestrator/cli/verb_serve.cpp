@@ -338,10 +338,8 @@ int serve(Session& session) {
     if (Status turned = engine.turn(session.clock().now() + Duration{100}); !turned) break;
   }
   const bool settled = !engine.has_changes_in_flight();
-  if (!settled) {
-    if (const Status unknown = engine.give_up_in_flight(); !unknown)
-      return session.fail(unknown.error(), kExitNotFinished);
-  }
+  if (const Status wound_up = engine.wind_up(); !wound_up)
+    return session.fail(wound_up.error(), kExitNotFinished);
   (*server)->stop();
   (*owner)->api().open_alerts({});
   const auto left =

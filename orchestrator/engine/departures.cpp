@@ -378,7 +378,7 @@ void Engine::deliver(const Exchange& exchange, Result<HttpResponse> answer) {
   pump(live);
 }
 
-Status Engine::give_up_in_flight() {
+Status Engine::wind_up() {
   std::vector<std::shared_ptr<Live>> unsettled;
   for (const auto& [id, live] : live_) {
     if (live->changed) unsettled.push_back(live);
@@ -386,7 +386,9 @@ Status Engine::give_up_in_flight() {
   for (const std::shared_ptr<Live>& live : unsettled) {
     leave_unknown(live, "the process was told to end before an answer came");
   }
-  return flush();
+  if (Status flushed = flush(); !flushed) return flushed;
+  answer_commands();
+  return ok();
 }
 
 void Engine::watch_kill_switch() {

@@ -298,8 +298,12 @@ Status Engine::turn(Timestamp until) {
     std::vector<Completion> early = parts_.transport.poll(parts_.clock.now());
     std::move(early.begin(), early.end(), std::back_inserter(arrived_));
   }
-  for (const auto& answer : std::exchange(answers_, {})) answer();
+  answer_commands();
   return ok();
+}
+
+void Engine::answer_commands() {
+  for (const auto& answer : std::exchange(answers_, {})) answer();
 }
 
 Timestamp Engine::wait_until(Timestamp until) {

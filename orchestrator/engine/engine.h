@@ -219,8 +219,9 @@ class Engine {
   void stop_starting() noexcept { stopping_.store(true); }
   /// True while an action that has sent a change is not settled.
   bool has_changes_in_flight() const noexcept { return unsettled_ > 0; }
-  /// Writes down as unknown what is not settled yet; for a process that cannot wait for it.
-  Status give_up_in_flight();
+  /// For a process that ends: writes down as unknown what is not settled yet, makes durable what is
+  /// not, and answers whoever waits for that.
+  Status wind_up();
   /// Why `run` begins no change although nobody paused it: the kill switch or a lock; else empty.
   std::string obstacle(const RunState& run) const;
   void wake() { parts_.transport.wake(); }
@@ -268,6 +269,7 @@ class Engine {
   /// Not while more may share the commit and nothing of the batch is urgent.
   bool commit_is_due() const;
   void resume_waits();
+  void answer_commands();
   Status decide_all();
   void decide_run(RunState& run, Status& status);
   void reconcile(RunState& run);

@@ -398,9 +398,7 @@ Show::End Show::drive(Engine& engine, const SimJournal& journal, const Death& de
       stopping = now;
     }
     if (stopping && (!engine.has_changes_in_flight() || now > *stopping + kSettle)) {
-      if (engine.has_changes_in_flight()) {
-        if (Status given_up = engine.give_up_in_flight(); !given_up) return End::again;
-      }
+      if (Status wound_up = engine.wind_up(); !wound_up) return End::again;
       auditor_->folds_the_same(disk_, secrets_, engine, loader_for(connectors), connectors);
       return End::again;
     }
