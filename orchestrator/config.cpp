@@ -22,11 +22,12 @@ namespace {
 constexpr std::string_view kDefaultBaseUrl = "https://api.anthropic.com";
 
 /// Keys of the design that this version does not act on: refused, never ignored.
-constexpr std::array<std::string_view, 6> kNotBuiltYet{"anchor",    "resume_max_age", "evidence",
-                                                       "preflight", "resume",         "panel"};
-constexpr std::array<std::string_view, 14> kTopKeys{
-    "state",  "seal_key", "mac_key", "signing_key", "inputs_dir", "playbooks", "connections",
-    "egress", "policy",   "users",   "hooks",       "alerts",     "notify",    "public_url"};
+constexpr std::array<std::string_view, 5> kNotBuiltYet{"anchor", "resume_max_age", "evidence",
+                                                       "preflight", "resume"};
+constexpr std::array<std::string_view, 15> kTopKeys{
+    "state",     "seal_key",    "mac_key", "signing_key", "inputs_dir",
+    "playbooks", "connections", "egress",  "policy",      "users",
+    "hooks",     "panel",       "alerts",  "notify",      "public_url"};
 constexpr std::array<std::string_view, 23> kPlatformKeys{
     "kind",        "preset",           "base_url",   "region",
     "base_path",   "api_key",          "key_header", "version_header",
@@ -100,7 +101,11 @@ class ConfigReader {
       if (key == "policy") read_policy(member.value, config_.policy, findings_);
       if (key == "users") read_users(member.value, config_.policy, findings_);
       if (key == "hooks")
-        read_hooks(member.value, config_.file, config_.directory, config_.alerts, findings_);
+        config_.hooks =
+            read_listener(member.value, key, config_.file, config_.directory, findings_);
+      if (key == "panel")
+        config_.panel =
+            read_listener(member.value, key, config_.file, config_.directory, findings_);
       if (key == "alerts")
         read_alerts(member.value, config_.file, config_.directory, config_.alerts, findings_);
       if (key == "notify") read_notify(member.value, config_.file, config_.notify, findings_);

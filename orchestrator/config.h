@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "orchestrator/config_alerts.h"
+#include "orchestrator/config_listen.h"
 #include "orchestrator/config_notify.h"
 #include "orchestrator/engine/pace.h"
 #include "orchestrator/engine/policy.h"
@@ -66,6 +67,8 @@ struct Config {
   std::vector<std::string> playbook_dirs{};
   std::vector<std::string> allow_private{};
   Policy policy{};
+  std::optional<ListenSettings> hooks{};
+  std::optional<ListenSettings> panel{};
   AlertSettings alerts{};
   NotifySettings notify{};
   std::map<std::string, ConnectionSettings, std::less<>> connections{};

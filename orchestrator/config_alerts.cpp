@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -69,11 +68,6 @@ constexpr Choice<Proof, 3> kProofs{
 
 bool is_generic(SourceKind kind) {
   return kind == SourceKind::hmac || kind == SourceKind::trufflehog;
-}
-
-/// `path` as the configuration in `directory` means it.
-std::string path_from(const std::string& directory, const std::filesystem::path& path) {
-  return (path.is_absolute() ? path : directory / path).string();
 }
 
 /// Reads one source; knows which keys its kind takes.
@@ -424,26 +418,6 @@ void check_senders(const Route& route, const YamlNode& node,
   }
 }
 
-/// `127.0.0.1:8441`, `[::1]:8441`.
-void read_address(const YamlNode& node, ListenSettings& hooks, Findings& findings) {
-  const std::string& text = node.text;
-  const std::size_t colon = text.rfind(':');
-  int port = -1;
-  if (colon != std::string::npos) {
-    const char* const end = text.data() + text.size();
-    const auto [stop, error] = std::from_chars(text.data() + colon + 1, end, port);
-    if (error != std::errc{} || stop != end) port = -1;
-  }
-  std::string host = colon == std::string::npos ? "" : text.substr(0, colon);
-  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-  if (host.empty() || port < 0 || port > 65'535) {
-    findings.error(node, "wrong-type", "listen is an address and a port", "127.0.0.1:8441");
-    return;
-  }
-  hooks.host = std::move(host);
-  hooks.port = static_cast<std::uint16_t>(port);
-}
-
 }  // namespace
 
 std::vector<SourceSettings> read_sources(const YamlNode& node, const std::string& file,
@@ -482,42 +456,6 @@ void read_alerts(const YamlNode& node, const std::string& file, const std::strin
   }
   for (std::size_t i = 0; i < settings.routes.size(); ++i)
     check_senders(settings.routes[i], node.find("routes")->items[i], settings.sources, findings);
-}
-
-void read_hooks(const YamlNode& node, const std::string& file, const std::string& directory,
-                AlertSettings& settings, Findings& findings) {
-  constexpr std::array<std::string_view, 2> kMembers{"listen", "tls"};
-  constexpr std::array<std::string_view, 3> kTlsMembers{"cert", "key", "client_ca"};
-  ConfigReader reader(findings);
-  if (!reader.is_map(node, "hooks")) return;
-  ListenSettings hooks{.named_at = file + ":" + std::to_string(findings.line(node))};
-  const auto path_of = [&](const YamlNode& value, std::string_view what) {
-    return path_from(directory, reader.text(value, what));
-  };
-  for (const YamlMember& member : node.members) {
-    if (!reader.is_known(member.key, kMembers)) continue;
-    if (member.key.text == "listen") {
-      read_address(member.value, hooks, findings);
-    } else if (reader.is_map(member.value, "hooks.tls")) {
-      hooks.tls.emplace();
-      for (const YamlMember& one : member.value.members) {
-        if (!reader.is_known(one.key, kTlsMembers)) continue;
-        if (one.key.text == "cert") hooks.tls->certificate_file = path_of(one.value, "cert");
-        if (one.key.text == "key") hooks.tls->key_file = path_of(one.value, "key");
-        if (one.key.text == "client_ca")
-          hooks.tls->client_ca_file = path_of(one.value, "client_ca");
-      }
-      if (hooks.tls->certificate_file.empty() || hooks.tls->key_file.empty())
-        findings.error(member.value, "missing-key", "TLS needs a certificate and its key",
-                       "tls: {cert: hooks.pem, key: hooks.key}");
-    }
-  }
-  if (hooks.host.empty()) {
-    findings.error(node, "missing-key", "hooks needs an address to listen on",
-                   "listen: \"127.0.0.1:8441\"");
-    return;
-  }
-  settings.hooks = std::move(hooks);
 }
 
 Result<std::vector<AlertSource>> resolve_sources(std::vector<SourceSettings> settings,

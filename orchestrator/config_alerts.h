@@ -6,7 +6,6 @@
 
 #include "orchestrator/alerts/route.h"
 #include "orchestrator/alerts/source.h"
-#include "orchestrator/http_tls.h"
 #include "orchestrator/playbook/yaml_tree.h"
 #include "orchestrator/secret_reference.h"
 
@@ -25,17 +24,8 @@ struct SourceSettings {
   std::vector<KeySetting> keys{};
 };
 
-/// `hooks:`, where alerts come in.
-struct ListenSettings {
-  std::string host{};
-  std::uint16_t port = 0;
-  std::optional<HttpTlsFiles> tls{};
-  std::string named_at{};
-};
-
-/// `alerts:` and `hooks:`.
+/// `alerts:`.
 struct AlertSettings {
-  std::optional<ListenSettings> hooks{};
   std::vector<SourceSettings> sources{};
   std::vector<Route> routes{};
 };
@@ -44,9 +34,6 @@ struct AlertSettings {
 /// Mistakes become findings with their place.
 void read_alerts(const YamlNode& node, const std::string& file, const std::string& directory,
                  AlertSettings& settings, Findings& findings);
-/// Reads `hooks:`, likewise.
-void read_hooks(const YamlNode& node, const std::string& file, const std::string& directory,
-                AlertSettings& settings, Findings& findings);
 
 /// Reads `alerts.sources`, likewise. docs/alerts.md lists the keys of each kind.
 std::vector<SourceSettings> read_sources(const YamlNode& node, const std::string& file,

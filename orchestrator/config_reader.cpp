@@ -75,4 +75,8 @@ void ConfigReader::number(const YamlNode& node, std::string_view what, int most,
   target = value;
 }
 
+std::string path_from(const std::string& directory, const std::filesystem::path& path) {
+  return (path.is_absolute() ? path : directory / path).string();
+}
+
 }  // namespace quell

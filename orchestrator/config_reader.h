@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <span>
 #include <string>
 #include <string_view>
@@ -33,5 +34,8 @@ class ConfigReader {
  private:
   Findings& findings_;
 };
+
+/// `path`, or where it is relative its place below `directory`.
+std::string path_from(const std::string& directory, const std::filesystem::path& path);
 
 }  // namespace quell

@@ -19,6 +19,34 @@ std::string beside(const std::string& database, const std::string& name) {
   return (folder.empty() ? std::filesystem::path(name) : folder / name).string();
 }
 
+/// Tells the feed of what the journal below has made durable.
+class ToldJournal final : public Journal {
+ public:
+  ToldJournal(Journal& below, ChangeFeed& feed) : below_(below), feed_(feed) {}
+
+  Result<Tip> append(std::span<const Entry> entries) override {
+    Result<Tip> tip = below_.append(entries);
+    if (!tip) return tip;
+    std::uint64_t seq = tip->seq - entries.size();
+    for (const Entry& entry : entries) feed_.tell(++seq, entry);
+    return tip;
+  }
+  Status read(std::uint64_t after,
+              const std::function<Status(const StoredEntry&)>& visit) override {
+    return below_.read(after, visit);
+  }
+  Status read_some(std::uint64_t after, const std::function<bool(const EntryLabel&)>& wants,
+                   const std::function<Status(const StoredEntry&)>& visit) override {
+    return below_.read_some(after, wants, visit);
+  }
+  Result<Tip> tip() override { return below_.tip(); }
+  Result<std::string> sign_head() override { return below_.sign_head(); }
+
+ private:
+  Journal& below_;
+  ChangeFeed& feed_;
+};
+
 /// Whose memory of runs this is: approvals and unfinished work of a copied state act nowhere else
 /// (threat T28). Empty where the machine does not say.
 std::string machine_of(const KeyRing& keys) {
@@ -79,6 +107,7 @@ Result<std::unique_ptr<Owner>> Owner::open(Parts parts) {
   if (!parts.drill) take_ballast(ballast_path(parts.database));
   owner->ballasted_ = std::make_unique<BallastedJournal>(*owner->journal_,
                                                          ballast_path(parts.database), parts.tell);
+  owner->told_ = std::make_unique<ToldJournal>(*owner->ballasted_, owner->feed_);
   owner->secrets_ = std::make_unique<SqliteSecretStore>(*owner->journal_, *owner->keys_,
                                                         parts.clock, parts.random);
   owner->alert_index_ = std::make_unique<SqliteAlertIndex>(*owner->journal_);
@@ -95,7 +124,7 @@ Result<std::unique_ptr<Owner>> Owner::open(Parts parts) {
   owner->engine_ = std::make_unique<Engine>(Engine::Parts{
       .clock = parts.clock,
       .transport = parts.transport,
-      .journal = *owner->ballasted_,
+      .journal = *owner->told_,
       .secrets = *owner->secrets_,
       .connectors = owner->connectors_,
       .load_playbook = loader_for(owner->connectors_),
@@ -129,10 +158,16 @@ Result<std::unique_ptr<Owner>> Owner::open(Parts parts) {
   if (Status loaded = owner->engine_->load(); !loaded) return loaded.error();
   if (Status forgot = owner->forget_secrets_of_past_runs(); !forgot) return forgot.error();
 
-  Result<std::unique_ptr<OwnerApi>> api =
-      OwnerApi::serve(owner_socket_path(parts.database), *owner->engine_);
-  if (!api) return api.error();
-  owner->api_ = std::move(*api);
+  owner->feed_.begin_at(tip->seq);
+  owner->api_ =
+      std::make_unique<OwnerApi>(OwnerApi::Parts{.engine = *owner->engine_,
+                                                 .database = parts.database,
+                                                 .load_playbook = loader_for(owner->connectors_),
+                                                 .connectors = owner->connectors_,
+                                                 .clock = parts.clock,
+                                                 .feed = owner->feed_});
+  if (Status served = owner->api_->serve(owner_socket_path(parts.database)); !served)
+    return served.error();
   return owner;
 }
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "connectors/http_transport.h"
+#include "orchestrator/api/change_feed.h"
 #include "orchestrator/ballast.h"
 #include "orchestrator/config.h"
 #include "orchestrator/engine/engine.h"
@@ -71,6 +72,8 @@ class Owner {
   std::unique_ptr<KeyRing> keys_{};
   std::unique_ptr<SqliteJournal> journal_{};
   std::unique_ptr<BallastedJournal> ballasted_{};
+  ChangeFeed feed_{};
+  std::unique_ptr<Journal> told_{};  // tells feed_
   std::unique_ptr<SqliteSecretStore> secrets_{};
   std::unique_ptr<SqliteAlertIndex> alert_index_{};
   ConnectorSet connectors_{};

@@ -1,52 +1,53 @@
 #pragma once
 
-#include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 
-#include "orchestrator/alerts/desk.h"
+#include "orchestrator/api/alert_routes.h"
+#include "orchestrator/api/api.h"
+#include "orchestrator/api/change_feed.h"
+#include "orchestrator/api/engine_door.h"
+#include "orchestrator/api/run_board.h"
 #include "orchestrator/engine/engine.h"
 #include "state/base/result.h"
 
 namespace quell {
 
-class HttpServer;
-
-/// Carries out a person's word on an alert; called on the engine's thread.
-using AlertOffice = std::function<Result<FiledAlert>(const AlertCommand&)>;
-
-/// `/api/v1` on the owner's Unix socket (mode 0600): how every other process of the same user
-/// reaches the engine. The listener's threads only enqueue typed commands and wait for their
-/// answer.
+/// `/api/v1` of the process that owns a state, and its front on the owner's Unix socket (mode
+/// 0600): how every other process of the same user reaches the engine. Whoever can open that socket
+/// may do everything, as the person that they name. Other fronts answer from the same table.
 class OwnerApi {
  public:
-  static Result<std::unique_ptr<OwnerApi>> serve(const std::string& socket_path, Engine& engine);
+  struct Parts {
+    Engine& engine;
+    std::string database{};
+    PlaybookLoader load_playbook{};
+    const ConnectorSet& connectors;
+    const Clock& clock;
+    const ChangeFeed& feed;
+  };
+
+  explicit OwnerApi(Parts parts);
   ~OwnerApi();
 
+  /// Listens on the socket; once.
+  Status serve(const std::string& socket_path);
+
+  Api& api() noexcept { return api_; }
+  RunBoard& board() noexcept { return board_; }
+  EngineDoor& engine() noexcept { return engine_; }
   /// From now on words on alerts go to `office`; an empty one refuses them.
-  void open_alerts(AlertOffice office);
+  void open_alerts(AlertOffice office) { alerts_.open(std::move(office)); }
 
  private:
-  explicit OwnerApi(Engine& engine);
-
-  Engine& engine_;
-  std::mutex mutex_{};
-  AlertOffice office_{};
+  EngineDoor engine_;
+  RunBoard board_;
+  AlertOfficeDoor alerts_{};
+  Api api_;
   std::unique_ptr<HttpServer> server_{};  // last: its threads use what stands above
 };
 
-/// Sends `command` to the owner of the state behind `socket_path` and gives its answer. Error topic
-/// "state" when nobody listens there.
-Status send_command(const std::string& socket_path, const Command& command);
-
-/// Asks the owner behind `socket_path` to begin a run; gives its id. Errors as send_command().
-Result<RunId> send_start(const std::string& socket_path, const StartCommand& command);
-
-/// Sends a person's word on an alert. Errors as send_command().
-Result<FiledAlert> send_alert_command(const std::string& socket_path, const AlertCommand& command);
-
-/// The words of a command in URLs: `/api/v1/runs/r17x/approve`.
-std::string_view to_string(Command::Kind kind) noexcept;
+/// The header with which a caller on the socket says who they are.
+inline constexpr std::string_view kWhoHeader = "quell-who";
 
 }  // namespace quell

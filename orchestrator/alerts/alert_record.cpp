@@ -59,4 +59,28 @@ Result<std::vector<AlertRecord>> read_alert_records(Journal& journal) {
   return records;
 }
 
+Value alert_document(const AlertRecord& record) {
+  ValueMap row{{"id", record.id},
+               {"received_at", Value(record.received)},
+               {"source", record.source},
+               {"kind", record.kind},
+               {"event", record.event},
+               {"about", record.about},
+               {"run", record.run ? Value(to_string(*record.run)) : Value()},
+               {"joined", record.joined},
+               {"why", record.why}};
+  if (!record.dismissed_by.empty())
+    row["dismissed"] = Value::map({{"who", record.dismissed_by}, {"why", record.dismissed_why}});
+  return Value(std::move(row));
+}
+
+Value alert_details(const AlertRecord& record) {
+  ValueList secrets;
+  for (const std::string& path : record.secret_paths) secrets.emplace_back(path);
+  ValueMap document = alert_document(record).as_map();
+  document["body"] = record.body;
+  document["secrets"] = Value(std::move(secrets));
+  return Value(std::move(document));
+}
+
 }  // namespace quell

@@ -34,6 +34,10 @@ struct AlertRecord {
   bool is_open() const noexcept { return !run && dismissed_by.empty(); }
 };
 
+/// One row of `quell alerts --json`, and with its text what `quell alerts show --json` gives.
+Value alert_document(const AlertRecord& record);
+Value alert_details(const AlertRecord& record);
+
 /// Every alert of the journal, oldest first.
 Result<std::vector<AlertRecord>> read_alert_records(Journal& journal);
 

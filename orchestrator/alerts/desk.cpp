@@ -123,8 +123,10 @@ Result<FiledAlert> AlertDesk::obey(const AlertCommand& command,
   if (entry.kind != EntryKind::alert_received || entry.body["alert"].string_or("") != command.id)
     return make_error(ErrorCode::gone, "alert", "there is no such alert.", "quell alerts --all");
   if (command.kind == AlertCommand::Kind::dismiss) {
-    parts_.engine.note(EntryKind::alert_dismissed,
-                       {{"alert", command.id}, {"who", command.who}, {"why", command.reason}});
+    parts_.engine.note(EntryKind::alert_dismissed, {{"alert", command.id},
+                                                    {"who", command.who},
+                                                    {"from", command.from},
+                                                    {"why", command.reason}});
     return FiledAlert{.id = command.id, .why = command.reason};
   }
   const std::string name = entry.body["source"].string_or("");
@@ -140,7 +142,8 @@ Result<FiledAlert> AlertDesk::obey(const AlertCommand& command,
   // Whoever replays it looked at it, and then at the plan: that is two steps, never one.
   ruling.mode = RouteMode::plan;
   FiledAlert filed = begin(*source, ruling, {.id = command.id});
-  write_down(*source, alert, filed, ruling.sealed, {{"replayed_by", command.who}});
+  write_down(*source, alert, filed, ruling.sealed,
+             {{"replayed_by", command.who}, {"replayed_from", command.from}});
   return filed;
 }
 

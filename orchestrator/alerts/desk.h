@@ -37,6 +37,7 @@ struct AlertCommand {
   std::string id{};
   std::uint64_t seq = 0;  // of its entry
   std::string who{};
+  std::string from{};    // as Command::from
   std::string reason{};  // of a dismissal
 };
 

@@ -285,6 +285,8 @@ std::string line_for_person(const Stream& stream, const RunState& run, const Ent
     case EntryKind::alert_received:
     case EntryKind::alert_dismissed:
     case EntryKind::alerts_refused:
+    case EntryKind::command_refused:
+    case EntryKind::access_noted:
       return "";
   }
   return "";
@@ -408,7 +410,12 @@ std::string line_for_pipe(const RunState& run, const Entry& entry, const Connect
     case EntryKind::alert_received:
     case EntryKind::alert_dismissed:
     case EntryKind::alerts_refused:
+    case EntryKind::access_noted:
       return "";
+    case EntryKind::command_refused:
+      words = body["what"].string_or("") + " by " + body["who"].string_or("") +
+              " refused: " + shown(body["why"].string_or(""));
+      break;
   }
   return format_clock_time(entry.at, entry.at) + " " + to_string(run.id) + " " +
          clock_since(run.started, entry.at) + " " + words;

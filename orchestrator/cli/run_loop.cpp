@@ -347,4 +347,17 @@ int run_to_end(Session& session, Engine& engine, RunId id, const ConnectorSet& c
   return exit;
 }
 
+Result<Rehearsal> rehearse_here(Session& session, const ConnectorSet& connectors,
+                                std::shared_ptr<const Playbook> playbook, Value inputs) {
+  const Result<std::unique_ptr<HttpTransport>> transport = session.make_transport(session.clock());
+  if (!transport) return transport.error();
+  return rehearse({.clock = session.clock(),
+                   .transport = **transport,
+                   .connectors = connectors,
+                   .limits = origin_limits(*session.config()),
+                   .who = Session::who(),
+                   .should_stop = [] { return StopSignals::received() != 0; }},
+                  std::move(playbook), std::move(inputs));
+}
+
 }  // namespace quell::cli

@@ -5,6 +5,7 @@
 
 #include "orchestrator/cli/session.h"
 #include "orchestrator/engine/engine.h"
+#include "orchestrator/rehearsal.h"
 
 namespace quell::cli {
 
@@ -48,5 +49,9 @@ int run_to_end(Session& session, Engine& engine, RunId run, const ConnectorSet& 
 /// How many requests that cannot be undone the rest of the run would send, as far as it can be
 /// counted now.
 std::int64_t irreversible_left(const RunState& run, const ConnectorSet& connectors);
+
+/// A plan made by this process with the session's configuration; a signal stops it.
+Result<Rehearsal> rehearse_here(Session& session, const ConnectorSet& connectors,
+                                std::shared_ptr<const Playbook> playbook, Value inputs);
 
 }  // namespace quell::cli

@@ -13,6 +13,7 @@
 #include "connectors/egress_policy.h"
 #include "orchestrator/playbook_library.h"
 #include "state/base/json.h"
+#include "state/owner_lock.h"
 
 namespace quell::cli {
 namespace {
@@ -90,6 +91,14 @@ std::unique_ptr<StateReader> Session::open_reader() {
     return nullptr;
   }
   return std::move(*reader);
+}
+
+Result<ApiClient> Session::owner_of(RunId run) {
+  const Config* const known = config();
+  if (known == nullptr) return make_error(ErrorCode::invalid, "there is no configuration");
+  const std::string& database = known->database.value;
+  return ApiClient::at_socket(owner_socket_path(run.drill ? drills_database(database) : database),
+                              who());
 }
 
 Result<std::unique_ptr<HttpTransport>> Session::make_transport(const Clock& clock) {

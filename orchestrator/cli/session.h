@@ -9,6 +9,7 @@
 
 #include "connectors/http_transport.h"
 #include "connectors/redaction.h"
+#include "orchestrator/api_client.h"
 #include "orchestrator/cli/terminal.h"
 #include "orchestrator/config.h"
 #include "orchestrator/owner.h"
@@ -56,6 +57,8 @@ class Session {
   std::optional<ConnectorSet> bare_connectors();
   /// The state for reading; errors have been told when it gives null.
   std::unique_ptr<StateReader> open_reader();
+  /// The process that owns the state of `run`: its socket, or the quell that --server names.
+  Result<ApiClient> owner_of(RunId run);
   /// A transport with this configuration's egress policy.
   Result<std::unique_ptr<HttpTransport>> make_transport(const Clock& clock);
 

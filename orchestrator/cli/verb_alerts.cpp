@@ -5,7 +5,6 @@
 #include "orchestrator/alerts/alert_record.h"
 #include "orchestrator/cli/run_text.h"
 #include "orchestrator/cli/verb.h"
-#include "orchestrator/owner_api.h"
 #include "state/base/json.h"
 #include "state/owner_lock.h"
 
@@ -44,28 +43,13 @@ std::string fate_of(const AlertRecord& record) {
   return shown(record.why);
 }
 
-Value document_of(const AlertRecord& record) {
-  ValueMap row{{"id", record.id},
-               {"received_at", Value(record.received)},
-               {"source", record.source},
-               {"kind", record.kind},
-               {"event", record.event},
-               {"about", record.about},
-               {"run", record.run ? Value(to_string(*record.run)) : Value()},
-               {"joined", record.joined},
-               {"why", record.why}};
-  if (!record.dismissed_by.empty())
-    row["dismissed"] = Value::map({{"who", record.dismissed_by}, {"why", record.dismissed_why}});
-  return Value(std::move(row));
-}
-
 int list(Session& session, const std::vector<AlertRecord>& records, bool all) {
   const Timestamp now = session.clock().now();
   ValueList documents;
   std::vector<std::vector<std::string>> rows{{"alert", "received", "source", "about", ""}};
   for (auto at = records.rbegin(); at != records.rend(); ++at) {
     if (!all && !at->is_open()) continue;
-    documents.push_back(document_of(*at));
+    documents.push_back(alert_document(*at));
     rows.push_back({at->id, format_clock_time(at->received, now), at->source,
                     shown(at->event.empty() ? at->about : at->event + " " + at->about),
                     fate_of(*at)});
@@ -82,13 +66,8 @@ int list(Session& session, const std::vector<AlertRecord>& records, bool all) {
 }
 
 int show(Session& session, const AlertRecord& record) {
-  ValueList secrets;
-  for (const std::string& path : record.secret_paths) secrets.push_back(path);
   if (session.options().json) {
-    ValueMap document = document_of(record).as_map();
-    document["body"] = record.body;
-    document["secrets"] = Value(std::move(secrets));
-    session.print_json(Value(std::move(document)));
+    session.print_json(alert_details(record));
     return kExitOk;
   }
   const Timestamp now = session.clock().now();
@@ -111,15 +90,11 @@ int obey(Session& session, const AlertOptions& options, const AlertRecord& recor
     if (options.reason.empty())
       return session.fail(
           make_error(ErrorCode::invalid, "usage", "dismiss needs a reason.", "add --reason TEXT"));
-    if (looks_like_token(options.reason))
-      return session.fail(make_error(ErrorCode::invalid, "bad-input",
-                                     "the reason looks as if it held a token, and it would be "
-                                     "written into the record.",
-                                     "say it without the token"));
     command.reason = options.reason;
   }
-  const Result<FiledAlert> filed =
-      send_alert_command(owner_socket_path(session.config()->database.value), command);
+  const Result<ApiClient> owner = session.owner_of(RunId{});
+  if (!owner) return session.fail(owner.error());
+  const Result<FiledAlert> filed = owner->send(command);
   if (!filed) return session.fail(filed.error());
   const bool dismissed = command.kind == AlertCommand::Kind::dismiss;
   if (session.options().json) {

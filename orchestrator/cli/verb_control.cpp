@@ -12,7 +12,6 @@
 #include "orchestrator/cli/run_text.h"
 #include "orchestrator/cli/verb.h"
 #include "orchestrator/owner.h"
-#include "orchestrator/owner_api.h"
 #include "state/base/sha256.h"
 #include "state/owner_lock.h"
 #include "state/private_file.h"
@@ -89,15 +88,6 @@ struct ControlOptions {
 constexpr std::size_t kAttachmentBytesMax = 64U << 20U;
 constexpr std::size_t kAttachmentsMax = 20;
 
-/// Free text goes into the record for ever: a token in it is refused (threat T40).
-Status check_free_text(const std::string& text) {
-  if (!looks_like_token(text)) return ok();
-  return make_error(
-      ErrorCode::invalid, "bad-input",
-      "the text looks as if it held a token, and it would be written into the record.",
-      "say it without the token");
-}
-
 int send(Session& session, Command command, const std::string& done) {
   const Config* const config = session.config();
   if (config == nullptr) return kExitNotStarted;
@@ -106,12 +96,10 @@ int send(Session& session, Command command, const std::string& done) {
         make_error(ErrorCode::invalid, "run",
                    "that is no run id; commands that change something want the full one.",
                    "for instance r17x"));
-  if (Status clean = check_free_text(command.reason); !clean) return session.fail(clean.error());
+  const Result<ApiClient> owner = session.owner_of(command.run);
+  if (!owner) return session.fail(owner.error());
   command.who = Session::who();
-  const std::string database =
-      command.run.drill ? drills_database(config->database.value) : config->database.value;
-  if (Status sent = send_command(owner_socket_path(database), command); !sent)
-    return session.fail(sent.error());
+  if (Status sent = owner->send(command); !sent) return session.fail(sent.error());
   if (session.options().json) {
     session.print_json(
         Value::map({{"run", to_string(command.run)}, {"done", done}, {"who", command.who}}));
@@ -228,9 +216,7 @@ int done(Session& session, const ControlOptions& options) {
       return session.fail(make_error(ErrorCode::invalid, "bad-input", "-i takes FIELD=VALUE.",
                                      "for instance -i ticket=OPS-42"));
     }
-    const std::string value = field.substr(equals + 1);
-    if (Status clean = check_free_text(value); !clean) return session.fail(clean.error());
-    command.fields[field.substr(0, equals)] = value;
+    command.fields[field.substr(0, equals)] = field.substr(equals + 1);
   }
   if (options.files.size() > kAttachmentsMax) {
     return session.fail(make_error(ErrorCode::invalid, "bad-input",

@@ -10,7 +10,6 @@
 #include "orchestrator/alert_setup.h"
 #include "orchestrator/alerts/capture.h"
 #include "orchestrator/alerts/sample.h"
-#include "orchestrator/cli/rehearsal.h"
 #include "orchestrator/cli/run_loop.h"
 #include "orchestrator/cli/run_text.h"
 #include "orchestrator/cli/verb.h"
@@ -232,7 +231,7 @@ class Replay {
         (ruling.why.empty() ? "" : ": " + ruling.why));
     if (!options_.no_plan) {
       const Result<Rehearsal> rehearsal =
-          rehearse(session_, shop_.connectors, ruling.playbook, ruling.inputs);
+          rehearse_here(session_, shop_.connectors, ruling.playbook, ruling.inputs);
       if (!rehearsal) return rehearsal.error();
       document["plan"] = plan_document(rehearsal->plan);
       if (!session_.options().json)
@@ -307,7 +306,7 @@ int routes(Session& session, const Config& config, const Workshop& shop) {
 Result<std::string> address_of(const Config& config, const HookOptions& options,
                                const AlertSource& source) {
   if (!options.url.empty()) return options.url;
-  const auto& hooks = config.alerts.hooks;
+  const auto& hooks = config.hooks;
   if (!hooks || hooks->tls) {
     return make_error(ErrorCode::invalid, "hook",
                       hooks ? "the listener has TLS, and a certificate names no address."

@@ -1,7 +1,6 @@
 #include <utility>
 
 #include "orchestrator/cli/input_args.h"
-#include "orchestrator/cli/rehearsal.h"
 #include "orchestrator/cli/run_loop.h"
 #include "orchestrator/cli/run_text.h"
 #include "orchestrator/cli/verb.h"
@@ -27,15 +26,6 @@ struct PlanOptions {
   bool requests = false;
 };
 
-/// The error that a step failed with, for the last line of a plan that could not be made.
-Error failure_of(const RunState& run) {
-  for (const auto& [id, state] : run.steps) {
-    if (state.outcome == OutcomeKind::failed && state.error && !state.failed_onward)
-      return *state.error;
-  }
-  return make_error(ErrorCode::internal, "the rehearsal failed");
-}
-
 int plan(Session& session, const PlanOptions& options) {
   const StopSignals signals;
   const Config* const config = session.config();
@@ -60,10 +50,10 @@ int plan(Session& session, const PlanOptions& options) {
   const Result<Value> inputs =
       inputs_from_texts(**playbook, given->texts, given->secrets, fingerprint);
   if (!inputs) return session.fail(inputs.error());
-  const Result<Rehearsal> rehearsal = rehearse(session, *connectors, *playbook, *inputs);
+  const Result<Rehearsal> rehearsal = rehearse_here(session, *connectors, *playbook, *inputs);
   if (!rehearsal) return session.fail(rehearsal.error(), kExitFailed);
-  if (rehearsal->state.result == RunResult::failed)
-    return session.fail(failure_of(rehearsal->state), kExitFailed);
+  if (const std::optional<Error> failure = failure_of(*rehearsal))
+    return session.fail(*failure, kExitFailed);
   if (session.options().json) {
     session.print_json(plan_document(rehearsal->plan));
   } else {

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include "connectors/redaction.h"
+#include "orchestrator/cli/own_state.h"
 #include "orchestrator/cli/run_loop.h"
 #include "orchestrator/cli/run_text.h"
 #include "orchestrator/cli/verb.h"
@@ -132,31 +133,13 @@ int undo(Session& session, const PolicyOptions& options) {
   const Config* const config = session.config();
   if (config == nullptr) return kExitNotStarted;
   if (Status clean = check_reason(options.reason); !clean) return session.fail(clean.error());
-  Result<std::unique_ptr<HttpTransport>> transport = session.make_transport(session.clock());
-  if (!transport) return session.fail(transport.error());
   const LoopOptions loop;
   EntryPrinter printer(session, loop);
-  Result<std::unique_ptr<Owner>> owner = Owner::open(
-      {.database = config->database.value,
-       .keys = session.key_paths(),
-       .clock = session.clock(),
-       .random = session.random(),
-       .transport = **transport,
-       .make_connectors =
-           [&](const std::function<std::string(const Secret&)>& by_key) {
-             return make_connectors(
-                 *config, session.sources(), session.random(),
-                 [](const std::string&) { return true; }, session.guarded(by_key));
-           },
-       .on_entry = [&printer](const RunState& state, const Entry& entry) { printer(state, entry); },
-       .on_request = session.request_log(),
-       .policy = &config->policy,
-       .tell = [&session](const std::string& sentence) { session.warn(sentence); },
-       .limits = origin_limits(*config),
-       .sibling_database = drills_database(config->database.value)});
-  if (!owner) return session.fail(owner.error());
-  Engine& engine = (*owner)->engine();
-  printer.set_connectors((*owner)->connectors());
+  const Result<OwnedState> state = own_state(
+      session, [&printer](const RunState& run, const Entry& entry) { printer(run, entry); });
+  if (!state) return session.fail(state.error());
+  Engine& engine = state->engine();
+  printer.set_connectors(state->owner->connectors());
   const Result<RunId> id = run_id_of(options.run);
   if (!id) return session.fail(id.error());
   if (Status known = engine.recall(*id); !known) return session.fail(known.error());

@@ -5,13 +5,12 @@
 #include "orchestrator/cli/follow.h"
 #include "orchestrator/cli/input_args.h"
 #include "orchestrator/cli/notify_service.h"
-#include "orchestrator/cli/rehearsal.h"
+#include "orchestrator/cli/own_state.h"
 #include "orchestrator/cli/run_loop.h"
 #include "orchestrator/cli/run_text.h"
 #include "orchestrator/cli/verb.h"
 #include "orchestrator/engine/run_inputs.h"
 #include "orchestrator/engine/step_walk.h"
-#include "orchestrator/owner_api.h"
 #include "orchestrator/playbook_library.h"
 
 namespace quell::cli {
@@ -87,7 +86,7 @@ Result<Confirmation> confirmed(Session& session, const RunOptions& options,
                       "nobody is here to confirm what cannot be undone.",
                       "add --yes, or run it from a terminal");
   }
-  const Result<Rehearsal> rehearsal = rehearse(session, connectors, playbook, inputs);
+  const Result<Rehearsal> rehearsal = rehearse_here(session, connectors, playbook, inputs);
   if (!rehearsal) return rehearsal.error();
   session.err().write(plan_text(session.err(), rehearsal->plan, rehearsal->state, connectors,
                                 rehearsal->took, false));
@@ -101,7 +100,7 @@ Result<Confirmation> confirmed(Session& session, const RunOptions& options,
 Status check_digest(Session& session, const RunOptions& options, const ConnectorSet& connectors,
                     const std::shared_ptr<const Playbook>& playbook, const Value& inputs) {
   if (options.digest.empty()) return ok();
-  const Result<Rehearsal> rehearsal = rehearse(session, connectors, playbook, inputs);
+  const Result<Rehearsal> rehearsal = rehearse_here(session, connectors, playbook, inputs);
   if (!rehearsal) return rehearsal.error();
   if (options.digest.size() >= 8 && rehearsal->plan.digest.starts_with(options.digest)) return ok();
   return make_error(ErrorCode::conflict, "approval",
@@ -130,17 +129,19 @@ int run_at_owner(Session& session, const RunOptions& options, const PlaybookFile
                                    "nobody is here to confirm what cannot be undone.",
                                    "add --yes"));
   }
-  const Result<RunId> id = send_start(owner_socket_path(session.config()->database.value),
-                                      {.playbook_source = file.source,
-                                       .playbook_id = (*playbook)->id,
-                                       .called = (*playbook)->called,
-                                       .texts = given->texts,
-                                       .secrets = given->secrets,
-                                       .dry_run = options.dry_run,
-                                       .send_probes = !options.dry_run || options.probe,
-                                       .approved_in_advance = options.yes,
-                                       .join = options.join,
-                                       .who = Session::who()});
+  const Result<ApiClient> owner = session.owner_of(RunId{});
+  if (!owner) return session.fail(owner.error());
+  const Result<RunId> id = owner->start({.playbook_source = file.source,
+                                         .playbook_id = (*playbook)->id,
+                                         .called = (*playbook)->called,
+                                         .texts = given->texts,
+                                         .secrets = given->secrets,
+                                         .dry_run = options.dry_run,
+                                         .send_probes = !options.dry_run || options.probe,
+                                         .approved_in_advance = options.yes,
+                                         .join = options.join,
+                                         .plan = options.digest,
+                                         .who = Session::who()});
   if (!id) return session.fail(id.error());
   return follow_run(session, *reader, *id, options.follow);
 }
@@ -161,49 +162,28 @@ int run(Session& session, const RunOptions& options) {
   const Result<PlaybookFile> file = find_playbook(options.playbook, *config);
   if (!file) return session.fail(file.error());
   if (file->distrust) session.warn(describe(*file->distrust));
-  Result<std::unique_ptr<HttpTransport>> transport = session.make_transport(session.clock());
-  if (!transport) return session.fail(transport.error());
   LoopOptions loop{.follow_json = options.follow,
                    .watch = options.watch || (!options.no_watch && session.out().is_terminal() &&
                                               !session.options().json),
                    .prompt_for_approval = session.can_prompt() && !options.yes};
   EntryPrinter printer(session, loop);
-  std::function<std::string(const Secret&)> fingerprint;
   std::optional<NotifyService> notifications;  // outlives the owner: nobody waits for its end
-  Result<std::unique_ptr<Owner>> owner =
-      Owner::open({.database = config->database.value,
-                   .keys = session.key_paths(),
-                   .clock = session.clock(),
-                   .random = session.random(),
-                   .transport = **transport,
-                   .make_connectors =
-                       [&](const std::function<std::string(const Secret&)>& by_key) {
-                         fingerprint = session.guarded(by_key);
-                         return make_connectors(
-                             *config, session.sources(), session.random(),
-                             [](const std::string&) { return true; }, fingerprint);
-                       },
-                   .on_entry =
-                       [&](const RunState& state, const Entry& entry) {
-                         printer(state, entry);
-                         if (notifications) notifications->wake();
-                       },
-                   .on_request = session.request_log(),
-                   .policy = &config->policy,
-                   .tell = [&session](const std::string& sentence) { session.warn(sentence); },
-                   .limits = origin_limits(*config),
-                   .sibling_database = drills_database(config->database.value)});
-  if (!owner && owner.error().topic == "locked") return run_at_owner(session, options, *file);
-  if (!owner) return session.fail(owner.error());
-  const ConnectorSet& connectors = (*owner)->connectors();
-  Engine& engine = (*owner)->engine();
+  const Result<OwnedState> state =
+      own_state(session, [&](const RunState& run_now, const Entry& entry) {
+        printer(run_now, entry);
+        if (notifications) notifications->wake();
+      });
+  if (!state && state.error().topic == "locked") return run_at_owner(session, options, *file);
+  if (!state) return session.fail(state.error());
+  const ConnectorSet& connectors = state->owner->connectors();
+  Engine& engine = state->engine();
   const Result<std::shared_ptr<const Playbook>> playbook =
       load_checked(*file, connectors, others_beside(*file, *config));
   if (!playbook) return session.fail(playbook.error());
   const Result<GivenInputs> given = read_inputs(session, **playbook, options.inputs);
   if (!given) return session.fail(given.error());
   const Result<Value> inputs =
-      inputs_from_texts(**playbook, given->texts, given->secrets, fingerprint);
+      inputs_from_texts(**playbook, given->texts, given->secrets, state->fingerprint);
   if (!inputs) return session.fail(inputs.error());
   for (const auto& [id, sentence] : engine.unreadable()) session.warn(sentence);
   for (const auto& [id, other] : engine.runs()) {
@@ -295,12 +275,13 @@ void tell_cut_off(Session& session, const RunState& run) {
 }
 
 /// Lets a paused step or item go on, in the process that works on its run.
-int resume_part(Session& session, const Config& config, const ResumeOptions& options) {
-  const Status sent = send_command(owner_socket_path(config.database.value),
-                                   {.kind = Command::Kind::resume,
-                                    .run = parse_run_id(options.run).value_or(RunId{}),
-                                    .who = Session::who(),
-                                    .target = options.target});
+int resume_part(Session& session, const ResumeOptions& options) {
+  const Result<ApiClient> owner = session.owner_of(RunId{});
+  if (!owner) return session.fail(owner.error());
+  const Status sent = owner->send({.kind = Command::Kind::resume,
+                                   .run = parse_run_id(options.run).value_or(RunId{}),
+                                   .who = Session::who(),
+                                   .target = options.target});
   if (!sent) return session.fail(sent.error());
   session.out().line(options.target + " of " + options.run + " goes on.");
   return kExitOk;
@@ -310,53 +291,35 @@ int resume(Session& session, const ResumeOptions& options) {
   const StopSignals signals;
   const Config* const config = session.config();
   if (config == nullptr) return kExitNotStarted;
-  if (!options.target.empty()) return resume_part(session, *config, options);
-  Result<std::unique_ptr<HttpTransport>> transport = session.make_transport(session.clock());
-  if (!transport) return session.fail(transport.error());
+  if (!options.target.empty()) return resume_part(session, options);
   const LoopOptions loop{.follow_json = options.follow,
                          .watch = session.out().is_terminal() && !session.options().json,
                          .prompt_for_approval = session.can_prompt(),
                          .wait_while_held = true};
   EntryPrinter printer(session, loop);
   std::optional<NotifyService> notifications;  // outlives the owner: nobody waits for its end
-  Result<std::unique_ptr<Owner>> owner =
-      Owner::open({.database = config->database.value,
-                   .keys = session.key_paths(),
-                   .clock = session.clock(),
-                   .random = session.random(),
-                   .transport = **transport,
-                   .make_connectors =
-                       [&](const std::function<std::string(const Secret&)>& by_key) {
-                         return make_connectors(
-                             *config, session.sources(), session.random(),
-                             [](const std::string&) { return true; }, session.guarded(by_key));
-                       },
-                   .on_entry =
-                       [&](const RunState& state, const Entry& entry) {
-                         printer(state, entry);
-                         if (notifications) notifications->wake();
-                       },
-                   .on_request = session.request_log(),
-                   .policy = &config->policy,
-                   .tell = [&session](const std::string& sentence) { session.warn(sentence); },
-                   .limits = origin_limits(*config),
-                   .sibling_database = drills_database(config->database.value)});
-  if (!owner && owner.error().topic == "locked" && !options.run.empty()) {
+  const Result<OwnedState> state =
+      own_state(session, [&](const RunState& run_now, const Entry& entry) {
+        printer(run_now, entry);
+        if (notifications) notifications->wake();
+      });
+  if (!state && state.error().topic == "locked" && !options.run.empty()) {
     // Another process is at work: the run may be one that somebody paused.
     const std::optional<RunId> id = parse_run_id(options.run);
-    if (!id) return session.fail(owner.error());
+    if (!id) return session.fail(state.error());
+    const Result<ApiClient> other = session.owner_of(*id);
+    if (!other) return session.fail(other.error());
     const Status sent =
-        send_command(owner_socket_path(config->database.value),
-                     {.kind = Command::Kind::resume, .run = *id, .who = Session::who()});
+        other->send({.kind = Command::Kind::resume, .run = *id, .who = Session::who()});
     if (!sent) return session.fail(sent.error());
     session.out().line(options.run + " goes on in the process that owns it.");
     return kExitOk;
   }
-  if (!owner) return session.fail(owner.error());
+  if (!state) return session.fail(state.error());
   const JournalLeave leave(notifications);
   notifications.emplace(session);
-  Engine& engine = (*owner)->engine();
-  printer.set_connectors((*owner)->connectors());
+  Engine& engine = state->engine();
+  printer.set_connectors(state->owner->connectors());
   std::optional<RunId> chosen;
   if (!options.run.empty()) {
     const Result<RunId> id = run_id_of(options.run);
@@ -364,7 +327,7 @@ int resume(Session& session, const ResumeOptions& options) {
     if (Status known = engine.recall(*id); !known) return session.fail(known.error());
     chosen = *id;
   } else {
-    for (const auto& [id, state] : engine.runs()) {
+    for (const auto& [id, known] : engine.runs()) {
       if (chosen)
         return session.fail(make_error(ErrorCode::invalid, "run",
                                        "more than one run is unfinished.",
@@ -378,7 +341,7 @@ int resume(Session& session, const ResumeOptions& options) {
   if (!engine.find(*chosen)->finished()) tell_cut_off(session, *engine.find(*chosen));
   if (Status taken = engine.take_up(*chosen, Session::who(), options.yes); !taken)
     return session.fail(taken.error());
-  return run_to_end(session, engine, *chosen, (*owner)->connectors(), session.clock(), loop);
+  return run_to_end(session, engine, *chosen, state->owner->connectors(), session.clock(), loop);
 }
 
 }  // namespace

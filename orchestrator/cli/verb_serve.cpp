@@ -15,6 +15,7 @@
 #include "orchestrator/alerts/desk.h"
 #include "orchestrator/alerts/intake.h"
 #include "orchestrator/cli/notify_service.h"
+#include "orchestrator/cli/own_state.h"
 #include "orchestrator/cli/run_loop.h"
 #include "orchestrator/cli/run_text.h"
 #include "orchestrator/cli/verb.h"
@@ -112,10 +113,6 @@ class ServeLog {
   std::mutex mutex_{};
 };
 
-bool is_loopback(const std::string& host) {
-  return host.starts_with("127.") || host == "::1" || host == "localhost";
-}
-
 /// A run that is over is watched if its playbook says so; after that its secrets are erased, and it
 /// is forgotten until somebody asks.
 Status tend_runs(Engine& engine, std::set<RunId>& closed) {
@@ -174,7 +171,7 @@ Result<std::unique_ptr<HttpServer>> listen(const ListenSettings& hooks,
   options.body_bytes_max = body_bytes_max;
   if (const auto socket = activated.find("hooks"); socket != activated.end())
     options.listen_fd = socket->second;
-  if (!options.listen_fd && !hooks.tls && !is_loopback(hooks.host)) {
+  if (!options.listen_fd && !hooks.tls && !hooks.is_loopback()) {
     return make_error(ErrorCode::invalid, "config",
                       hooks.named_at + ": " + hooks.host + " is open to others and has no TLS.",
                       "set hooks.tls, or listen on 127.0.0.1 behind a proxy that has it");
@@ -191,7 +188,7 @@ int serve(Session& session) {
   sigaction(SIGHUP, &reload, nullptr);
   const Config* const config = session.config();
   if (config == nullptr) return kExitNotStarted;
-  if (!config->alerts.hooks) {
+  if (!config->hooks) {
     return session.fail(make_error(ErrorCode::invalid, "config",
                                    "nothing says where alerts come in.",
                                    "hooks: {listen: \"127.0.0.1:8441\"} in quell.yaml"));
@@ -200,42 +197,22 @@ int serve(Session& session) {
     return session.fail(trusted.error());
   const auto activated = activated_sockets(session.sources().environment);
   if (!activated) return session.fail(activated.error());
-  Result<std::unique_ptr<HttpTransport>> transport = session.make_transport(session.clock());
-  if (!transport) return session.fail(transport.error());
   ServeLog log(session);
-  std::function<std::string(const Secret&)> fingerprint;
   std::optional<NotifyService> notifications;  // outlives the owner: nobody waits for its end
-  Result<std::unique_ptr<Owner>> owner =
-      Owner::open({.database = config->database.value,
-                   .keys = session.key_paths(),
-                   .clock = session.clock(),
-                   .random = session.random(),
-                   .transport = **transport,
-                   .make_connectors =
-                       [&](const std::function<std::string(const Secret&)>& by_key) {
-                         fingerprint = session.guarded(by_key);
-                         return make_connectors(
-                             *config, session.sources(), session.random(),
-                             [](const std::string&) { return true; }, fingerprint);
-                       },
-                   .on_entry =
-                       [&log, &notifications](const RunState& run, const Entry& entry) {
-                         if (notifications) notifications->wake();
-                         if (entry.kind != EntryKind::run_finished) return;
-                         const std::string result(to_string(*run.result));
-                         log.event("result", to_string(run.id) + " " + result,
-                                   {{"run", to_string(run.id)}, {"result", result}});
-                       },
-                   .on_request = session.request_log(),
-                   .policy = &config->policy,
-                   .tell = [&session](const std::string& sentence) { session.warn(sentence); },
-                   .limits = origin_limits(*config),
-                   .sibling_database = drills_database(config->database.value)});
-  if (!owner) return session.fail(owner.error());
+  const Result<OwnedState> state =
+      own_state(session, [&log, &notifications](const RunState& run, const Entry& entry) {
+        if (notifications) notifications->wake();
+        if (entry.kind != EntryKind::run_finished) return;
+        const std::string result(to_string(*run.result));
+        log.event("result", to_string(run.id) + " " + result,
+                  {{"run", to_string(run.id)}, {"result", result}});
+      });
+  if (!state) return session.fail(state.error());
+  Owner& owner = *state->owner;
   const JournalLeave leave(notifications);
   notifications.emplace(session);
-  const ConnectorSet& connectors = (*owner)->connectors();
-  Engine& engine = (*owner)->engine();
+  const ConnectorSet& connectors = owner.connectors();
+  Engine& engine = owner.engine();
   if (Status routes = check_routes(*config, connectors); !routes)
     return session.fail(routes.error());
   const SecretSource secrets{.directory = config->directory,
@@ -245,39 +222,39 @@ int serve(Session& session) {
   if (!sources) return session.fail(sources.error());
   std::size_t body_bytes_max = 0;
   const bool asks_for_certificates =
-      config->alerts.hooks->tls && !config->alerts.hooks->tls->client_ca_file.empty();
+      config->hooks->tls && !config->hooks->tls->client_ca_file.empty();
   for (const AlertSource& source : *sources) {
     if (source.mutual_tls && !asks_for_certificates)
       return session.fail(
           make_error(ErrorCode::invalid, "config",
-                     config->alerts.hooks->named_at + ": source " + source.name +
+                     config->hooks->named_at + ": source " + source.name +
                          " wants a client certificate, and the listener asks for none.",
                      "hooks: {tls: {cert: ..., key: ..., client_ca: FILE}}"));
     body_bytes_max = std::max(body_bytes_max, source.body_bytes_max);
-    for (const SourceKey& key : source.keys) fingerprint(*key.secret);  // the filter knows it now
+    for (const SourceKey& key : source.keys)
+      state->fingerprint(*key.secret);  // the filter knows it now
   }
-  Result<std::unique_ptr<HttpServer>> server =
-      listen(*config->alerts.hooks, *activated, body_bytes_max);
+  Result<std::unique_ptr<HttpServer>> server = listen(*config->hooks, *activated, body_bytes_max);
   if (!server) return session.fail(server.error());
 
   const std::string kill_switch = kill_switch_path(config->database.value);
-  SqliteAlertIndex& index = (*owner)->alert_index();
+  SqliteAlertIndex& index = owner.alert_index();
   if (Status pruned = index.prune(session.clock().now()); !pruned)
     return session.fail(pruned.error());
-  const std::unique_ptr<AlertJudge> judge = make_judge(
-      *config, connectors,
-      [&owner](const Secret& secret) { return (*owner)->secrets().fingerprint(secret); });
+  const std::unique_ptr<AlertJudge> judge =
+      make_judge(*config, connectors,
+                 [&owner](const Secret& secret) { return owner.secrets().fingerprint(secret); });
   AlertDesk desk({.engine = engine,
-                  .journal = (*owner)->journal(),
+                  .journal = owner.journal(),
                   .index = index,
-                  .secrets = (*owner)->secrets(),
+                  .secrets = owner.secrets(),
                   .clock = session.clock(),
                   .judge = *judge,
                   .is_disarmed = [&kill_switch] {
                     const KillSwitch found = read_kill_switch(kill_switch);
                     return found.automation || found.people;
                   }});
-  (*owner)->api().open_alerts([&desk, &sources = *sources](const AlertCommand& command) {
+  owner.api().open_alerts([&desk, &sources = *sources](const AlertCommand& command) {
     return desk.obey(command, sources);
   });
   const std::size_t source_count = sources->size();
@@ -303,7 +280,7 @@ int serve(Session& session) {
       !served) {
     return session.fail(served.error());
   }
-  const std::string address = config->alerts.hooks->host + ":" + std::to_string((*server)->port());
+  const std::string address = config->hooks->host + ":" + std::to_string((*server)->port());
   log.event("ready",
             "hooks " + address + "  " + std::to_string(source_count) +
                 (source_count == 1 ? " source  " : " sources  ") +
@@ -341,7 +318,7 @@ int serve(Session& session) {
   if (const Status wound_up = engine.wind_up(); !wound_up)
     return session.fail(wound_up.error(), kExitNotFinished);
   (*server)->stop();
-  (*owner)->api().open_alerts({});
+  owner.api().open_alerts({});
   const auto left =
       std::ranges::count_if(engine.runs(), [](const auto& run) { return !run.second.is_over(); });
   log.event("stop",

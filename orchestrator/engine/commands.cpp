@@ -1,5 +1,6 @@
 // What people say to runs: who may say it, what it becomes in the record.
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "orchestrator/engine/engine.h"
@@ -9,6 +10,22 @@
 
 namespace quell {
 namespace {
+
+struct Word {
+  Command::Kind kind;
+  std::string_view text;
+};
+
+constexpr std::array<Word, 10> kWords{{{Command::Kind::approve, "approve"},
+                                       {Command::Kind::deny, "deny"},
+                                       {Command::Kind::pause, "pause"},
+                                       {Command::Kind::resume, "resume"},
+                                       {Command::Kind::abort, "abort"},
+                                       {Command::Kind::retry, "retry"},
+                                       {Command::Kind::skip, "skip"},
+                                       {Command::Kind::note, "note"},
+                                       {Command::Kind::done, "done"},
+                                       {Command::Kind::undo, "undo"}}};
 
 constexpr std::size_t kInboxMax = 1'000;
 constexpr std::size_t kDigestPrefixMin = 8;
@@ -100,6 +117,12 @@ Status may_approve(const Command& command, const RunState& run, const Policy& po
                       command.who + " began " + to_string(run.id) +
                           ", and policy.separation is strict: somebody else has to approve.",
                       "ask an approver, or --break-glass --reason TEXT");
+  }
+  if (command.vested && *command.vested + policy.approver_age > run.started) {
+    return make_error(ErrorCode::denied, "approval",
+                      command.who + " got a role or a password after " + to_string(run.id) +
+                          " was asked for, and cannot approve it.",
+                      "ask another approver, or --break-glass --reason TEXT");
   }
   if (!policy.has_role(command.who, {"approver"})) {
     return make_error(ErrorCode::denied, "approval",
@@ -232,6 +255,20 @@ Result<std::pair<EntryKind, ValueMap>> words_for(const Command& command, const R
 
 }  // namespace
 
+std::string_view to_string(Command::Kind kind) noexcept {
+  for (const Word& word : kWords) {
+    if (word.kind == kind) return word.text;
+  }
+  return "";
+}
+
+std::optional<Command::Kind> command_kind_from_string(std::string_view text) noexcept {
+  for (const Word& word : kWords) {
+    if (word.text == text) return word.kind;
+  }
+  return std::nullopt;
+}
+
 void Engine::submit(Command command) {
   {
     const std::lock_guard<std::mutex> lock(inbox_mutex_);
@@ -299,7 +336,11 @@ Result<RunId> Engine::begin(const StartCommand& command) {
                 .mode = command.dry_run ? RunMode::dry_run : RunMode::live,
                 .send_probes = command.send_probes,
                 .who = command.who,
-                .approved_in_advance = command.approved_in_advance});
+                .from = command.from,
+                .request_key = command.request_key,
+                .approved_in_advance = command.approved_in_advance,
+                .confirmed = command.confirmed,
+                .plan = command.plan});
 }
 
 bool Engine::has_commands() {
@@ -336,11 +377,26 @@ void Engine::carry_out_commands() {
         answer = entry.error();
       }
     }
+    if (!answer) note_refusal(command, answer.error());
     if (command.done) {
       answers_.emplace_back(
           [done = std::move(command.done), answer = std::move(answer)] { done(answer); });
     }
   }
+}
+
+void Engine::note_refusal(const Command& command, const Error& why) {
+  ValueMap body{{"what", to_string(command.kind)}, {"who", command.who}, {"why", describe(why)}};
+  if (!command.from.empty()) body["from"] = command.from;
+  if (find(command.run) == nullptr) {
+    body["run"] = to_string(command.run);
+    note(EntryKind::command_refused, std::move(body));
+    return;
+  }
+  std::vector<Entry> entries;
+  entries.push_back(make_entry(EntryKind::command_refused, command.run, parts_.clock.now(),
+                               std::move(body)));
+  record(std::move(entries));
 }
 
 Result<Entry> Engine::entry_of(const Command& command) {
@@ -350,6 +406,7 @@ Result<Entry> Engine::entry_of(const Command& command) {
   const Timestamp now = parts_.clock.now();
   if (command.kind == Command::Kind::note) {
     ValueMap body{{"who", command.who}, {"text", command.reason}};
+    if (!command.from.empty()) body["from"] = command.from;
     if (!command.target.empty()) body["about"] = command.target;
     return make_entry(EntryKind::note_added, command.run, now, std::move(body));
   }
@@ -362,6 +419,7 @@ Result<Entry> Engine::entry_of(const Command& command) {
   Result<std::pair<EntryKind, ValueMap>> words = words_for(command, *run, policy_);
   if (!words) return words.error();
   words->second["who"] = command.who;
+  if (!command.from.empty()) words->second["from"] = command.from;
   if (!command.reason.empty()) words->second["reason"] = command.reason;
   return make_entry(words->first, command.run, now, std::move(words->second));
 }

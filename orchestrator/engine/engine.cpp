@@ -166,13 +166,20 @@ Result<RunId> Engine::enroll(const RunRequest& request) {
   if (!request.alert.empty()) body["alert"] = request.alert;
   if (!request.scope.empty()) body["scope"] = texts_value(request.scope);
   if (!request.playbook->called.empty()) body["called"] = sources_value(request.playbook->called);
+  if (!request.from.empty()) body["from"] = request.from;
+  if (!request.request_key.empty()) body["request_key"] = request.request_key;
   std::vector<Entry> entries;
   entries.push_back(make_entry(EntryKind::run_started, id, now, std::move(body)));
+  RunState run = begin_run(entries.front(), request.playbook, request.inputs);
+  run.digest = plan_digest(run, parts_.connectors);
+  if (!run.digest.starts_with(request.plan)) {
+    return make_error(ErrorCode::conflict, "approval",
+                      "the plan is " + run.digest.substr(0, 12) + " now, not " + request.plan + ".",
+                      "look at the plan again");
+  }
   // Sealed first: a run in the journal always has its secrets.
   if (Status sealed = seal_inputs(request.inputs, id, parts_.secrets, now, entries); !sealed)
     return sealed.error();
-  RunState run = begin_run(entries.front(), request.playbook, request.inputs);
-  run.digest = plan_digest(run, parts_.connectors);
   runs_.insert_or_assign(id, std::move(run));
   last_ = id;
   active_.insert(id);

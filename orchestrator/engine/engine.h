@@ -51,6 +51,8 @@ struct Command {
   Kind kind = Kind::note;
   RunId run{};
   std::string who{};
+  std::string from{};                 // through which door: `socket`, `panel 192.0.2.7`
+  std::optional<Timestamp> vested{};  // since when `who` has roles and password; none: for ever
   std::string digest{};      // approve: the plan that was looked at, at least 8 hex digits
   std::string target{};      // STEP or STEP/ITEM; empty: the whole run, or for done the only step
   std::string reason{};      // the text of a note
@@ -61,6 +63,10 @@ struct Command {
   std::function<void(Status)> done{};
 };
 
+/// The word of a command, in the record and in URLs: `/api/v1/runs/r17x/approve`.
+std::string_view to_string(Command::Kind kind) noexcept;
+std::optional<Command::Kind> command_kind_from_string(std::string_view text) noexcept;
+
 /// What begins a run.
 struct RunRequest {
   std::shared_ptr<const Playbook> playbook{};
@@ -68,6 +74,8 @@ struct RunRequest {
   RunMode mode = RunMode::live;
   bool send_probes = true;
   std::string who{};
+  std::string from{};         // as Command::from
+  std::string request_key{};  // of whoever asks for it once and may ask twice; empty: none
   bool approved_in_advance = false;
   bool confirmed = false;  // who began it typed how much of the plan cannot be undone
   bool automatic = false;  // an alert begins it, no person
@@ -75,6 +83,7 @@ struct RunRequest {
   std::string alert{};     // the alert's id
   /// Ids and URLs that it may change at all, `*` and `?` wild; empty: as the playbook says.
   std::vector<std::string> scope{};
+  std::string plan{};  // begins only where the digest of its plan begins so; empty: with any
 };
 
 /// Whether a person switched changes off, as a file that is read before every one of them.
@@ -98,7 +107,11 @@ struct StartCommand {
   bool send_probes = true;
   bool approved_in_advance = false;
   bool join = false;  // gives the run that holds the lock instead of refusing
+  bool confirmed = false;  // as RunRequest::confirmed
+  std::string plan{};      // begins only with the plan of that digest; empty: with any
   std::string who{};
+  std::string from{};
+  std::string request_key{};
   /// Called on the engine thread; durable when it gives a run.
   std::function<void(Result<RunId>)> done{};
 };
@@ -311,6 +324,7 @@ class Engine {
   bool has_commands();
   Result<RunId> begin(const StartCommand& command);
   Result<Entry> entry_of(const Command& command);
+  void note_refusal(const Command& command, const Error& why);
   void run_report(RunState& run, const WorkId& id, const std::string& action);
   /// What is not proved dead, of `run` and of the others that began since then.
   Result<Value> residual_exposure(const RunState& run, const Value& since);

@@ -10,70 +10,66 @@
 #include "state/base/bytes.h"
 
 namespace quell {
-namespace {
+JournalFold::JournalFold(SecretStore* secrets, PlaybookLoader load_playbook,
+                         const ConnectorSet& connectors)
+    : secrets_(secrets), load_playbook_(std::move(load_playbook)), connectors_(connectors) {}
 
-/// Folds entries in, one after the other.
-class Folding {
- public:
-  Folding(SecretStore* secrets, const PlaybookLoader& load_playbook, const ConnectorSet& connectors)
-      : secrets_(secrets), load_playbook_(load_playbook), connectors_(connectors) {}
-
-  Status take(const StoredEntry& stored) {
-    const Entry& entry = stored.entry;
-    if (entry.run.number == 0) return ok();
-    if (entry.kind == EntryKind::run_started) {
-      begin(stored);
-      return ok();
-    }
-    if (folded_.unreadable.contains(entry.run)) return ok();
-    const auto run = folded_.runs.find(entry.run);
-    if (run == folded_.runs.end()) {
-      return make_error(ErrorCode::corrupt, "entry " + std::to_string(stored.seq) +
-                                                " belongs to a run that never started");
-    }
-    apply(run->second, entry, connectors_);
-    run->second.last_seq = stored.seq;
+Status JournalFold::take(const StoredEntry& stored) {
+  const Entry& entry = stored.entry;
+  if (entry.run.number == 0) return ok();
+  if (entry.kind == EntryKind::run_started) {
+    begin(stored);
     return ok();
   }
-
-  Folded end(RunId last) {
-    folded_.last = last;
-    return std::move(folded_);
+  if (folded_.unreadable.contains(entry.run)) return ok();
+  const auto run = folded_.runs.find(entry.run);
+  if (run == folded_.runs.end()) {
+    return make_error(ErrorCode::corrupt, "entry " + std::to_string(stored.seq) +
+                                              " belongs to a run that never started");
   }
+  apply(run->second, entry, connectors_);
+  run->second.last_seq = stored.seq;
+  return ok();
+}
 
- private:
-  void begin(const StoredEntry& stored) {
-    const Entry& entry = stored.entry;
-    const std::string id = entry.body["playbook"].string_or("");
-    std::map<std::string, std::string> called;
-    if (const Value& sources = entry.body["called"]; sources.is_map()) {
-      for (const auto& [name, source] : sources.as_map()) called[name] = source.string_or("");
-    }
-    const Result<std::shared_ptr<const Playbook>> playbook =
-        load_playbook_(entry.body["source"].string_or(""), id, called);
-    if (!playbook) {
-      folded_.unreadable[entry.run] =
-          to_string(entry.run) + ": its playbook " + id +
-          " does not load with these connections: " + describe(playbook.error());
-      return;
-    }
-    RunState run = begin_run(entry, *playbook,
-                             open_inputs(entry.body["inputs"], **playbook, entry.run, secrets_));
-    run.digest = plan_digest(run, connectors_);
-    run.last_seq = stored.seq;
-    folded_.runs.insert_or_assign(entry.run, std::move(run));
+void JournalFold::forget(RunId run) {
+  folded_.runs.erase(run);
+  folded_.unreadable.erase(run);
+}
+
+Folded JournalFold::end(RunId last) {
+  folded_.last = last;
+  return std::move(folded_);
+}
+
+void JournalFold::begin(const StoredEntry& stored) {
+  const Entry& entry = stored.entry;
+  const std::string id = entry.body["playbook"].string_or("");
+  std::map<std::string, std::string> called;
+  if (const Value& sources = entry.body["called"]; sources.is_map()) {
+    for (const auto& [name, source] : sources.as_map()) called[name] = source.string_or("");
   }
+  const Result<std::shared_ptr<const Playbook>> playbook =
+      load_playbook_(entry.body["source"].string_or(""), id, called);
+  if (!playbook) {
+    folded_.unreadable[entry.run] =
+        to_string(entry.run) + ": its playbook " + id +
+        " does not load with these connections: " + describe(playbook.error());
+    return;
+  }
+  RunState run = begin_run(entry, *playbook,
+                           open_inputs(entry.body["inputs"], **playbook, entry.run, secrets_));
+  run.digest = plan_digest(run, connectors_);
+  run.last_seq = stored.seq;
+  folded_.runs.insert_or_assign(entry.run, std::move(run));
+}
 
-  SecretStore* secrets_;
-  const PlaybookLoader& load_playbook_;
-  const ConnectorSet& connectors_;
-  Folded folded_{};
-};
+namespace {
 
 /// Folds the runs of which `is_wanted` holds, from the entries behind `after`. `last` is that of
 /// the entries before.
 template <typename IsWanted>
-Result<Folded> fold_where(Journal& journal, std::uint64_t after, RunId last, Folding folding,
+Result<Folded> fold_where(Journal& journal, std::uint64_t after, RunId last, JournalFold folding,
                           const IsWanted& is_wanted) {
   const Status read = journal.read_some(
       after,
@@ -90,23 +86,28 @@ Result<Folded> fold_where(Journal& journal, std::uint64_t after, RunId last, Fol
 
 Result<Folded> fold_journal(Journal& journal, SecretStore* secrets,
                             const PlaybookLoader& load_playbook, const ConnectorSet& connectors) {
-  return fold_where(journal, 0, RunId{}, Folding(secrets, load_playbook, connectors),
+  return fold_where(journal, 0, RunId{}, JournalFold(secrets, load_playbook, connectors),
                     [](RunId) { return true; });
 }
 
-Result<Folded> fold_unfinished(Journal& journal, SecretStore* secrets,
-                               const PlaybookLoader& load_playbook,
-                               const ConnectorSet& connectors) {
-  std::map<RunId, std::uint64_t> begun;  // and the number of its first entry
+namespace {
+
+/// What labels alone tell of the runs that are not over.
+struct OpenRuns {
+  std::map<RunId, std::uint64_t> begun{};  // and the number of its first entry
+  RunId last{};                            // of all, over or not
+};
+
+Result<OpenRuns> find_open_runs(Journal& journal) {
+  OpenRuns open;
   std::set<RunId> finished;
   std::set<RunId> watched;
-  RunId last;
   const Status looked = journal.read_some(
       0,
       [&](const EntryLabel& label) {
         if (label.kind == EntryKind::run_started) {
-          begun.emplace(label.run, label.seq);
-          last = label.run;
+          open.begun.emplace(label.run, label.seq);
+          open.last = label.run;
         } else if (label.kind == EntryKind::run_finished) {
           finished.insert(label.run);
         } else if (label.kind == EntryKind::watch_started) {
@@ -118,22 +119,38 @@ Result<Folded> fold_unfinished(Journal& journal, SecretStore* secrets,
       },
       [](const StoredEntry&) { return ok(); });
   if (!looked) return looked.error();
-  std::set<RunId> open;
-  std::uint64_t before = 0;  // the first of them
-  for (const auto& [run, seq] : begun) {
-    if (finished.contains(run) && !watched.contains(run)) continue;
-    before = open.empty() ? seq - 1 : std::min(before, seq - 1);
-    open.insert(run);
-  }
-  Folding folding(secrets, load_playbook, connectors);
-  if (open.empty()) return folding.end(last);
-  return fold_where(journal, before, last, std::move(folding),
-                    [&open](RunId run) { return open.contains(run); });
+  std::erase_if(open.begun, [&](const auto& run) {
+    return finished.contains(run.first) && !watched.contains(run.first);
+  });
+  return open;
+}
+
+}  // namespace
+
+Result<std::set<RunId>> unfinished_runs(Journal& journal) {
+  const Result<OpenRuns> open = find_open_runs(journal);
+  if (!open) return open.error();
+  std::set<RunId> runs;
+  for (const auto& [id, seq] : open->begun) runs.insert(id);
+  return runs;
+}
+
+Result<Folded> fold_unfinished(Journal& journal, SecretStore* secrets,
+                               const PlaybookLoader& load_playbook,
+                               const ConnectorSet& connectors) {
+  const Result<OpenRuns> open = find_open_runs(journal);
+  if (!open) return open.error();
+  JournalFold folding(secrets, load_playbook, connectors);
+  if (open->begun.empty()) return folding.end(open->last);
+  std::uint64_t first = open->begun.begin()->second;
+  for (const auto& [id, seq] : open->begun) first = std::min(first, seq);
+  return fold_where(journal, first - 1, open->last, std::move(folding),
+                    [&begun = open->begun](RunId run) { return begun.contains(run); });
 }
 
 Result<Folded> fold_run(Journal& journal, RunId id, SecretStore* secrets,
                         const PlaybookLoader& load_playbook, const ConnectorSet& connectors) {
-  return fold_where(journal, 0, RunId{}, Folding(secrets, load_playbook, connectors),
+  return fold_where(journal, 0, RunId{}, JournalFold(secrets, load_playbook, connectors),
                     [id](RunId run) { return run == id; });
 }
 
@@ -205,7 +222,7 @@ Result<Folded> fold_since(Journal& journal, Timestamp since, SecretStore* secret
       },
       [](const StoredEntry&) { return ok(); });
   if (!looked) return looked.error();
-  return fold_where(journal, *before, RunId{}, Folding(secrets, load_playbook, connectors),
+  return fold_where(journal, *before, RunId{}, JournalFold(secrets, load_playbook, connectors),
                     [&wanted](RunId run) { return wanted.contains(run); });
 }
 

@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -25,6 +26,30 @@ struct Folded {
   RunId last{};  // of all runs, readable or not
 };
 
+/// Folds entries in, one after the other, for whoever reads a journal as it grows.
+class JournalFold {
+ public:
+  /// `connectors` and `secrets` (may be null) outlive it.
+  JournalFold(SecretStore* secrets, PlaybookLoader load_playbook, const ConnectorSet& connectors);
+
+  /// Error `corrupt` for an entry of a run whose beginning was not taken.
+  Status take(const StoredEntry& stored);
+  /// A run that is asked for no more; nothing of it must be taken afterwards.
+  void forget(RunId run);
+
+  const Folded& so_far() const noexcept { return folded_; }
+  /// All of it, with the last run of the journal.
+  Folded end(RunId last);
+
+ private:
+  void begin(const StoredEntry& stored);
+
+  SecretStore* secrets_;
+  PlaybookLoader load_playbook_;
+  const ConnectorSet& connectors_;
+  Folded folded_{};
+};
+
 /// Folds the whole journal. `secrets` may be null for reading commands: inputs then keep their
 /// fingerprints only.
 Result<Folded> fold_journal(Journal& journal, SecretStore* secrets,
@@ -34,6 +59,9 @@ Result<Folded> fold_journal(Journal& journal, SecretStore* secrets,
 /// chain is checked all the same, but for the MACs of other runs' entries.
 Result<Folded> fold_unfinished(Journal& journal, SecretStore* secrets,
                                const PlaybookLoader& load_playbook, const ConnectorSet& connectors);
+
+/// The runs without a result and those that are still watched.
+Result<std::set<RunId>> unfinished_runs(Journal& journal);
 
 /// Only the run `id`, finished or not; `runs` stays empty where the journal has none of that name.
 Result<Folded> fold_run(Journal& journal, RunId id, SecretStore* secrets,

@@ -47,6 +47,8 @@ struct Policy {
   Duration approval_life{std::chrono::minutes{10}};
   /// That of what an alert proposes: people may have to be woken.
   Duration proposal_life{std::chrono::hours{24}};
+  /// How long before a run began its approvers must have had their roles and passwords.
+  Duration approver_age{0};
   /// strict: whoever began a run never approves it, and `--yes` is no approval. Else solo: one
   /// person's word meets every floor, and the report says so.
   bool strict = false;

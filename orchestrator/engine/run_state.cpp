@@ -626,6 +626,8 @@ void apply(RunState& run, const Entry& entry, const ConnectorSet& connectors) {
     case EntryKind::alert_received:
     case EntryKind::alert_dismissed:
     case EntryKind::alerts_refused:
+    case EntryKind::command_refused:
+    case EntryKind::access_noted:
       return;
     case EntryKind::watch_started:
       run.watch.started = true;

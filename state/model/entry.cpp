@@ -5,7 +5,7 @@
 namespace quell {
 namespace {
 
-constexpr std::array<std::string_view, 36> kKindNames{
+constexpr std::array<std::string_view, 38> kKindNames{
     "run_started",     "secret_sealed",   "step_started",       "step_skipped",
     "attempt_started", "request_sent",    "attempt_finished",   "attempt_unknown",
     "retry_scheduled", "probe_finished",  "step_finished",      "approval_requested",
@@ -15,6 +15,7 @@ constexpr std::array<std::string_view, 36> kKindNames{
     "watch_started",   "watch_observed",  "watch_finished",     "undo_requested",
     "undo_started",    "undo_finished",   "disarmed",           "armed",
     "key_rotated",     "alert_received",  "alert_dismissed",    "alerts_refused",
+    "command_refused", "access_noted",
 };
 
 }  // namespace
@@ -46,6 +47,7 @@ bool is_security_entry(EntryKind kind) noexcept {
     case EntryKind::armed:
     case EntryKind::key_rotated:
     case EntryKind::alert_dismissed:
+    case EntryKind::access_noted:
       return true;
     case EntryKind::secret_sealed:
     case EntryKind::step_started:
@@ -69,6 +71,7 @@ bool is_security_entry(EntryKind kind) noexcept {
     case EntryKind::undo_finished:
     case EntryKind::alert_received:
     case EntryKind::alerts_refused:
+    case EntryKind::command_refused:
       return false;
   }
   return true;

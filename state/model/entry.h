@@ -50,6 +50,8 @@ enum class EntryKind : std::uint8_t {
   alert_received,   // what came in, from which source, and what became of it: a run, or the inbox
   alert_dismissed,  // a person put it aside: who, why
   alerts_refused,   // how many were not taken since the last such entry, by source and cause
+  command_refused,  // a person's word that was not carried out: who, from where, what, why not
+  access_noted,     // signed in or refused, people and tokens changed: who, from where, what
 };
 
 std::string_view to_string(EntryKind kind) noexcept;

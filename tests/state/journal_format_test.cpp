@@ -159,7 +159,7 @@ TEST_CASE("the page names every kind of entry and every security entry") {
       ++named;
     }
   }
-  CHECK(named == static_cast<std::size_t>(EntryKind::alerts_refused) + 1);
+  CHECK(named == static_cast<std::size_t>(EntryKind::access_noted) + 1);
 }
 
 }  // namespace quell

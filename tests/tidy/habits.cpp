@@ -14,11 +14,13 @@ struct Allowed {
 };
 
 /// Who may see the bytes of a secret.
-constexpr std::array<Allowed, 13> kRevealers{{
+constexpr std::array<Allowed, 14> kRevealers{{
     {"state/keys.cpp", "derives keys, takes fingerprints, signs heads"},
     {"state/sealed_store.cpp", "encrypts and decrypts what outlives a crash"},
     {"connectors/secret_text.cpp", "renders headers and bodies for the transport"},
-    {"orchestrator/owner_api.cpp", "hands a run's secrets to the owner over its 0600 socket"},
+    {"orchestrator/api_client.cpp",
+     "hands a run's secrets to the owner's socket or its TLS server"},
+    {"orchestrator/http_client.cpp", "shows an API token to the server that the person named"},
     {"connectors/curl_transport.cpp", "the transport: hands the rendered bytes to libcurl"},
     {"orchestrator/range/in_process_transport.cpp", "the transport of drills and simulations"},
     {"connectors/redaction.cpp", "the filter that looks for live secrets in everything else"},

@@ -25,8 +25,8 @@ const std::map<std::string, Folders, std::less<>>& layers() {
   };
   static const Folders kOrchestrator =
       kWith(kEngine, {"orchestrator/engine", "orchestrator/alerts", "orchestrator/notify",
-                      "orchestrator/report", "connectors/managed_agents", "connectors/oauth",
-                      "orchestrator/http_*"});
+                      "orchestrator/report", "orchestrator/api", "connectors/managed_agents",
+                      "connectors/oauth", "orchestrator/http_*"});
   static const Folders kDrill = kWith(kOrchestrator, {"orchestrator", "orchestrator/range"});
   static const std::map<std::string, Folders, std::less<>> kLayers{
       {"state/base", {}},
@@ -43,6 +43,8 @@ const std::map<std::string, Folders, std::less<>>& layers() {
       {"orchestrator/alerts", kWith(kEngine, {"orchestrator/engine", "orchestrator/http_*"})},
       {"orchestrator/notify", kWith(kConnector, {"state", "orchestrator/alerts"})},
       {"orchestrator/report", kWith(kEngine, {"orchestrator/engine"})},
+      {"orchestrator/api", kWith(kEngine, {"orchestrator/engine", "orchestrator/alerts",
+                                           "orchestrator/report", "orchestrator/http_*"})},
       {"orchestrator", kOrchestrator},
       {"orchestrator/drill", kDrill},
       {"orchestrator/playbook_test", kWith(kEngine, {"orchestrator/engine"})},

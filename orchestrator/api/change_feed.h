@@ -1,0 +1,53 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "orchestrator/http_server.h"
+#include "state/model/entry.h"
+
+namespace quell {
+
+/// What moved, for pages that are open: which run, and which of its steps and items. It never says
+/// what it became; whoever wants to know reads it. Writing costs the engine a push and no wake-up;
+/// readers look several times a second.
+class ChangeFeed {
+ public:
+  struct Change {
+    std::uint64_t seq = 0;  // of the journal's entry
+    RunId run{};            // number 0: of no run
+    std::string key{};      // STEP or STEP/ITEM; empty: the run itself
+  };
+  struct Look {
+    std::vector<Change> changes{};
+    std::uint64_t last = 0;  // what to ask after next time
+    bool has_gap = false;    // more happened than is kept: look at everything
+  };
+
+  /// Nothing before `seq` is told; once, before the first tell().
+  void begin_at(std::uint64_t seq) noexcept { last_.store(seq); }
+  /// Any thread; `seq` rises.
+  void tell(std::uint64_t seq, const Entry& entry);
+  /// What was told after `seq`, and of `run` only where one is given.
+  Look since(std::uint64_t seq, std::optional<RunId> run) const;
+  std::uint64_t last() const noexcept { return last_.load(); }
+
+ private:
+  mutable std::mutex mutex_{};
+  std::deque<Change> changes_{};
+  std::atomic<std::uint64_t> last_{0};
+};
+
+/// The changes as server-sent events (WHATWG HTML 9.2) from after `seq` on, for one run or for all:
+/// `data: {"run","version","keys"}`, at most five a second. Ends after five minutes, so that who
+/// listens is asked again who they are; `still_may` ends it sooner. `feed` outlives it.
+HttpReply stream_changes(const ChangeFeed& feed, std::uint64_t seq, std::optional<RunId> run,
+                         std::function<bool()> still_may);
+
+}  // namespace quell

@@ -1,0 +1,170 @@
+#include "orchestrator/api/record_routes.h"
+
+#include <charconv>
+#include <utility>
+
+#include "orchestrator/api/problem.h"
+#include "state/base/bytes.h"
+#include "state/base/json.h"
+
+namespace quell {
+namespace {
+
+constexpr std::uint64_t kEntriesMax = 1'000;
+constexpr std::size_t kPageBytesMax = 4U << 20U;
+
+/// Entries as the journal export writes them, and where to go on.
+HttpReply list_entries(RunBoard& board, const ApiCall& call) {
+  const Result<std::uint64_t> after = call.number("after", 0, UINT64_MAX / 2);
+  const Result<std::uint64_t> limit = call.number("limit", 200, kEntriesMax);
+  if (!after) return problem_reply(after.error());
+  if (!limit) return problem_reply(limit.error());
+  std::optional<RunId> run;
+  std::string run_name = call.path_or("run");
+  if (const auto named = call.query.find("run"); named != call.query.end())
+    run_name = named->second;
+  if (!run_name.empty()) {
+    run = parse_run_id(run_name);
+    if (!run) return problem_reply(404, no_such_run(run_name));
+  }
+  std::optional<EntryKind> kind;
+  if (const auto named = call.query.find("kind"); named != call.query.end()) {
+    kind = entry_kind_from_string(named->second);
+    if (!kind)
+      return problem_reply(make_error(ErrorCode::invalid, "bad-input", "there is no such kind.",
+                                      "docs/journal-format.md lists them"));
+  }
+  std::string page;
+  std::uint64_t count = 0;
+  std::uint64_t seen = *after;
+  bool is_cut = false;
+  const Error full = make_error(ErrorCode::conflict, "the page is full");
+  const auto is_wanted = [&](const EntryLabel& label) {
+    const bool wanted = (!run || label.run == *run) && (!kind || label.kind == *kind);
+    if (!wanted) seen = label.seq;
+    return wanted;
+  };
+  const auto take = [&](const StoredEntry& stored) -> Status {
+    if (count == *limit || page.size() > kPageBytesMax) {
+      is_cut = true;
+      return full;
+    }
+    page += page.empty() ? "" : ",";
+    page += "{\"seq\":" + std::to_string(stored.seq) + ",\"hash\":\"" + hex_encode(stored.hash) +
+            "\",\"entry\":" + stored.bytes + "}";
+    seen = stored.seq;
+    ++count;
+    return ok();
+  };
+  const Status read = board.with_journal(
+      [&](Journal& journal) { return journal.read_some(*after, is_wanted, take); });
+  if (!read && !is_cut) return problem_reply(read.error());
+  HttpReply reply = json_reply(200, Value());
+  reply.body = "{\"entries\":[" + page + "],\"next\":" + (is_cut ? std::to_string(seen) : "null") +
+               ",\"seen\":" + std::to_string(seen) + "}";
+  return reply;
+}
+
+HttpReply show_journal(RunBoard& board) {
+  Tip end;
+  const Status read = board.with_journal([&end](Journal& journal) -> Status {
+    const Result<Tip> tip = journal.tip();
+    if (!tip) return tip.error();
+    end = *tip;
+    return ok();
+  });
+  if (!read) return problem_reply(read.error());
+  return json_reply(200,
+                    Value::map({{"entries", static_cast<std::int64_t>(end.seq)},
+                                {"head", std::to_string(end.seq) + ":" + hex_encode(end.hash)}}));
+}
+
+/// Where a listener goes on: behind the event it saw last, or from now on.
+HttpReply follow(const ChangeFeed& feed, std::optional<RunId> run, const ApiCall& call) {
+  const std::string_view last = call.http.header("last-event-id");
+  std::uint64_t seq = feed.last();
+  if (!last.empty()) {
+    const auto [end, fault] = std::from_chars(last.data(), last.data() + last.size(), seq);
+    if (fault != std::errc{} || end != last.data() + last.size()) {
+      return problem_reply(make_error(ErrorCode::invalid, "bad-input",
+                                      "Last-Event-ID is no number.", "leave it out"));
+    }
+  }
+  return stream_changes(feed, seq, run, [] { return true; });
+}
+
+HttpReply list_connections(const ConnectorSet& connectors) {
+  ValueMap named;
+  for (const auto& [name, connector] : connectors) named.emplace(name, connector->pins());
+  return json_reply(200, Value::map({{"connections", Value(std::move(named))}}));
+}
+
+const std::vector<ApiField>& entry_query() {
+  static const std::vector<ApiField> kFields{
+      {.name = "after",
+       .about = "Number of an entry: those behind it",
+       .kind = ApiField::Kind::integer},
+      {.name = "limit", .about = "At most this many, up to 1,000", .kind = ApiField::Kind::integer},
+      {.name = "kind", .about = "Only entries of this kind"}};
+  return kFields;
+}
+
+}  // namespace
+
+std::vector<ApiRoute> record_routes(RunBoard& board, const ChangeFeed& feed,
+                                    const ConnectorSet& connectors) {
+  std::vector<ApiRoute> routes;
+  constexpr std::string_view kPage =
+      "Entries with number and hash; `next` is what to send as `after` for more, or null";
+  routes.push_back({.method = "GET",
+                    .path = "/api/v1/journal",
+                    .operation = "getJournal",
+                    .summary = "Where the journal ends",
+                    .answer = "The number of its entries and its head, SEQ:HASH",
+                    .handle = [&board](const ApiCall&) { return show_journal(board); }});
+  std::vector<ApiField> with_run = entry_query();
+  with_run.push_back({.name = "run", .about = "Only entries of this run"});
+  routes.push_back({.method = "GET",
+                    .path = "/api/v1/journal/entries",
+                    .operation = "listEntries",
+                    .summary = "Entries of the journal, oldest first",
+                    .query = std::move(with_run),
+                    .answer = kPage,
+                    .handle = [&board](const ApiCall& call) { return list_entries(board, call); }});
+  routes.push_back({.method = "GET",
+                    .path = "/api/v1/runs/{run}/entries",
+                    .operation = "listRunEntries",
+                    .summary = "Entries of one run, oldest first",
+                    .query = entry_query(),
+                    .answer = kPage,
+                    .handle = [&board](const ApiCall& call) { return list_entries(board, call); }});
+  routes.push_back(
+      {.method = "GET",
+       .path = "/api/v1/events",
+       .operation = "followAll",
+       .summary = "What moves, as server-sent events",
+       .answer = "Events of type change: {run, version, keys}; resume with Last-Event-ID",
+       .media = "text/event-stream",
+       .handle = [&feed](const ApiCall& call) { return follow(feed, std::nullopt, call); }});
+  routes.push_back({.method = "GET",
+                    .path = "/api/v1/runs/{run}/events",
+                    .operation = "followRun",
+                    .summary = "What moves in one run, as server-sent events",
+                    .answer = "As of /api/v1/events",
+                    .media = "text/event-stream",
+                    .handle = [&feed](const ApiCall& call) {
+                      const std::optional<RunId> id = parse_run_id(call.path_or("run"));
+                      if (!id) return problem_reply(404, no_such_run(call.path_or("run")));
+                      return follow(feed, *id, call);
+                    }});
+  routes.push_back(
+      {.method = "GET",
+       .path = "/api/v1/connections",
+       .operation = "listConnections",
+       .summary = "What the connections are pinned to",
+       .answer = "Kind, base URL and account of each connection; no secret",
+       .handle = [&connectors](const ApiCall&) { return list_connections(connectors); }});
+  return routes;
+}
+
+}  // namespace quell

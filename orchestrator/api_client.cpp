@@ -1,0 +1,121 @@
+#include "orchestrator/api_client.h"
+
+#include <utility>
+
+#include "connectors/url.h"
+#include "orchestrator/api/problem.h"
+#include "orchestrator/http_client.h"
+#include "orchestrator/owner_api.h"
+#include "state/base/json.h"
+
+namespace quell {
+namespace {
+
+constexpr std::string_view kRuns = "/api/v1/runs";
+constexpr std::string_view kAlerts = "/api/v1/alerts/";
+
+}  // namespace
+
+ApiClient ApiClient::at_socket(std::string path, std::string who) {
+  return ApiClient([path = std::move(path), who = std::move(who)](const std::string& method,
+                                                                  const std::string& target,
+                                                                  const std::string& body) {
+    return call_unix_socket(path, {.method = method,
+                                   .target = target,
+                                   .headers = {{std::string(kWhoHeader), who}},
+                                   .body = body});
+  });
+}
+
+Result<ApiClient> ApiClient::at_server(const std::string& url,
+                                       std::shared_ptr<const Secret> token) {
+  const Result<Url> parsed = parse_url(url);
+  const bool is_safe = parsed && (parsed->scheme == "https" || is_loopback_host(parsed->host));
+  if (!is_safe) {
+    return make_error(ErrorCode::invalid, "server",
+                      "--server takes an https URL, or http on loopback.",
+                      "for instance --server https://quell.example:8440");
+  }
+  return ApiClient([origin = parsed->origin(), token = std::move(token)](const std::string& method,
+                                                                         const std::string& target,
+                                                                         const std::string& body) {
+    return call_origin(origin, *token, {.method = method, .target = target, .body = body});
+  });
+}
+
+Result<Value> ApiClient::call(const std::string& method, const std::string& target,
+                              std::string body) const {
+  const Result<HttpReply> answer = exchange_(method, target, body);
+  wipe(body);
+  if (!answer) return answer.error();
+  Result<Value> document = parse_json(answer->body, {.bytes_max = 64U << 20U});
+  if (answer->status == 200 && document) return document;
+  return error_of_problem(answer->status, document ? *document : Value());
+}
+
+Result<Value> ApiClient::get(const std::string& target) const { return call("GET", target, ""); }
+
+Result<Value> ApiClient::post(const std::string& target, const Value& body) const {
+  return call("POST", target, body.is_null() ? std::string() : to_json(body));
+}
+
+Status ApiClient::send(const Command& command) const {
+  ValueMap body;
+  if (!command.digest.empty()) body["digest"] = command.digest;
+  if (!command.target.empty()) body["target"] = command.target;
+  if (!command.reason.empty()) body["reason"] = command.reason;
+  if (command.break_glass) body["break_glass"] = true;
+  ValueMap fields;
+  for (const auto& [name, text] : command.fields) fields.emplace(name, text);
+  if (!fields.empty()) body["fields"] = Value(std::move(fields));
+  ValueList attachments;
+  for (const Attachment& file : command.attachments) {
+    attachments.push_back(
+        Value::map({{"name", file.name}, {"sha256", file.sha256}, {"bytes", file.bytes}}));
+  }
+  if (!attachments.empty()) body["attachments"] = Value(std::move(attachments));
+  const Result<Value> answer = post(std::string(kRuns) + "/" + to_string(command.run) + "/" +
+                                        std::string(to_string(command.kind)),
+                                    Value(std::move(body)));
+  return answer ? ok() : Status(answer.error());
+}
+
+Result<RunId> ApiClient::start(const StartCommand& command) const {
+  ValueMap texts;
+  for (const auto& [name, value] : command.texts) texts.emplace(name, value);
+  ValueMap called;
+  for (const auto& [id, source] : command.called) called.emplace(id, source);
+  ValueMap secrets;
+  // To the owner's own socket, or over TLS to the server that the person named: the one place where
+  // a secret leaves as text.
+  for (const auto& [name, secret] : command.secrets) secrets.emplace(name, secret->reveal());
+  const Result<Value> answer =
+      post(std::string(kRuns), Value::map({{"source", command.playbook_source},
+                                           {"playbook", command.playbook_id},
+                                           {"called", Value(std::move(called))},
+                                           {"dry_run", command.dry_run},
+                                           {"probes", command.send_probes},
+                                           {"approved_in_advance", command.approved_in_advance},
+                                           {"join", command.join},
+                                           {"plan", command.plan},
+                                           {"inputs", Value(std::move(texts))},
+                                           {"secrets", Value(std::move(secrets))}}));
+  if (!answer) return answer.error();
+  const std::optional<RunId> run = parse_run_id((*answer)["run"].string_or(""));
+  if (!run) return make_error(ErrorCode::internal, "the owner named no run");
+  return *run;
+}
+
+Result<FiledAlert> ApiClient::send(const AlertCommand& command) const {
+  const bool replays = command.kind == AlertCommand::Kind::replay;
+  const Result<Value> answer =
+      post(std::string(kAlerts) + command.id + (replays ? "/replay" : "/dismiss"),
+           replays ? Value() : Value::map({{"reason", command.reason}}));
+  if (!answer) return answer.error();
+  return FiledAlert{.id = command.id,
+                    .run = parse_run_id((*answer)["run"].string_or("")),
+                    .joined = (*answer)["joined"].bool_or(false),
+                    .why = (*answer)["why"].string_or("")};
+}
+
+}  // namespace quell

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "orchestrator/alerts/desk.h"
+#include "orchestrator/engine/engine.h"
+#include "orchestrator/http_server.h"
+#include "state/base/result.h"
+#include "state/base/value.h"
+
+namespace quell {
+
+/// The other end of `/api/v1`: the process of this machine that owns a state, or a remote quell.
+/// Errors are those that it gives; topic "state" when nobody listens there.
+class ApiClient {
+ public:
+  /// Through the owner's Unix socket, as `who`.
+  static ApiClient at_socket(std::string path, std::string who);
+  /// Through `url` (https, or http on loopback) with an API token. Error topic "server" for another
+  /// URL.
+  static Result<ApiClient> at_server(const std::string& url, std::shared_ptr<const Secret> token);
+
+  Result<Value> get(const std::string& target) const;
+  Result<Value> post(const std::string& target, const Value& body) const;
+
+  /// Sends a person's word on a run.
+  Status send(const Command& command) const;
+  /// Asks for a run; gives its id.
+  Result<RunId> start(const StartCommand& command) const;
+  /// Sends a person's word on an alert.
+  Result<FiledAlert> send(const AlertCommand& command) const;
+
+ private:
+  using Exchange = std::function<Result<HttpReply>(
+      const std::string& method, const std::string& target, const std::string& body)>;
+  explicit ApiClient(Exchange exchange) : exchange_(std::move(exchange)) {}
+  Result<Value> call(const std::string& method, const std::string& target, std::string body) const;
+
+  Exchange exchange_;
+};
+
+}  // namespace quell

@@ -1,0 +1,39 @@
+#include "orchestrator/cli/own_state.h"
+
+#include <utility>
+
+namespace quell::cli {
+
+Result<OwnedState> own_state(Session& session,
+                             std::function<void(const RunState&, const Entry&)> on_entry) {
+  const Config& config = *session.config();
+  OwnedState state;
+  Result<std::unique_ptr<HttpTransport>> transport = session.make_transport(session.clock());
+  if (!transport) return transport.error();
+  state.transport = std::move(*transport);
+  state.policy = std::make_unique<Policy>(config.policy);
+  Result<std::unique_ptr<Owner>> owner =
+      Owner::open({.database = config.database.value,
+                   .keys = session.key_paths(),
+                   .clock = session.clock(),
+                   .random = session.random(),
+                   .transport = *state.transport,
+                   .make_connectors =
+                       [&](const std::function<std::string(const Secret&)>& by_key) {
+                         state.fingerprint = session.guarded(by_key);
+                         return make_connectors(
+                             config, session.sources(), session.random(),
+                             [](const std::string&) { return true; }, state.fingerprint);
+                       },
+                   .on_entry = std::move(on_entry),
+                   .on_request = session.request_log(),
+                   .policy = state.policy.get(),
+                   .tell = [&session](const std::string& sentence) { session.warn(sentence); },
+                   .limits = origin_limits(config),
+                   .sibling_database = drills_database(config.database.value)});
+  if (!owner) return owner.error();
+  state.owner = std::move(*owner);
+  return state;
+}
+
+}  // namespace quell::cli
