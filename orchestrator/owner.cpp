@@ -8,7 +8,10 @@
 #include "orchestrator/kill_switch.h"
 #include "orchestrator/owner_api.h"
 #include "orchestrator/playbook_library.h"
+#include "orchestrator/remote_state.h"
 #include "orchestrator/report/bundle.h"
+#include "orchestrator/report/verify_document.h"
+#include "state/base/bytes.h"
 #include "state/private_file.h"
 
 namespace quell {
@@ -159,13 +162,20 @@ Result<std::unique_ptr<Owner>> Owner::open(Parts parts) {
   if (Status forgot = owner->forget_secrets_of_past_runs(); !forgot) return forgot.error();
 
   owner->feed_.begin_at(tip->seq);
-  owner->api_ =
-      std::make_unique<OwnerApi>(OwnerApi::Parts{.engine = *owner->engine_,
-                                                 .database = parts.database,
-                                                 .load_playbook = loader_for(owner->connectors_),
-                                                 .connectors = owner->connectors_,
-                                                 .clock = parts.clock,
-                                                 .feed = owner->feed_});
+  owner->api_ = std::make_unique<OwnerApi>(OwnerApi::Parts{
+      .engine = *owner->engine_,
+      .database = parts.database,
+      .load_playbook = loader_for(owner->connectors_),
+      .connectors = owner->connectors_,
+      .clock = parts.clock,
+      .feed = owner->feed_,
+      .verify = [path = parts.database,
+                 ring](const VerifyOptions& options) -> Result<VerifyReport> {
+        const Result<std::unique_ptr<SqliteJournal>> copy =
+            SqliteJournal::open({.path = path, .mode = OpenMode::read_only, .keys = ring});
+        if (!copy) return copy.error();
+        return (*copy)->verify(options);
+      }});
   if (Status served = owner->api_->serve(owner_socket_path(parts.database)); !served)
     return served.error();
   return owner;
@@ -199,9 +209,30 @@ Result<std::unique_ptr<StateReader>> StateReader::open(const std::string& databa
   Result<std::unique_ptr<SqliteJournal>> journal = SqliteJournal::open(
       {.path = database, .mode = OpenMode::read_only, .keys = reader->keys_.get()});
   if (!journal) return journal.error();
+  SqliteJournal* const file = journal->get();
+  reader->verify_ = [file](const VerifyOptions& options) { return file->verify(options); };
   reader->journal_ = std::move(*journal);
   reader->connectors_ = std::move(connectors);
   reader->load_playbook_ = loader_for(reader->connectors_);
+  return reader;
+}
+
+Result<std::unique_ptr<StateReader>> StateReader::open_remote(const ApiClient& client,
+                                                              Random& random) {
+  Result<ConnectorSet> connectors = remote_connectors(client, random);
+  if (!connectors) return connectors.error();
+  std::unique_ptr<StateReader> reader(new StateReader());
+  reader->connectors_ = std::move(*connectors);
+  reader->load_playbook_ = loader_for(reader->connectors_);
+  reader->journal_ = std::make_unique<RemoteJournal>(client);
+  reader->verify_ = [client](const VerifyOptions& options) -> Result<VerifyReport> {
+    std::string target = "/api/v1/journal/verify";
+    if (const auto& head = options.expected_head)
+      target += "?head=" + std::to_string(head->seq) + ":" + hex_encode(head->hash);
+    const Result<Value> document = client.get(target);
+    if (!document) return document.error();
+    return read_verify_document(*document);
+  };
   return reader;
 }
 

@@ -6,6 +6,7 @@
 
 #include "connectors/http_transport.h"
 #include "orchestrator/api/change_feed.h"
+#include "orchestrator/api_client.h"
 #include "orchestrator/ballast.h"
 #include "orchestrator/config.h"
 #include "orchestrator/engine/engine.h"
@@ -88,20 +89,25 @@ class StateReader {
   static Result<std::unique_ptr<StateReader>> open(const std::string& database,
                                                    const KeyPaths& keys, Random& random,
                                                    ConnectorSet connectors);
+  /// The state of another quell.
+  static Result<std::unique_ptr<StateReader>> open_remote(const ApiClient& client, Random& random);
 
-  SqliteJournal& journal() noexcept { return *journal_; }
+  Journal& journal() noexcept { return *journal_; }
   const ConnectorSet& connectors() const noexcept { return connectors_; }
   Result<Folded> fold() { return fold_journal(*journal_, nullptr, load_playbook_, connectors_); }
   /// The run that a person names.
   Result<RunState> fold_named(std::string_view name) {
     return quell::fold_named(*journal_, name, load_playbook_, connectors_);
   }
+  /// SqliteJournal::verify(), wherever the journal lies.
+  Result<VerifyReport> verify(const VerifyOptions& options) { return verify_(options); }
 
  private:
   StateReader() = default;
 
   std::unique_ptr<KeyRing> keys_{};
-  std::unique_ptr<SqliteJournal> journal_{};
+  std::unique_ptr<Journal> journal_{};
+  std::function<Result<VerifyReport>(const VerifyOptions&)> verify_{};
   ConnectorSet connectors_{};
   PlaybookLoader load_playbook_{};
 };

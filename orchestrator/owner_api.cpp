@@ -35,7 +35,7 @@ OwnerApi::OwnerApi(Parts parts)
             }}) {
   api_.add(run_reading_routes(board_, parts.connectors));
   api_.add(run_command_routes(engine_, board_));
-  api_.add(record_routes(board_, parts.feed, parts.connectors));
+  api_.add(record_routes(board_, parts.feed, parts.connectors, std::move(parts.verify)));
   api_.add(alert_routes(engine_, board_, alerts_));
 }
 

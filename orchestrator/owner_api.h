@@ -25,6 +25,8 @@ class OwnerApi {
     const ConnectorSet& connectors;
     const Clock& clock;
     const ChangeFeed& feed;
+    /// Looks at the whole journal; from any thread.
+    std::function<Result<VerifyReport>(const VerifyOptions&)> verify{};
   };
 
   explicit OwnerApi(Parts parts);

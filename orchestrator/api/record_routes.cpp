@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "orchestrator/api/problem.h"
+#include "orchestrator/report/verify_document.h"
 #include "state/base/bytes.h"
 #include "state/base/json.h"
 
@@ -79,6 +80,19 @@ HttpReply show_journal(RunBoard& board) {
                                 {"head", std::to_string(end.seq) + ":" + hex_encode(end.hash)}}));
 }
 
+HttpReply verify_journal(const JournalCheck& verify, const ApiCall& call) {
+  VerifyOptions options;
+  if (const auto head = call.query.find("head"); head != call.query.end()) {
+    options.expected_head = parse_head(head->second);
+    if (!options.expected_head) {
+      return problem_reply(make_error(ErrorCode::invalid, "bad-input", "head is SEQ:HASH.",
+                                      "as `quell run` printed it at its end"));
+    }
+  }
+  const Result<VerifyReport> report = verify(options);
+  return report ? json_reply(200, verify_document(*report)) : problem_reply(report.error());
+}
+
 /// Where a listener goes on: behind the event it saw last, or from now on.
 HttpReply follow(const ChangeFeed& feed, std::optional<RunId> run, const ApiCall& call) {
   const std::string_view last = call.http.header("last-event-id");
@@ -112,7 +126,7 @@ const std::vector<ApiField>& entry_query() {
 }  // namespace
 
 std::vector<ApiRoute> record_routes(RunBoard& board, const ChangeFeed& feed,
-                                    const ConnectorSet& connectors) {
+                                    const ConnectorSet& connectors, JournalCheck verify) {
   std::vector<ApiRoute> routes;
   constexpr std::string_view kPage =
       "Entries with number and hash; `next` is what to send as `after` for more, or null";
@@ -122,6 +136,15 @@ std::vector<ApiRoute> record_routes(RunBoard& board, const ChangeFeed& feed,
                     .summary = "Where the journal ends",
                     .answer = "The number of its entries and its head, SEQ:HASH",
                     .handle = [&board](const ApiCall&) { return show_journal(board); }});
+  routes.push_back({.method = "GET",
+                    .path = "/api/v1/journal/verify",
+                    .operation = "verifyJournal",
+                    .summary = "Walk the whole journal: chain, head row, MACs, signatures",
+                    .query = {{.name = "head", .about = "An outside anchor, SEQ:HASH"}},
+                    .answer = "The document of quell journal verify --json",
+                    .handle = [verify = std::move(verify)](const ApiCall& call) {
+                      return verify_journal(verify, call);
+                    }});
   std::vector<ApiField> with_run = entry_query();
   with_run.push_back({.name = "run", .about = "Only entries of this run"});
   routes.push_back({.method = "GET",

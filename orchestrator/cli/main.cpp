@@ -25,6 +25,7 @@ Write       check, test, eval, actions, schema
 Serve       serve, hook, arm, disarm
 Shell       completion bash|zsh|fish
 Everywhere  --config FILE  --json  --quiet  --color WHEN  --connect C.KEY=VALUE
+            --server URL  --token secret://env/QUELL_TOKEN   through a remote quell
             --version  --help; quell help COMMAND or WORD of an error
 First time  quell drill leaked-mcp-oauth
 Exit codes  0 contained, or as asked  1 the answer is no  2 not started
@@ -38,6 +39,8 @@ void declare_globals(CLI::App& app, GlobalOptions& options) {
   app.add_flag("-v,--verbose", options.verbose);
   app.add_option("--color", options.colour)->check(CLI::IsMember({"auto", "always", "never"}));
   app.add_option("--connect", options.connect)->allow_extra_args(false);
+  app.add_option("--server", options.server);
+  app.add_option("--token", options.token);
 }
 
 std::string version_text() {
@@ -110,6 +113,11 @@ int run_verb_named(const Verb& verb, std::vector<std::string> words) {
   std::vector<std::string> extra = app.remaining();
   std::erase(extra, "--");  // the library hands the separator back
   if (!extra.empty()) return refuse_extra(session, app, extra.front());
+  if (!options.server.empty() && !verb.is_remote) {
+    return session.fail(make_error(
+        ErrorCode::invalid, "server",
+        "quell " + std::string(verb.name) + " works on this machine alone.", "leave --server out"));
+  }
   return verb.run(session);
 }
 
@@ -123,8 +131,9 @@ int dispatch(std::vector<std::string> words) {
       std::fputs((version_text() + "\n").c_str(), stdout);
       return kExitOk;
     }
-    const bool takes_value =
-        words[at] == "--config" || words[at] == "--color" || words[at] == "--connect";
+    const bool takes_value = words[at] == "--config" || words[at] == "--color" ||
+                             words[at] == "--connect" || words[at] == "--server" ||
+                             words[at] == "--token";
     at += takes_value ? 2 : 1;
   }
   if (at >= words.size()) {

@@ -34,6 +34,8 @@ struct GlobalOptions {
   bool verbose = false;
   std::string colour = "auto";
   std::vector<std::string> connect{};
+  std::string server{};
+  std::string token = "secret://env/QUELL_TOKEN";
 };
 
 /// What a command works with: options, streams, configuration, clock and chance.
@@ -55,7 +57,8 @@ class Session {
   /// Connectors without their secrets, for what only reads or checks. Errors have been told when it
   /// gives nothing.
   std::optional<ConnectorSet> bare_connectors();
-  /// The state for reading; errors have been told when it gives null.
+  /// The configured state, or that of the quell that --server names, for reading; errors have been
+  /// told when it gives null.
   std::unique_ptr<StateReader> open_reader();
   /// The process that owns the state of `run`: its socket, or the quell that --server names.
   Result<ApiClient> owner_of(RunId run);
@@ -87,6 +90,7 @@ class Session {
   static std::string who();
 
  private:
+  Result<ApiClient> remote();
   /// The remedy of `error`: never empty, with the place of the setting that it ends in.
   std::string remedy(const Error& error) const;
 

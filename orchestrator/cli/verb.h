@@ -15,6 +15,7 @@ namespace quell::cli {
 struct Verb {
   std::string_view name{};
   std::string_view help{};
+  bool is_remote = false;  // it can also work through --server
   std::function<void(CLI::App&)> declare{};
   /// Reorders the words of the command line before they are parsed; may be empty.
   std::function<void(std::vector<std::string>&)> arrange{};

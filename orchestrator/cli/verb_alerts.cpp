@@ -144,6 +144,7 @@ Verb alerts_verb() {
   auto options = std::make_shared<AlertOptions>();
   return {.name = "alerts",
           .help = kHelp,
+          .is_remote = true,
           .declare =
               [options](CLI::App& app) {
                 app.add_option("what", options->what)

@@ -238,6 +238,7 @@ Verb control_verb(std::string_view name, std::string_view help, Command::Kind ki
   auto options = std::make_shared<ControlOptions>();
   return {.name = name,
           .help = help,
+          .is_remote = true,
           .declare =
               [options, kind, needs_reason](CLI::App& app) {
                 app.add_option("run", options->run)->required();
@@ -264,6 +265,7 @@ Verb approve_verb() {
   auto options = std::make_shared<ControlOptions>();
   return {.name = "approve",
           .help = kApproveHelp,
+          .is_remote = true,
           .declare =
               [options](CLI::App& app) {
                 app.add_option("run", options->run)->required();
@@ -278,6 +280,7 @@ Verb done_verb() {
   auto options = std::make_shared<ControlOptions>();
   return {.name = "done",
           .help = kDoneHelp,
+          .is_remote = true,
           .declare =
               [options](CLI::App& app) {
                 app.add_option("run", options->run)->required();
@@ -304,6 +307,7 @@ Verb abort_verb() {
   auto options = std::make_shared<ControlOptions>();
   return {.name = "abort",
           .help = kAbortHelp,
+          .is_remote = true,
           .declare =
               [options](CLI::App& app) {
                 app.add_option("run", options->run)->required();
@@ -316,6 +320,7 @@ Verb note_verb() {
   auto options = std::make_shared<ControlOptions>();
   return {.name = "note",
           .help = kNoteHelp,
+          .is_remote = true,
           .declare =
               [options](CLI::App& app) {
                 app.add_option("run", options->run)->required();

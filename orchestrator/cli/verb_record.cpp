@@ -5,6 +5,7 @@
 #include "orchestrator/cli/run_loop.h"
 #include "orchestrator/cli/run_text.h"
 #include "orchestrator/cli/verb.h"
+#include "orchestrator/report/verify_document.h"
 #include "state/base/bytes.h"
 #include "state/base/json.h"
 #include "state/verify.h"
@@ -212,16 +213,6 @@ int follow(Session& session, const RecordOptions& options) {
   return follow_run(session, *reader, named->id, true);
 }
 
-std::optional<Tip> parse_head(const std::string& text) {
-  const std::size_t colon = text.find(':');
-  if (colon == std::string::npos || colon == 0 || colon > 19 ||
-      text.find_first_not_of("0123456789") != colon)
-    return std::nullopt;
-  const std::optional<std::string> hash = hex_decode(text.substr(colon + 1));
-  if (!hash || hash->size() != 32) return std::nullopt;
-  return Tip{.seq = std::stoull(text.substr(0, colon)), .hash = *hash};
-}
-
 int verify(Session& session, StateReader& reader, const RecordOptions& options) {
   VerifyOptions wanted;
   if (!options.head.empty()) {
@@ -230,23 +221,11 @@ int verify(Session& session, StateReader& reader, const RecordOptions& options) 
       return session.fail(make_error(ErrorCode::invalid, "usage", "--head is SEQ:HASH.",
                                      "as `quell run` printed it at its end"));
   }
-  const Result<VerifyReport> report = reader.journal().verify(wanted);
+  const Result<VerifyReport> report = reader.verify(wanted);
   if (!report) return session.fail(report.error(), kExitNo);
   const bool whole = !report->failure;
   if (session.options().json) {
-    Value failure;
-    if (report->failure) {
-      failure = Value::map({{"seq", static_cast<std::int64_t>(report->failure->seq)},
-                            {"message", report->failure->sentence},
-                            {"sound", static_cast<std::int64_t>(report->failure->sound)}});
-    }
-    session.print_json(
-        Value::map({{"whole", whole},
-                    {"entries", static_cast<std::int64_t>(report->entries)},
-                    {"runs", static_cast<std::int64_t>(report->runs)},
-                    {"tip", std::to_string(report->tip.seq) + ":" + hex_encode(report->tip.hash)},
-                    {"signatures", static_cast<std::int64_t>(report->signatures)},
-                    {"failure", std::move(failure)}}));
+    session.print_json(verify_document(*report));
   } else {
     std::string text = verify_text(*report);
     while (!text.empty() && text.back() == '\n') text.pop_back();
@@ -286,6 +265,7 @@ Verb runs_verb() {
   auto options = std::make_shared<RecordOptions>();
   return {.name = "runs",
           .help = kRunsHelp,
+          .is_remote = true,
           .declare = [options](CLI::App& app) { app.add_flag("--drills", options->drills); },
           .run = [options](Session& session) { return runs(session, *options); }};
 }
@@ -294,6 +274,7 @@ Verb show_verb() {
   auto options = std::make_shared<RecordOptions>();
   return {.name = "show",
           .help = kShowHelp,
+          .is_remote = true,
           .declare =
               [options](CLI::App& app) {
                 app.add_option("run", options->run)->required();
@@ -308,6 +289,7 @@ Verb follow_verb() {
   auto options = std::make_shared<RecordOptions>();
   return {.name = "follow",
           .help = kFollowHelp,
+          .is_remote = true,
           .declare = [options](CLI::App& app) { app.add_option("run", options->run)->required(); },
           .run = [options](Session& session) { return follow(session, *options); }};
 }
@@ -316,6 +298,7 @@ Verb journal_verb() {
   auto options = std::make_shared<RecordOptions>();
   return {.name = "journal",
           .help = kJournalHelp,
+          .is_remote = true,
           .declare =
               [options](CLI::App& app) {
                 app.add_option("what", options->what)

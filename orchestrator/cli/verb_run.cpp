@@ -162,6 +162,7 @@ int run(Session& session, const RunOptions& options) {
   const Result<PlaybookFile> file = find_playbook(options.playbook, *config);
   if (!file) return session.fail(file.error());
   if (file->distrust) session.warn(describe(*file->distrust));
+  if (!session.options().server.empty()) return run_at_owner(session, options, *file);
   LoopOptions loop{.follow_json = options.follow,
                    .watch = options.watch || (!options.no_watch && session.out().is_terminal() &&
                                               !session.options().json),
@@ -287,11 +288,25 @@ int resume_part(Session& session, const ResumeOptions& options) {
   return kExitOk;
 }
 
+/// Lets a run go on in the process that owns its state.
+int resume_at_owner(Session& session, const ResumeOptions& options) {
+  const Result<RunId> id = run_id_of(options.run);
+  if (!id) return session.fail(id.error());
+  const Result<ApiClient> owner = session.owner_of(*id);
+  if (!owner) return session.fail(owner.error());
+  const Status sent =
+      owner->send({.kind = Command::Kind::resume, .run = *id, .who = Session::who()});
+  if (!sent) return session.fail(sent.error());
+  session.out().line(options.run + " goes on in the process that owns it.");
+  return kExitOk;
+}
+
 int resume(Session& session, const ResumeOptions& options) {
   const StopSignals signals;
   const Config* const config = session.config();
   if (config == nullptr) return kExitNotStarted;
   if (!options.target.empty()) return resume_part(session, options);
+  if (!session.options().server.empty()) return resume_at_owner(session, options);
   const LoopOptions loop{.follow_json = options.follow,
                          .watch = session.out().is_terminal() && !session.options().json,
                          .prompt_for_approval = session.can_prompt(),
@@ -303,18 +318,9 @@ int resume(Session& session, const ResumeOptions& options) {
         printer(run_now, entry);
         if (notifications) notifications->wake();
       });
-  if (!state && state.error().topic == "locked" && !options.run.empty()) {
-    // Another process is at work: the run may be one that somebody paused.
-    const std::optional<RunId> id = parse_run_id(options.run);
-    if (!id) return session.fail(state.error());
-    const Result<ApiClient> other = session.owner_of(*id);
-    if (!other) return session.fail(other.error());
-    const Status sent =
-        other->send({.kind = Command::Kind::resume, .run = *id, .who = Session::who()});
-    if (!sent) return session.fail(sent.error());
-    session.out().line(options.run + " goes on in the process that owns it.");
-    return kExitOk;
-  }
+  // Another process is at work: the run may be one that somebody paused.
+  if (!state && state.error().topic == "locked" && !options.run.empty())
+    return resume_at_owner(session, options);
   if (!state) return session.fail(state.error());
   const JournalLeave leave(notifications);
   notifications.emplace(session);
@@ -350,6 +356,7 @@ Verb run_verb() {
   auto options = std::make_shared<RunOptions>();
   return {.name = "run",
           .help = kHelp,
+          .is_remote = true,
           .declare =
               [options](CLI::App& app) {
                 app.add_option("playbook", options->playbook)->required();
@@ -371,6 +378,7 @@ Verb resume_verb() {
   auto options = std::make_shared<ResumeOptions>();
   return {.name = "resume",
           .help = kResumeHelp,
+          .is_remote = true,
           .declare =
               [options](CLI::App& app) {
                 app.add_option("run", options->run);

@@ -1,0 +1,73 @@
+#include "orchestrator/report/verify_document.h"
+
+#include <charconv>
+#include <string>
+
+#include "state/base/bytes.h"
+
+namespace quell {
+namespace {
+
+Value number(std::uint64_t count) { return static_cast<std::int64_t>(count); }
+
+std::uint64_t count_in(const Value& document, std::string_view name) {
+  return static_cast<std::uint64_t>(document[name].int_or(0));
+}
+
+}  // namespace
+
+Value verify_document(const VerifyReport& report) {
+  Value failure;
+  if (report.failure) {
+    failure = Value::map({{"seq", number(report.failure->seq)},
+                          {"label", report.failure->label},
+                          {"message", report.failure->sentence},
+                          {"sound", number(report.failure->sound)}});
+  }
+  ValueList keys;
+  for (const std::string& key : report.signing_keys) keys.emplace_back(key);
+  return Value::map({{"whole", !report.failure},
+                     {"entries", number(report.entries)},
+                     {"runs", number(report.runs)},
+                     {"tip", std::to_string(report.tip.seq) + ":" + hex_encode(report.tip.hash)},
+                     {"signatures", number(report.signatures)},
+                     {"signing_keys", Value(std::move(keys))},
+                     {"entries_since_signature", number(report.entries_since_signature)},
+                     {"macs_checked", report.macs_checked},
+                     {"failure", std::move(failure)}});
+}
+
+Result<VerifyReport> read_verify_document(const Value& document) {
+  const std::optional<Tip> tip = parse_head(document["tip"].string_or(""));
+  if (!tip || !document["whole"].is_bool())
+    return make_error(ErrorCode::internal, "that is no report on a journal");
+  VerifyReport report{.entries = count_in(document, "entries"),
+                      .runs = count_in(document, "runs"),
+                      .tip = *tip,
+                      .signatures = count_in(document, "signatures"),
+                      .entries_since_signature = count_in(document, "entries_since_signature"),
+                      .macs_checked = document["macs_checked"].bool_or(false)};
+  for (const Value& key : document["signing_keys"].list_or_empty())
+    report.signing_keys.insert(key.string_or(""));
+  if (const Value& failure = document["failure"]; failure.is_map()) {
+    report.failure = VerifyFailure{.seq = count_in(failure, "seq"),
+                                   .label = failure["label"].string_or(""),
+                                   .sentence = failure["message"].string_or(""),
+                                   .sound = count_in(failure, "sound")};
+  }
+  return report;
+}
+
+std::optional<Tip> parse_head(std::string_view text) {
+  const std::size_t colon = text.find(':');
+  if (colon == std::string_view::npos) return std::nullopt;
+  Tip tip;
+  const auto [end, fault] = std::from_chars(text.data(), text.data() + colon, tip.seq);
+  const std::optional<std::string> hash = hex_decode(text.substr(colon + 1));
+  if (fault != std::errc{} || end != text.data() + colon || !hash || hash->size() != 32)
+    return std::nullopt;
+  tip.hash = *hash;
+  return tip;
+}
+
+}  // namespace quell

@@ -1,0 +1,17 @@
+#pragma once
+
+#include "state/base/result.h"
+#include "state/base/value.h"
+#include "state/verify.h"
+
+namespace quell {
+
+/// The document of `quell journal verify --json`.
+Value verify_document(const VerifyReport& report);
+/// What such a document says. Error `internal` for one that is none.
+Result<VerifyReport> read_verify_document(const Value& document);
+
+/// `SEQ:HASH`, or nothing when `text` is none.
+std::optional<Tip> parse_head(std::string_view text);
+
+}  // namespace quell
