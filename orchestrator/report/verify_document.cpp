@@ -1,6 +1,5 @@
 #include "orchestrator/report/verify_document.h"
 
-#include <charconv>
 #include <string>
 
 #include "state/base/bytes.h"
@@ -56,18 +55,6 @@ Result<VerifyReport> read_verify_document(const Value& document) {
                                    .sound = count_in(failure, "sound")};
   }
   return report;
-}
-
-std::optional<Tip> parse_head(std::string_view text) {
-  const std::size_t colon = text.find(':');
-  if (colon == std::string_view::npos) return std::nullopt;
-  Tip tip;
-  const auto [end, fault] = std::from_chars(text.data(), text.data() + colon, tip.seq);
-  const std::optional<std::string> hash = hex_decode(text.substr(colon + 1));
-  if (fault != std::errc{} || end != text.data() + colon || !hash || hash->size() != 32)
-    return std::nullopt;
-  tip.hash = *hash;
-  return tip;
 }
 
 }  // namespace quell

@@ -11,7 +11,4 @@ Value verify_document(const VerifyReport& report);
 /// What such a document says. Error `internal` for one that is none.
 Result<VerifyReport> read_verify_document(const Value& document);
 
-/// `SEQ:HASH`, or nothing when `text` is none.
-std::optional<Tip> parse_head(std::string_view text);
-
 }  // namespace quell

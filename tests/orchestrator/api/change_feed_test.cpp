@@ -1,0 +1,78 @@
+// Open pages hear of what moved, and after a gap they are told to look at everything.
+#include "orchestrator/api/change_feed.h"
+
+#include <string>
+
+#include <doctest/doctest.h>
+
+namespace quell::test {
+namespace {
+
+Entry entry_of(std::uint64_t run, const char* step, const char* item) {
+  return {.kind = EntryKind::attempt_finished,
+          .run = {.number = run},
+          .body = Value::map({{"step", step}, {"item", item}})};
+}
+
+std::string next_event(HttpReply& reply) {
+  for (int looks = 0; looks < 10; ++looks) {
+    const std::optional<std::string> piece = reply.more();
+    REQUIRE(piece);
+    if (!piece->empty()) return *piece;
+  }
+  return {};
+}
+
+TEST_CASE("a listener hears what came after the event that it saw last, of its run only") {
+  ChangeFeed feed;
+  feed.begin_at(40);
+  feed.tell(41, entry_of(1, "kill", "a"));
+  feed.tell(42, entry_of(2, "kill", "b"));
+  feed.tell(43, entry_of(1, "kill", "c"));
+  const ChangeFeed::Look all = feed.since(40, std::nullopt);
+  CHECK(all.changes.size() == 3);
+  CHECK(!all.has_gap);
+  CHECK(all.last == 43);
+  const ChangeFeed::Look one = feed.since(41, RunId{.number = 1});
+  REQUIRE(one.changes.size() == 1);
+  CHECK(one.changes.front().key == "kill/c");
+  CHECK(feed.since(43, std::nullopt).changes.empty());
+}
+
+TEST_CASE("who was away for longer than is kept is told so") {
+  ChangeFeed feed;
+  feed.begin_at(100);
+  CHECK(feed.since(7, std::nullopt).has_gap);
+  feed.tell(101, entry_of(1, "kill", "a"));
+  CHECK(!feed.since(100, std::nullopt).has_gap);
+  CHECK(feed.since(99, std::nullopt).has_gap);
+  for (std::uint64_t seq = 102; seq < 30'000; ++seq) feed.tell(seq, entry_of(1, "kill", "a"));
+  CHECK(feed.since(101, std::nullopt).has_gap);
+  CHECK(!feed.since(29'000, std::nullopt).has_gap);
+}
+
+TEST_CASE("the stream names run, version and keys, and its ids lead back to it") {
+  ChangeFeed feed;
+  feed.begin_at(0);
+  HttpReply reply = stream_changes(feed, 0, std::nullopt, [] { return true; });
+  CHECK(next_event(reply).starts_with("retry: "));
+  feed.tell(1, entry_of(17, "kill", "a"));
+  feed.tell(2, entry_of(17, "kill", "b"));
+  const std::string event = next_event(reply);
+  CHECK(event ==
+        "id: 2\nevent: change\ndata: {\"keys\":[\"kill/a\",\"kill/b\"],\"run\":\"r17x\","
+        "\"version\":2}\n\n");
+}
+
+TEST_CASE("the stream ends when whoever listens may not listen any more") {
+  const ChangeFeed feed;
+  bool may = true;
+  HttpReply reply = stream_changes(feed, 0, std::nullopt, [&may] { return may; });
+  CHECK(reply.more());
+  CHECK(reply.more());
+  may = false;
+  CHECK(!reply.more());
+}
+
+}  // namespace
+}  // namespace quell::test

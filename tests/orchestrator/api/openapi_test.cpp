@@ -1,0 +1,65 @@
+// The OpenAPI document says what the table does.
+#include <set>
+#include <string>
+
+#include <doctest/doctest.h>
+
+#include "orchestrator/owner_api.h"
+#include "state/base/json.h"
+#include "tests/orchestrator/engine/bench_world.h"
+
+namespace quell::test {
+namespace {
+
+std::string lower(std::string text) {
+  for (char& c : text) c = static_cast<char>(c - 'A' + 'a');
+  return text;
+}
+
+TEST_CASE("each route stands in the OpenAPI document with its right, names and members") {
+  Bench bench;
+  const ConnectorSet connectors = vendor_connectors();
+  ProcessRun process(bench.journal, bench.secrets, bench.vendor, bench.clock, connectors);
+  const ChangeFeed feed;
+  OwnerApi owner(
+      {.engine = process.engine, .connectors = connectors, .clock = bench.clock, .feed = feed});
+  const Value document = openapi_document(owner.api().routes());
+  CHECK(document["openapi"].string_or("") == "3.1.0");
+  std::set<std::string> operations;
+  std::size_t described = 0;
+  for (const ApiRoute& route : owner.api().routes()) {
+    CAPTURE(route.path);
+    CAPTURE(route.method);
+    const Value& operation = document["paths"][route.path][lower(std::string(route.method))];
+    REQUIRE(operation.is_map());
+    CHECK(operation["operationId"].string_or("") == route.operation);
+    CHECK(operations.insert(std::string(route.operation)).second);
+    CHECK(operation["x-quell-right"].string_or("") == to_string(route.right));
+    CHECK(!route.summary.empty());
+    CHECK(!route.answer.empty());
+    CHECK((route.method == "GET" || route.right != Right::read));
+    CHECK((route.method == "GET" || route.method == "POST"));
+    std::set<std::string> named;
+    for (const Value& parameter : operation["parameters"].list_or_empty())
+      named.insert(parameter["name"].string_or(""));
+    for (const ApiField& field : route.query) CHECK(named.contains(std::string(field.name)));
+    for (std::size_t open = route.path.find('{'); open != std::string_view::npos;
+         open = route.path.find('{', open + 1)) {
+      CHECK(named.contains(
+          std::string(route.path.substr(open + 1, route.path.find('}', open) - open - 1))));
+    }
+    const Value& members = operation["requestBody"]["content"]["application/json"]["schema"];
+    for (const ApiField& field : route.body) {
+      CHECK(members["properties"].has(field.name));
+      CHECK(!field.about.empty());
+    }
+    ++described;
+  }
+  std::size_t in_document = 0;
+  for (const auto& [path, methods] : document["paths"].as_map())
+    in_document += methods.as_map().size();
+  CHECK(in_document == described);
+}
+
+}  // namespace
+}  // namespace quell::test
