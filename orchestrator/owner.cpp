@@ -11,7 +11,6 @@
 #include "orchestrator/remote_state.h"
 #include "orchestrator/report/bundle.h"
 #include "orchestrator/report/verify_document.h"
-#include "state/base/bytes.h"
 #include "state/private_file.h"
 
 namespace quell {
@@ -227,8 +226,7 @@ Result<std::unique_ptr<StateReader>> StateReader::open_remote(const ApiClient& c
   reader->journal_ = std::make_unique<RemoteJournal>(client);
   reader->verify_ = [client](const VerifyOptions& options) -> Result<VerifyReport> {
     std::string target = "/api/v1/journal/verify";
-    if (const auto& head = options.expected_head)
-      target += "?head=" + std::to_string(head->seq) + ":" + hex_encode(head->hash);
+    if (const auto& head = options.expected_head) target += "?head=" + head_text(*head);
     const Result<Value> document = client.get(target);
     if (!document) return document.error();
     return read_verify_document(*document);

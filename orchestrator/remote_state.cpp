@@ -80,12 +80,9 @@ Status RemoteJournal::read_some(std::uint64_t after,
 Result<Tip> RemoteJournal::tip() {
   const Result<Value> journal = client_.get("/api/v1/journal");
   if (!journal) return journal.error();
-  const std::string head = (*journal)["head"].string_or("");
-  const std::size_t colon = head.find(':');
-  const std::optional<std::string> hash =
-      hex_decode(colon == std::string::npos ? std::string() : head.substr(colon + 1));
-  if (!hash) return odd_answer("head");
-  return Tip{.seq = static_cast<std::uint64_t>((*journal)["entries"].int_or(0)), .hash = *hash};
+  const std::optional<Tip> tip = parse_head((*journal)["head"].string_or(""));
+  if (!tip) return odd_answer("head");
+  return *tip;
 }
 
 Result<ConnectorSet> remote_connectors(const ApiClient& client, Random& random) {

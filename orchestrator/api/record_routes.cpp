@@ -75,9 +75,8 @@ HttpReply show_journal(RunBoard& board) {
     return ok();
   });
   if (!read) return problem_reply(read.error());
-  return json_reply(200,
-                    Value::map({{"entries", static_cast<std::int64_t>(end.seq)},
-                                {"head", std::to_string(end.seq) + ":" + hex_encode(end.hash)}}));
+  return json_reply(
+      200, Value::map({{"entries", static_cast<std::int64_t>(end.seq)}, {"head", head_text(end)}}));
 }
 
 HttpReply verify_journal(const JournalCheck& verify, const ApiCall& call) {

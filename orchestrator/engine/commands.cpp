@@ -112,7 +112,7 @@ Status may_approve(const Command& command, const RunState& run, const Policy& po
                       "ask somebody who has, or wait for an approver");
   }
   if (!policy.strict || command.break_glass) return ok();
-  if (command.who == run.who) {
+  if (policy.is_same_person(command.who, run.who)) {
     return make_error(ErrorCode::denied, "approval",
                       command.who + " began " + to_string(run.id) +
                           ", and policy.separation is strict: somebody else has to approve.",
@@ -142,8 +142,9 @@ Result<ValueMap> approval_body(const Command& command, const RunState& run, cons
                       "the plan of " + id + " is " + approval->digest.substr(0, 12) + ".",
                       "look again: quell approve " + id);
   }
-  if (std::find(approval->given_by.begin(), approval->given_by.end(), command.who) !=
-      approval->given_by.end()) {
+  if (std::any_of(
+          approval->given_by.begin(), approval->given_by.end(),
+          [&](const std::string& who) { return policy.is_same_person(who, command.who); })) {
     return refusal("approval", id + " was already approved by " + command.who + ".", run);
   }
   ValueMap body{{"digest", approval->digest}, {"how", "looked at the plan"}};
@@ -394,8 +395,8 @@ void Engine::note_refusal(const Command& command, const Error& why) {
     return;
   }
   std::vector<Entry> entries;
-  entries.push_back(make_entry(EntryKind::command_refused, command.run, parts_.clock.now(),
-                               std::move(body)));
+  entries.push_back(
+      make_entry(EntryKind::command_refused, command.run, parts_.clock.now(), std::move(body)));
   record(std::move(entries));
 }
 

@@ -15,9 +15,9 @@ namespace {
 std::set<std::string, std::less<>> step_approvers(const RunState& run, const Policy& policy) {
   std::set<std::string, std::less<>> people;
   for (const auto& [id, state] : run.steps) {
-    people.insert(state.approval.given_by.begin(), state.approval.given_by.end());
+    for (const std::string& who : state.approval.given_by) people.insert(policy.person_of(who));
   }
-  if (policy.strict) people.erase(run.who);
+  if (policy.strict) people.erase(policy.person_of(run.who));
   return people;
 }
 

@@ -53,7 +53,7 @@ struct Command {
   std::string who{};
   std::string from{};                 // through which door: `socket`, `panel 192.0.2.7`
   std::optional<Timestamp> vested{};  // since when `who` has roles and password; none: for ever
-  std::string digest{};      // approve: the plan that was looked at, at least 8 hex digits
+  std::string digest{};               // approve: the plan that was looked at, at least 8 hex digits
   std::string target{};      // STEP or STEP/ITEM; empty: the whole run, or for done the only step
   std::string reason{};      // the text of a note
   bool break_glass = false;  // approve, retry: past separation and protection, by a role that may
@@ -106,7 +106,7 @@ struct StartCommand {
   bool dry_run = false;
   bool send_probes = true;
   bool approved_in_advance = false;
-  bool join = false;  // gives the run that holds the lock instead of refusing
+  bool join = false;       // gives the run that holds the lock instead of refusing
   bool confirmed = false;  // as RunRequest::confirmed
   std::string plan{};      // begins only with the plan of that digest; empty: with any
   std::string who{};

@@ -35,6 +35,11 @@ const User* Policy::find_user(std::string_view who) const noexcept {
   return found == users.end() ? nullptr : &*found;
 }
 
+std::string Policy::person_of(std::string_view who) const {
+  const User* const user = find_user(who);
+  return user == nullptr ? std::string(who) : user->name;
+}
+
 bool Policy::has_role(std::string_view who, const std::vector<std::string>& roles) const {
   if (!strict) return true;
   const User* const user = find_user(who);

@@ -60,6 +60,11 @@ struct Policy {
   int floor_of(Gravity gravity) const noexcept;
   /// The user whose name or OS user is `who`, or null.
   const User* find_user(std::string_view who) const noexcept;
+  /// One name for each person, whether `who` is their name or their OS user; of others `who`.
+  std::string person_of(std::string_view who) const;
+  bool is_same_person(std::string_view a, std::string_view b) const {
+    return person_of(a) == person_of(b);
+  }
   /// True when `who` has one of `roles`; in solo separation everybody has every role.
   bool has_role(std::string_view who, const std::vector<std::string>& roles) const;
 };

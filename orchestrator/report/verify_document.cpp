@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "state/base/bytes.h"
+#include "state/hash_chain.h"
 
 namespace quell {
 namespace {
@@ -28,7 +28,7 @@ Value verify_document(const VerifyReport& report) {
   return Value::map({{"whole", !report.failure},
                      {"entries", number(report.entries)},
                      {"runs", number(report.runs)},
-                     {"tip", std::to_string(report.tip.seq) + ":" + hex_encode(report.tip.hash)},
+                     {"tip", head_text(report.tip)},
                      {"signatures", number(report.signatures)},
                      {"signing_keys", Value(std::move(keys))},
                      {"entries_since_signature", number(report.entries_since_signature)},

@@ -14,12 +14,16 @@ struct Allowed {
 };
 
 /// Who may see the bytes of a secret.
-constexpr std::array<Allowed, 14> kRevealers{{
+constexpr std::array<Allowed, 18> kRevealers{{
     {"state/keys.cpp", "derives keys, takes fingerprints, signs heads"},
     {"state/sealed_store.cpp", "encrypts and decrypts what outlives a crash"},
     {"connectors/secret_text.cpp", "renders headers and bodies for the transport"},
     {"orchestrator/api_client.cpp",
      "hands a run's secrets to the owner's socket or its TLS server"},
+    {"orchestrator/access/password.cpp", "hashes passwords"},
+    {"orchestrator/access/api_token.cpp", "makes tokens"},
+    {"orchestrator/access/access_store.cpp", "keeps the hashes of what it makes"},
+    {"orchestrator/access/access_routes.cpp", "shows a new token to its maker, once"},
     {"orchestrator/http_client.cpp", "shows an API token to the server that the person named"},
     {"connectors/curl_transport.cpp", "the transport: hands the rendered bytes to libcurl"},
     {"orchestrator/range/in_process_transport.cpp", "the transport of drills and simulations"},

@@ -25,8 +25,8 @@ const std::map<std::string, Folders, std::less<>>& layers() {
   };
   static const Folders kOrchestrator =
       kWith(kEngine, {"orchestrator/engine", "orchestrator/alerts", "orchestrator/notify",
-                      "orchestrator/report", "orchestrator/api", "connectors/managed_agents",
-                      "connectors/oauth", "orchestrator/http_*"});
+                      "orchestrator/report", "orchestrator/api", "orchestrator/access",
+                      "connectors/managed_agents", "connectors/oauth", "orchestrator/http_*"});
   static const Folders kDrill = kWith(kOrchestrator, {"orchestrator", "orchestrator/range"});
   static const std::map<std::string, Folders, std::less<>> kLayers{
       {"state/base", {}},
@@ -45,6 +45,8 @@ const std::map<std::string, Folders, std::less<>>& layers() {
       {"orchestrator/report", kWith(kEngine, {"orchestrator/engine"})},
       {"orchestrator/api", kWith(kEngine, {"orchestrator/engine", "orchestrator/alerts",
                                            "orchestrator/report", "orchestrator/http_*"})},
+      {"orchestrator/access",
+       kWith(kConnector, {"state", "orchestrator/api", "orchestrator/http_*"})},
       {"orchestrator", kOrchestrator},
       {"orchestrator/drill", kDrill},
       {"orchestrator/playbook_test", kWith(kEngine, {"orchestrator/engine"})},
@@ -79,8 +81,10 @@ const std::vector<Owned>& owners() {
       {"re2/", {"orchestrator/playbook/inputs.cpp", "orchestrator/expression/functions.cpp"}},
       {"CLI/", {"orchestrator/cli/verb.h"}},
       {"spdlog/", {"orchestrator/cli/session.cpp"}},
+      {"zlib.h", {"orchestrator/access/api_token.cpp"}},
       {"openssl/",
-       {"state/base/sha256.cpp",                // hashes
+       {"orchestrator/access/password.cpp",     // scrypt
+        "state/base/sha256.cpp",                // hashes
         "state/base/random.cpp",                // the generator
         "state/base/secret.cpp",                // wiping
         "state/base/bytes.cpp",                 // comparing in constant time
