@@ -65,7 +65,7 @@ bool Decider::is_approved(Gravity gravity, bool beyond_cap) const {
   const int need = approvals_needed(gravity, beyond_cap);
   if (need == 0 || run_.break_glass) return true;
   auto people = step_approvers(run_, around_.policy);
-  people.insert(run_.gate.given_by.begin(), run_.gate.given_by.end());
+  for (const std::string& who : run_.gate.given_by) people.insert(around_.policy.person_of(who));
   if (around_.policy.strict) return static_cast<int>(people.size()) >= need;
   // An armed route is no person who looked at a storm.
   const bool in_advance = (run_.confirmed || run_.approved_in_advance) && !beyond_cap;
@@ -77,8 +77,9 @@ void Decider::ask_policy_approval(Gravity gravity, const std::string& cap) {
   const int floor = policy.strict ? approvals_needed(gravity, !cap.empty()) : 1;
   const std::set<std::string, std::less<>> approvers = step_approvers(run_, policy);
   // Who approved a step and now this as well is one person all the same.
-  const auto again = std::count_if(run_.gate.given_by.begin(), run_.gate.given_by.end(),
-                                   [&](const std::string& who) { return approvers.contains(who); });
+  const auto again = std::count_if(
+      run_.gate.given_by.begin(), run_.gate.given_by.end(),
+      [&](const std::string& who) { return approvers.contains(policy.person_of(who)); });
   const int need =
       std::max(floor - static_cast<int>(approvers.size()), 1) + static_cast<int>(again);
   const bool is_open =
