@@ -25,7 +25,7 @@ const std::map<std::string, Folders, std::less<>>& layers() {
   };
   static const Folders kOrchestrator =
       kWith(kEngine, {"orchestrator/engine", "orchestrator/alerts", "orchestrator/notify",
-                      "orchestrator/report", "orchestrator/api", "orchestrator/access",
+                      "orchestrator/report", "orchestrator/api", "orchestrator/access", "orchestrator/panel",
                       "connectors/managed_agents", "connectors/oauth", "orchestrator/http_*"});
   static const Folders kDrill = kWith(kOrchestrator, {"orchestrator", "orchestrator/range"});
   static const std::map<std::string, Folders, std::less<>> kLayers{
@@ -47,6 +47,8 @@ const std::map<std::string, Folders, std::less<>>& layers() {
                                            "orchestrator/report", "orchestrator/http_*"})},
       {"orchestrator/access",
        kWith(kConnector, {"state", "orchestrator/api", "orchestrator/http_*"})},
+      {"orchestrator/panel", kWith(kEngine, {"orchestrator/engine", "orchestrator/alerts",
+                                             "orchestrator/report"})},
       {"orchestrator", kOrchestrator},
       {"orchestrator/drill", kDrill},
       {"orchestrator/playbook_test", kWith(kEngine, {"orchestrator/engine"})},
