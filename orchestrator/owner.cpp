@@ -147,7 +147,7 @@ Result<std::unique_ptr<Owner>> Owner::open(Parts parts) {
           },
       .on_request = std::move(parts.on_request),
       .policy = parts.policy,
-      .limits = std::move(parts.limits),
+      .limits = parts.limits,
       .kill_switch = [path = kill_switch_path(parts.database)] { return read_kill_switch(path); },
       .still_owner = [self] { return self->lock_->still_held(); },
       .tell = parts.tell,
@@ -174,7 +174,12 @@ Result<std::unique_ptr<Owner>> Owner::open(Parts parts) {
             SqliteJournal::open({.path = path, .mode = OpenMode::read_only, .keys = ring});
         if (!copy) return copy.error();
         return (*copy)->verify(options);
-      }});
+      },
+      .random = parts.random,
+      .make_transport = std::move(parts.make_transport),
+      .fingerprint = [ring](const Secret& secret) { return ring->fingerprint(secret); },
+      .limits = std::move(parts.limits)});
+  if (parts.more_routes) owner->api_->api().add(parts.more_routes(owner->api_->engine()));
   if (Status served = owner->api_->serve(owner_socket_path(parts.database)); !served)
     return served.error();
   return owner;

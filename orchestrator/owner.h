@@ -5,7 +5,9 @@
 #include <vector>
 
 #include "connectors/http_transport.h"
+#include "orchestrator/api/api_route.h"
 #include "orchestrator/api/change_feed.h"
+#include "orchestrator/api/engine_door.h"
 #include "orchestrator/api_client.h"
 #include "orchestrator/ballast.h"
 #include "orchestrator/config.h"
@@ -47,6 +49,10 @@ class Owner {
     /// Sentences for the operator that belong to no run; may be empty.
     std::function<void(const std::string&)> tell{};
     std::map<std::string, OriginLimits, std::less<>> limits{};
+    /// A transport for each plan that somebody asks for.
+    std::function<Result<std::unique_ptr<HttpTransport>>()> make_transport{};
+    /// What the API answers beside what every owner does; called before the socket is served.
+    std::function<std::vector<ApiRoute>(EngineDoor&)> more_routes{};
     bool drill = false;
     /// The other journal that the same keys serve: while either is there, missing keys are lost
     /// ones and no new ones are made.

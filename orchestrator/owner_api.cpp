@@ -24,8 +24,15 @@ Actor actor_at_socket(const HttpCall& call) {
 OwnerApi::OwnerApi(Parts parts)
     : engine_(parts.engine),
       board_({.database = std::move(parts.database),
-              .load_playbook = std::move(parts.load_playbook),
+              .load_playbook = parts.load_playbook,
               .connectors = parts.connectors}),
+      plans_({.clock = parts.clock,
+              .random = parts.random,
+              .connectors = parts.connectors,
+              .load_playbook = std::move(parts.load_playbook),
+              .make_transport = parts.make_transport,
+              .fingerprint = std::move(parts.fingerprint),
+              .limits = std::move(parts.limits)}),
       api_({.clock = parts.clock, .on_refusal = [this](const Actor& actor, const ApiRoute& route) {
               engine_.note(EntryKind::command_refused,
                            {{"what", route.operation},
@@ -37,6 +44,7 @@ OwnerApi::OwnerApi(Parts parts)
   api_.add(run_command_routes(engine_, board_));
   api_.add(record_routes(board_, parts.feed, parts.connectors, std::move(parts.verify)));
   api_.add(alert_routes(engine_, board_, alerts_));
+  if (parts.make_transport) api_.add(plan_routes(plans_));
 }
 
 OwnerApi::~OwnerApi() = default;

@@ -9,6 +9,7 @@
 #include "orchestrator/api/engine_door.h"
 #include "orchestrator/api/run_board.h"
 #include "orchestrator/engine/engine.h"
+#include "orchestrator/plan_desk.h"
 #include "state/base/result.h"
 
 namespace quell {
@@ -27,6 +28,11 @@ class OwnerApi {
     const ChangeFeed& feed;
     /// Looks at the whole journal; from any thread.
     std::function<Result<VerifyReport>(const VerifyOptions&)> verify{};
+    /// What plans are made with; without transports there are none.
+    Random& random;
+    std::function<Result<std::unique_ptr<HttpTransport>>()> make_transport{};
+    std::function<std::string(const Secret&)> fingerprint{};
+    std::map<std::string, OriginLimits, std::less<>> limits{};
   };
 
   explicit OwnerApi(Parts parts);
@@ -38,6 +44,7 @@ class OwnerApi {
   Api& api() noexcept { return api_; }
   RunBoard& board() noexcept { return board_; }
   EngineDoor& engine() noexcept { return engine_; }
+  PlanDesk& plans() noexcept { return plans_; }
   /// From now on words on alerts go to `office`; an empty one refuses them.
   void open_alerts(AlertOffice office) { alerts_.open(std::move(office)); }
 
@@ -45,6 +52,7 @@ class OwnerApi {
   EngineDoor engine_;
   RunBoard board_;
   AlertOfficeDoor alerts_{};
+  PlanDesk plans_;
   Api api_;
   std::unique_ptr<HttpServer> server_{};  // last: its threads use what stands above
 };

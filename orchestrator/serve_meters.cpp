@@ -14,31 +14,22 @@ std::string trigger_of(const RunState& run) {
 }  // namespace
 
 void ServeMeters::operator()(const RunState& run, const Entry& entry) {
-  switch (entry.kind) {
-    case EntryKind::run_finished: {
-      const std::string result(to_string(*run.result));
-      metrics_.add("quell_runs", {run.playbook->id, trigger_of(run), result});
-      metrics_.observe("quell_run_duration_seconds", {run.playbook->id, result},
-                       seconds(run.finished_at - run.started));
-      return;
-    }
-    case EntryKind::probe_finished:
-      metrics_.add("quell_verifications", {entry.body["verdict"].string_or("unproved")});
-      return;
-    case EntryKind::approval_given:
-      metrics_.add("quell_approvals", {"given"});
-      return;
-    case EntryKind::approval_denied:
-      metrics_.add("quell_approvals", {"denied"});
-      return;
-    case EntryKind::approval_timed_out:
-      metrics_.add("quell_approvals", {"timed_out"});
-      return;
-    case EntryKind::request_sent:
-      metrics_.add("quell_outbound_requests", {entry.body["effect"].string_or("mutate")});
-      return;
-    default:
-      return;
+  const EntryKind kind = entry.kind;
+  if (kind == EntryKind::run_finished) {
+    const std::string result(to_string(*run.result));
+    metrics_.add("quell_runs", {run.playbook->id, trigger_of(run), result});
+    metrics_.observe("quell_run_duration_seconds", {run.playbook->id, result},
+                     seconds(run.finished_at - run.started));
+  } else if (kind == EntryKind::probe_finished) {
+    metrics_.add("quell_verifications", {entry.body["verdict"].string_or("unproved")});
+  } else if (kind == EntryKind::approval_given) {
+    metrics_.add("quell_approvals", {"given"});
+  } else if (kind == EntryKind::approval_denied) {
+    metrics_.add("quell_approvals", {"denied"});
+  } else if (kind == EntryKind::approval_timed_out) {
+    metrics_.add("quell_approvals", {"timed_out"});
+  } else if (kind == EntryKind::request_sent) {
+    metrics_.add("quell_outbound_requests", {entry.body["effect"].string_or("mutate")});
   }
 }
 

@@ -19,9 +19,13 @@ struct OwnedState {
   Engine& engine() const noexcept { return owner->engine(); }
 };
 
-/// Becomes the owner of the configured state; `on_entry` sees every durable entry of a run. Error
-/// topic "locked" when another process is.
+/// The configuration's policy with the people who may sign in.
+Result<Policy> policy_in_force(Session& session);
+
+/// Becomes the owner of the configured state; `on_entry` sees every durable entry of a run,
+/// `more_routes` are Owner::Parts'. Error topic "locked" when another process is.
 Result<OwnedState> own_state(Session& session,
-                             std::function<void(const RunState&, const Entry&)> on_entry);
+                             std::function<void(const RunState&, const Entry&)> on_entry,
+                             std::function<std::vector<ApiRoute>(EngineDoor&)> more_routes = {});
 
 }  // namespace quell::cli

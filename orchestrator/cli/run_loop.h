@@ -46,10 +46,6 @@ class EntryPrinter {
 int run_to_end(Session& session, Engine& engine, RunId run, const ConnectorSet& connectors,
                const Clock& clock, const LoopOptions& options);
 
-/// How many requests that cannot be undone the rest of the run would send, as far as it can be
-/// counted now.
-std::int64_t irreversible_left(const RunState& run, const ConnectorSet& connectors);
-
 /// A plan made by this process with the session's configuration; a signal stops it.
 Result<Rehearsal> rehearse_here(Session& session, const ConnectorSet& connectors,
                                 std::shared_ptr<const Playbook> playbook, Value inputs);

@@ -80,9 +80,11 @@ int arm(Session& session, const PolicyOptions& options) {
   if (Status clean = check_reason(options.reason); !clean) return session.fail(clean.error());
   const std::string path = kill_switch_path(config->database.value);
   const KillSwitch now = read_kill_switch(path);
-  const Policy& policy = config->policy;
-  if (policy.strict && now.automation &&
-      (now.who == Session::who() || !policy.has_role(Session::who(), {"approver"}))) {
+  const Result<Policy> policy = policy_in_force(session);
+  if (!policy) return session.fail(policy.error());
+  if (policy->strict && now.automation &&
+      (policy->is_same_person(now.who, Session::who()) ||
+       !policy->has_role(Session::who(), {"approver"}))) {
     return session.fail(make_error(ErrorCode::denied, "approval",
                                    now.who + " disarmed it, and policy.separation is strict: an "
                                              "approver who is somebody else has to arm.",

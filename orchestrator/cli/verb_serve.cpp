@@ -1,9 +1,9 @@
 #include <algorithm>
+#include <atomic>
 #include <csignal>
 #include <fcntl.h>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
@@ -16,12 +16,14 @@
 #include "orchestrator/alerts/intake.h"
 #include "orchestrator/cli/notify_service.h"
 #include "orchestrator/cli/own_state.h"
+#include "orchestrator/cli/panel_front.h"
 #include "orchestrator/cli/run_loop.h"
-#include "orchestrator/cli/run_text.h"
+#include "orchestrator/cli/serve_log.h"
 #include "orchestrator/cli/verb.h"
 #include "orchestrator/http_server.h"
 #include "orchestrator/kill_switch.h"
 #include "orchestrator/owner_api.h"
+#include "orchestrator/serve_meters.h"
 #include "orchestrator/socket_activation.h"
 #include "state/alert_index.h"
 #include "state/private_file.h"
@@ -30,88 +32,29 @@ namespace quell::cli {
 namespace {
 
 constexpr Duration kTurn{500};
+/// People whom another process has added or removed are known after that.
+constexpr Duration kPeopleEvery{2'000};
+/// An engine that has not turned for so long is not ready.
+constexpr Duration kTurnMax{10'000};
 /// What is in flight when the process is told to end is settled until then.
 constexpr Duration kSettleMax{7'000};
-/// Where the words of a line begin, so that they stand below each other.
-constexpr std::size_t kWordsAt = 17;
 /// A run that was cut off longer ago is a person's to take up (threat T28).
 constexpr Duration kResumeMaxAge{std::chrono::hours{1}};
 
 constexpr std::string_view kHelp =
-    R"(quell serve - own the state: take alerts in, go on with runs that were cut off
+    R"(quell serve - own the state: the panel, alerts in, go on with runs that were cut off
 usage: quell serve
-hooks:   in quell.yaml says where alerts come in, alerts: from whom and what they may begin.
+panel:   in quell.yaml says where people come in: pages for a browser, /api/v1 for --server, /metrics.
+hooks:   says where alerts come in, alerts: from whom and what they may begin. Either may be left out.
+The first start shows a link, for one use within 15 minutes, with which the first admin signs in; without a terminal it is in the file set-up-link beside the database.
 It ends with SIGTERM or Ctrl-C: nothing new starts, what is in flight is settled, runs stay resumable.
-SIGHUP reads the listener's certificate anew. Under systemd it takes its sockets from the manager (FileDescriptorName=hooks).
+SIGHUP reads the listeners' certificates anew. Under systemd it takes its sockets from the manager (FileDescriptorName=hooks, FileDescriptorName=panel).
 Examples    quell serve
             quell serve --json >>/var/log/quell.jsonl
 )";
 
 volatile std::sig_atomic_t reload_wanted = 0;
 extern "C" void on_reload_signal(int /*signal*/) { reload_wanted = 1; }
-
-/// One line per event: words on a terminal, else a JSON line.
-class ServeLog {
- public:
-  explicit ServeLog(Session& session) : session_(session) {}
-
-  void event(std::string_view word, const std::string& words, ValueMap fields,
-             std::string_view level = "info") {
-    const Timestamp now = session_.clock().now();
-    const std::lock_guard<std::mutex> lock(mutex_);
-    if (session_.options().json || !session_.out().is_terminal()) {
-      fields.insert_or_assign("t", Value(now));
-      fields.insert_or_assign("level", std::string(level));
-      fields.insert_or_assign("event", std::string(word));
-      session_.print_json(Value(std::move(fields)));
-    } else {
-      std::string line = format_clock_time(now, now) + " " + std::string(word);
-      line.resize(std::max(line.size(), kWordsAt), ' ');
-      session_.out().line(line + " " + words);
-    }
-    session_.out().flush();
-  }
-
-  void operator()(const IntakeEvent& event) {
-    ValueMap fields{{"source", event.source}, {"peer", event.peer}, {"status", event.status}};
-    if (!event.why.empty()) fields["why"] = event.why;
-    if (event.kind != IntakeEvent::Kind::filed) {
-      this->event(event.kind == IntakeEvent::Kind::shed ? "hook_shed" : "hook_refused",
-                  event.peer + " /hooks/" + (event.source.empty() ? "?" : event.source) + ": " +
-                      event.why + ", " + std::to_string(event.status),
-                  std::move(fields), "warn");
-      return;
-    }
-    const FiledAlert& alert = event.alert;
-    fields["alert"] = alert.id;
-    fields["run"] = alert.run ? Value(to_string(*alert.run)) : Value();
-    if (!alert.event.empty()) fields["about"] = alert.event;
-    std::string words = event.source + " " + (alert.event.empty() ? alert.id : shown(alert.event));
-    words += " -> ";
-    if (alert.repeated) {
-      fields["repeated"] = true;
-      words += "seen before";
-    } else if (!alert.run) {
-      words += "inbox";
-    } else {
-      words += to_string(*alert.run);
-      if (alert.joined) {
-        fields["joined"] = true;
-        words += " (joined)";
-      } else {
-        const std::string mode(to_string(alert.mode));
-        fields["mode"] = mode;
-        if (alert.mode != RouteMode::automatic) words += " (" + mode + " only)";
-      }
-    }
-    if (!alert.why.empty()) words += ": " + alert.why;
-    this->event("alert", words, std::move(fields));
-  }
-
- private:
-  Session& session_;
-  std::mutex mutex_{};
-};
 
 /// A run that is over is watched if its playbook says so; after that its secrets are erased, and it
 /// is forgotten until somebody asks.
@@ -161,9 +104,9 @@ void take_up_runs(Session& session, Engine& engine, ServeLog& log) {
   }
 }
 
-Result<std::unique_ptr<HttpServer>> listen(const ListenSettings& hooks,
-                                           const std::map<std::string, int>& activated,
-                                           std::size_t body_bytes_max) {
+Result<std::unique_ptr<HttpServer>> listen_for_alerts(const ListenSettings& hooks,
+                                                      const std::map<std::string, int>& activated,
+                                                      std::size_t body_bytes_max) {
   HttpServerOptions options;
   options.host = hooks.host;
   options.port = hooks.port;
@@ -188,27 +131,42 @@ int serve(Session& session) {
   sigaction(SIGHUP, &reload, nullptr);
   const Config* const config = session.config();
   if (config == nullptr) return kExitNotStarted;
-  if (!config->hooks) {
+  if (!config->hooks && !config->panel) {
     return session.fail(make_error(ErrorCode::invalid, "config",
-                                   "nothing says where alerts come in.",
-                                   "hooks: {listen: \"127.0.0.1:8441\"} in quell.yaml"));
+                                   "nothing says where people or alerts come in.",
+                                   "panel: {listen: \"127.0.0.1:8440\"} in quell.yaml, or hooks: "
+                                   "{listen: \"127.0.0.1:8441\"}"));
   }
   if (Status trusted = check_config_file(config->file); !trusted)
     return session.fail(trusted.error());
   const auto activated = activated_sockets(session.sources().environment);
   if (!activated) return session.fail(activated.error());
   ServeLog log(session);
+  Metrics metrics(serve_metrics());
+  ServeMeters meters(metrics);
+  std::unique_ptr<PeopleDesk> people;  // null without a panel
+  if (config->panel) {
+    Result<std::unique_ptr<PeopleDesk>> desk = PeopleDesk::open(session);
+    if (!desk) return session.fail(desk.error());
+    people = *std::move(desk);
+  }
   std::optional<NotifyService> notifications;  // outlives the owner: nobody waits for its end
-  const Result<OwnedState> state =
-      own_state(session, [&log, &notifications](const RunState& run, const Entry& entry) {
+  const Result<OwnedState> state = own_state(
+      session,
+      [&log, &notifications, &meters](const RunState& run, const Entry& entry) {
         if (notifications) notifications->wake();
+        meters(run, entry);
         if (entry.kind != EntryKind::run_finished) return;
         const std::string result(to_string(*run.result));
         log.event("result", to_string(run.id) + " " + result,
                   {{"run", to_string(run.id)}, {"result", result}});
+      },
+      [&people](EngineDoor& engine) {
+        return people ? people->routes(engine) : std::vector<ApiRoute>();
       });
   if (!state) return session.fail(state.error());
   Owner& owner = *state->owner;
+  if (people) people->rule(*state->policy);
   const JournalLeave leave(notifications);
   notifications.emplace(session);
   const ConnectorSet& connectors = owner.connectors();
@@ -222,9 +180,9 @@ int serve(Session& session) {
   if (!sources) return session.fail(sources.error());
   std::size_t body_bytes_max = 0;
   const bool asks_for_certificates =
-      config->hooks->tls && !config->hooks->tls->client_ca_file.empty();
+      config->hooks && config->hooks->tls && !config->hooks->tls->client_ca_file.empty();
   for (const AlertSource& source : *sources) {
-    if (source.mutual_tls && !asks_for_certificates)
+    if (config->hooks && source.mutual_tls && !asks_for_certificates)
       return session.fail(
           make_error(ErrorCode::invalid, "config",
                      config->hooks->named_at + ": source " + source.name +
@@ -234,8 +192,13 @@ int serve(Session& session) {
     for (const SourceKey& key : source.keys)
       state->fingerprint(*key.secret);  // the filter knows it now
   }
-  Result<std::unique_ptr<HttpServer>> server = listen(*config->hooks, *activated, body_bytes_max);
-  if (!server) return session.fail(server.error());
+  std::unique_ptr<HttpServer> hooks;  // null where no alerts come in
+  if (config->hooks) {
+    Result<std::unique_ptr<HttpServer>> server =
+        listen_for_alerts(*config->hooks, *activated, body_bytes_max);
+    if (!server) return session.fail(server.error());
+    hooks = *std::move(server);
+  }
 
   const std::string kill_switch = kill_switch_path(config->database.value);
   SqliteAlertIndex& index = owner.alert_index();
@@ -273,38 +236,81 @@ int serve(Session& session) {
                       .clock = session.clock(),
                       .sources = *sources,
                       .partner_keys = std::move(partner_keys),
-                      .tell = [&log](const IntakeEvent& event) { log(event); }});
+                      .tell = [&log, &meters](const IntakeEvent& event) {
+                        meters(event);
+                        log(event);
+                      }});
   take_up_runs(session, engine, log);
-  if (Status served =
-          (*server)->serve([&intake](const HttpCall& call) { return intake.handle(call); });
-      !served) {
-    return session.fail(served.error());
+  std::atomic<Timestamp> turned_at{session.clock().now()};
+  std::unique_ptr<PanelFront> panel;  // goes before the owner
+  ValueMap ready{{"pid", static_cast<std::int64_t>(::getpid())}};
+  std::string words;
+  if (people) {
+    const auto socket = activated->find("panel");
+    Result<std::unique_ptr<PanelFront>> front = PanelFront::open(
+        {.session = session,
+         .owner = owner,
+         .people = *people,
+         .metrics = metrics,
+         .listen_fd = socket == activated->end() ? std::nullopt : std::optional(socket->second),
+         .obstacle =
+             [&turned_at, &clock = session.clock()] {
+               return clock.now() - turned_at.load() > kTurnMax ? "the engine does not turn"
+                                                                : std::string();
+             },
+         .tell = [&log](const AccessEvent& event) { log(event); }});
+    if (!front) return session.fail(front.error());
+    panel = *std::move(front);
+    ready["panel"] = panel->url();
+    words += "panel " + panel->url() + "  ";
   }
-  const std::string address = config->hooks->host + ":" + std::to_string((*server)->port());
-  log.event("ready",
-            "hooks " + address + "  " + std::to_string(source_count) +
-                (source_count == 1 ? " source  " : " sources  ") +
-                format_duration(session.clock().now() - begun),
-            {{"hooks", address},
-             {"sources", static_cast<std::int64_t>(source_count)},
-             {"pid", static_cast<std::int64_t>(::getpid())}});
-
-  std::set<RunId> closed;
-  while (StopSignals::received() == 0) {
-    intake.summarize(session.clock().now());
-    notifications->tell_warnings();
-    if (Status tended = tend_runs(engine, closed); !tended) {
-      (*server)->stop();
-      return session.fail(tended.error(), kExitNotFinished);
+  if (hooks) {
+    if (Status served =
+            hooks->serve([&intake](const HttpCall& call) { return intake.handle(call); });
+        !served) {
+      return session.fail(served.error());
     }
-    if (Status turned = engine.turn(session.clock().now() + kTurn); !turned) {
-      (*server)->stop();
-      return session.fail(turned.error(), kExitNotFinished);
+    const std::string address = config->hooks->host + ":" + std::to_string(hooks->port());
+    ready["hooks"] = address;
+    ready["sources"] = static_cast<std::int64_t>(source_count);
+    words += "hooks " + address + "  " + std::to_string(source_count) +
+             (source_count == 1 ? " source  " : " sources  ");
+  }
+  log.event("ready", words + format_duration(session.clock().now() - begun), std::move(ready));
+  if (panel) {
+    const Result<std::string> link = offer_set_up(session, people->store(), panel->url());
+    if (!link) return session.fail(link.error());
+    if (!link->empty()) {
+      log.event("set_up", "nobody can sign in yet: open the link in " + *link, {{"file", *link}});
+    }
+  }
+
+  const auto stop_listening = [&panel, &hooks] {
+    panel.reset();
+    if (hooks) hooks->stop();
+  };
+  std::set<RunId> closed;
+  Timestamp people_at = session.clock().now();
+  while (StopSignals::received() == 0) {
+    const Timestamp now = session.clock().now();
+    turned_at = now;
+    intake.summarize(now);
+    notifications->tell_warnings();
+    Status worked = tend_runs(engine, closed);
+    if (worked && people && now - people_at >= kPeopleEvery) {
+      worked = people->refresh();
+      people_at = now;
+    }
+    if (worked) worked = engine.turn(now + kTurn);
+    if (!worked) {
+      stop_listening();
+      return session.fail(worked.error(), kExitNotFinished);
     }
     if (reload_wanted != 0) {
       reload_wanted = 0;
-      const Status reloaded = (*server)->reload_tls();
-      log.event("reload", reloaded ? "the certificate was read anew" : describe(reloaded.error()),
+      Status reloaded = panel ? panel->reload_tls() : ok();
+      if (reloaded && hooks) reloaded = hooks->reload_tls();
+      log.event("reload", reloaded ? "the certificates were read anew" : describe(reloaded.error()),
                 {{"ok", static_cast<bool>(reloaded)},
                  {"why", reloaded ? Value() : Value(describe(reloaded.error()))}});
     }
@@ -317,7 +323,7 @@ int serve(Session& session) {
   const bool settled = !engine.has_changes_in_flight();
   if (const Status wound_up = engine.wind_up(); !wound_up)
     return session.fail(wound_up.error(), kExitNotFinished);
-  (*server)->stop();
+  stop_listening();
   owner.api().open_alerts({});
   const auto left =
       std::ranges::count_if(engine.runs(), [](const auto& run) { return !run.second.is_over(); });

@@ -31,8 +31,9 @@ Markup sprite() {
 
 Markup glyph(Shape shape) {
   const std::string_view word = to_string(shape);
-  return html(R"(<svg class="g {}" viewBox="0 0 16 16" aria-hidden="true"><use href="#g-{}"/></svg>)",
-              word, word);
+  return html(
+      R"(<svg class="g {}" viewBox="0 0 16 16" aria-hidden="true"><use href="#g-{}"/></svg>)", word,
+      word);
 }
 
 Markup chip(Shape shape, std::string_view words) {
@@ -58,10 +59,9 @@ Markup time_of_day(Timestamp time, Timestamp now) {
 
 Markup time_and_distance(Timestamp time, Timestamp now) {
   const std::string distance = format_duration(time > now ? time - now : now - time);
-  return time > now
-             ? html(R"({}, <span data-until="{}">in {}</span>)", time_of_day(time, now),
-                    time.time_since_epoch().count(), distance)
-             : html("{}, {} ago", time_of_day(time, now), distance);
+  return time > now ? html(R"({}, <span data-until="{}">in {}</span>)", time_of_day(time, now),
+                           time.time_since_epoch().count(), distance)
+                    : html("{}, {} ago", time_of_day(time, now), distance);
 }
 
 Markup running_clock(Timestamp since, Timestamp now, bool runs) {

@@ -32,6 +32,10 @@ Value run_document(const RunState& run, const ConnectorSet& connectors);
 /// One row of `quell runs --json`.
 Value run_summary(const RunState& run, const ConnectorSet& connectors);
 
+/// How many requests that cannot be undone the rest of the run would send, as far as it can be
+/// counted now.
+std::int64_t irreversible_left(const RunState& run, const ConnectorSet& connectors);
+
 /// The input that people file the run under: `incident` if the playbook has it, else empty.
 std::string incident_of(const RunState& run);
 

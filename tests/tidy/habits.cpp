@@ -14,7 +14,7 @@ struct Allowed {
 };
 
 /// Who may see the bytes of a secret.
-constexpr std::array<Allowed, 18> kRevealers{{
+constexpr std::array<Allowed, 19> kRevealers{{
     {"state/keys.cpp", "derives keys, takes fingerprints, signs heads"},
     {"state/sealed_store.cpp", "encrypts and decrypts what outlives a crash"},
     {"connectors/secret_text.cpp", "renders headers and bodies for the transport"},
@@ -24,6 +24,7 @@ constexpr std::array<Allowed, 18> kRevealers{{
     {"orchestrator/access/api_token.cpp", "makes tokens"},
     {"orchestrator/access/access_store.cpp", "keeps the hashes of what it makes"},
     {"orchestrator/access/access_routes.cpp", "shows a new token to its maker, once"},
+    {"orchestrator/cli/panel_front.cpp", "shows the first admin the way in, once"},
     {"orchestrator/http_client.cpp", "shows an API token to the server that the person named"},
     {"connectors/curl_transport.cpp", "the transport: hands the rendered bytes to libcurl"},
     {"orchestrator/range/in_process_transport.cpp", "the transport of drills and simulations"},

@@ -24,9 +24,10 @@ const std::map<std::string, Folders, std::less<>>& layers() {
     return folders;
   };
   static const Folders kOrchestrator =
-      kWith(kEngine, {"orchestrator/engine", "orchestrator/alerts", "orchestrator/notify",
-                      "orchestrator/report", "orchestrator/api", "orchestrator/access", "orchestrator/panel",
-                      "connectors/managed_agents", "connectors/oauth", "orchestrator/http_*"});
+      kWith(kEngine,
+            {"orchestrator/engine", "orchestrator/alerts", "orchestrator/notify",
+             "orchestrator/report", "orchestrator/api", "orchestrator/access", "orchestrator/panel",
+             "connectors/managed_agents", "connectors/oauth", "orchestrator/http_*"});
   static const Folders kDrill = kWith(kOrchestrator, {"orchestrator", "orchestrator/range"});
   static const std::map<std::string, Folders, std::less<>> kLayers{
       {"state/base", {}},
@@ -47,8 +48,8 @@ const std::map<std::string, Folders, std::less<>>& layers() {
                                            "orchestrator/report", "orchestrator/http_*"})},
       {"orchestrator/access",
        kWith(kConnector, {"state", "orchestrator/api", "orchestrator/http_*"})},
-      {"orchestrator/panel", kWith(kEngine, {"orchestrator/engine", "orchestrator/alerts",
-                                             "orchestrator/report"})},
+      {"orchestrator/panel",
+       kWith(kEngine, {"orchestrator/engine", "orchestrator/alerts", "orchestrator/report"})},
       {"orchestrator", kOrchestrator},
       {"orchestrator/drill", kDrill},
       {"orchestrator/playbook_test", kWith(kEngine, {"orchestrator/engine"})},

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "orchestrator/engine/run_state.h"
+#include "orchestrator/panel/page.h"
+
+namespace quell::panel {
+
+/// What burns, and what needs a person? `runs`: those that are not over, and those of the last day.
+/// `disarmed`: who switched changes off and why; empty while nobody did.
+Page now_page(const std::vector<const RunState*>& runs, const ConnectorSet& connectors,
+              const std::string& disarmed, const Frame& frame);
+
+/// How many decisions `runs` wait for.
+std::int64_t decisions_in(const std::vector<const RunState*>& runs);
+
+/// A row of the list of runs.
+struct RunLine {
+  std::string run{};
+  std::string playbook{};
+  std::string incident{};
+  std::string who{};
+  bool is_dry_run = false;
+  Timestamp started{};
+  std::optional<RunResult> result{};
+};
+/// `next`: what `?before=` takes for more; empty at the end.
+Page runs_page(const std::vector<RunLine>& lines, const std::string& next, const Frame& frame);
+
+/// Is it contained? If not, what now?
+Page run_page(const RunState& run, const ConnectorSet& connectors, const Frame& frame);
+
+/// Every claim in a line of its own, 200 a page from `from` on.
+Page items_page(const RunState& run, const ConnectorSet& connectors, std::size_t from,
+                const Frame& frame);
+
+/// May exactly this be sent? `may`: why the viewer may not answer, empty when they may.
+Page approve_page(const RunState& run, const ConnectorSet& connectors, const std::string& may,
+                  const std::string& problem, const Frame& frame);
+
+/// What must the next person know? Made for print.
+Page handover_page(const RunState& run, const ConnectorSet& connectors, const Frame& frame);
+
+}  // namespace quell::panel

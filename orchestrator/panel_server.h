@@ -1,0 +1,78 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "orchestrator/access/authenticator.h"
+#include "orchestrator/config.h"
+#include "orchestrator/metrics.h"
+#include "orchestrator/owner_api.h"
+#include "orchestrator/panel/page.h"
+#include "orchestrator/panel_forms.h"
+#include "orchestrator/plan_desk.h"
+
+namespace quell {
+
+/// The control panel: `/api/v1` for people and programs that have shown who they are, pages for
+/// people, `/healthz`, `/readyz` and `/metrics`. Everything that a page does goes through the API's
+/// own table, with the rights of whoever is signed in. Called from several threads.
+class PanelServer {
+ public:
+  struct Parts {
+    OwnerApi& owner;
+    Authenticator& door;
+    AccessStore& store;
+    PasswordQueue& passwords;
+    Metrics& metrics;
+    const Config& config;
+    const ConnectorSet& connectors;
+    const Clock& clock;
+    Random& random;
+    /// Why this process is not ready; empty when it is. Any thread.
+    std::function<std::string()> obstacle{};
+    /// People were changed; any thread.
+    std::function<void()> people_changed{};
+  };
+
+  explicit PanelServer(Parts parts);
+
+  HttpReply handle(const HttpCall& call);
+
+  /// Headers of every answer (OWASP ASVS 14.4).
+  static std::vector<std::pair<std::string, std::string>> fixed_headers(bool tls);
+
+ private:
+  using Form = PanelForm;
+
+  HttpReply answer(const HttpCall& call, std::string_view path);
+  HttpReply open_paths(const HttpCall& call, std::string_view path);
+  HttpReply set_up(const HttpCall& call);
+  HttpReply sign_in(const HttpCall& call);
+  HttpReply answer_api(const HttpCall& call, const Caller& caller);
+  HttpReply show(const HttpCall& call, const Caller& caller, std::string_view path);
+  HttpReply show_run(const Caller& caller, std::string_view path, const Form& query);
+  HttpReply show_start(const Caller& caller, std::string_view path);
+  HttpReply show_journal(const Caller& caller, const Form& query);
+  HttpReply show_access(const Caller& caller, const std::string& shown_once,
+                        const std::string& problem);
+  HttpReply carry_out(const HttpCall& call, const Caller& caller, std::string_view path,
+                      const Form& form);
+  HttpReply approve(const HttpCall& call, const Caller& caller, std::string_view path,
+                    const Form& form);
+  HttpReply ask_plan(const Caller& caller, std::string_view path, const Form& form);
+  HttpReply start_plan(const Caller& caller, std::string_view path, const Form& form);
+  HttpReply change_access(const Caller& caller, std::string_view path, const Form& form);
+  /// Calls a route of the API on behalf of a form.
+  HttpReply through_api(const Caller& caller, const std::string& target, const Value& body);
+
+  panel::Frame frame_of(const Caller& caller);
+  HttpReply page(const panel::Page& page, const Caller& caller, int status = 200);
+  HttpReply outside(const panel::Page& page, int status);
+  HttpReply metrics(const HttpCall& call);
+  void count(const HttpCall& call, std::string_view path, int status);
+
+  Parts parts_;
+};
+
+}  // namespace quell

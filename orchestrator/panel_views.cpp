@@ -1,0 +1,261 @@
+// The pages of the panel, out of what the journal says.
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <utility>
+
+#include "orchestrator/api/problem.h"
+#include "orchestrator/kill_switch.h"
+#include "orchestrator/panel/door_pages.h"
+#include "orchestrator/panel/office_pages.h"
+#include "orchestrator/panel/run_pages.h"
+#include "orchestrator/panel_forms.h"
+#include "orchestrator/panel_server.h"
+#include "orchestrator/playbook_library.h"
+#include "state/base/json.h"
+#include "state/hash_chain.h"
+
+namespace quell {
+namespace {
+
+constexpr std::uint64_t kEntriesOfPage = 100;
+constexpr std::size_t kRunsOfPage = 50;
+
+}  // namespace
+
+using panel::Page;
+
+HttpReply PanelServer::show(const HttpCall& call, const Caller& caller, std::string_view path) {
+  const std::size_t mark = call.target.find('?');
+  const Result<Form> read =
+      parse_form(mark == std::string::npos ? "" : std::string_view(call.target).substr(mark + 1));
+  if (!read) return outside(panel::refusal_page(422, "The address cannot be read.", ""), 422);
+  const Form& query = *read;
+  const panel::Frame frame = frame_of(caller);
+  if (path == "/") {
+    const KillSwitch off = read_kill_switch(kill_switch_path(parts_.config.database.value));
+    const std::string disarmed =
+        off.people       ? "Changes are switched off by " + off.who + ": " + off.reason
+        : off.automation ? "Automation is switched off by " + off.who + ": " + off.reason
+                         : std::string();
+    Page made;
+    const Status looked = parts_.owner.board().with_present_runs(
+        frame.now, [&](const std::vector<const RunState*>& runs) {
+          made = panel::now_page(runs, parts_.connectors, disarmed, frame);
+        });
+    return looked ? page(made, caller) : problem_reply(looked.error());
+  }
+  if (path == "/runs") {
+    const std::optional<RunId> before = parse_run_id(in(query, "before"));
+    const Result<std::vector<RunRow>> rows = parts_.owner.board().rows(before, kRunsOfPage + 1);
+    if (!rows) return problem_reply(rows.error());
+    std::vector<panel::RunLine> lines;
+    for (const RunRow& row : *rows) {
+      if (lines.size() == kRunsOfPage) break;
+      lines.push_back({.run = to_string(row.id),
+                       .playbook = row.playbook,
+                       .incident = row.incident,
+                       .who = row.who,
+                       .is_dry_run = row.mode == RunMode::dry_run,
+                       .started = row.started,
+                       .result = row.result});
+    }
+    return page(panel::runs_page(lines, rows->size() > kRunsOfPage ? lines.back().run : "", frame),
+                caller);
+  }
+  if (path.starts_with("/runs/")) return show_run(caller, path, query);
+  if (path == "/start" || path == "/playbooks" || path.starts_with("/start/") ||
+      path.starts_with("/playbooks/") || path.starts_with("/plans/"))
+    return show_start(caller, path);
+  if (path == "/alerts" || path.starts_with("/alerts/")) {
+    std::vector<AlertRecord> records;
+    const Status looked = parts_.owner.board().with_journal([&](Journal& journal) -> Status {
+      Result<std::vector<AlertRecord>> found = read_alert_records(journal);
+      if (!found) return found.error();
+      records = *std::move(found);
+      return ok();
+    });
+    if (!looked) return problem_reply(looked.error());
+    const std::vector<std::string> parts = parts_behind(path, "/alerts/");
+    if (parts.empty()) return page(panel::alerts_page(records, frame), caller);
+    for (const AlertRecord& record : records)
+      if (record.id == parts.front()) return page(panel::alert_page(record, frame), caller);
+    return page(panel::refusal_page(404, "There is no such alert.", "Alerts lists them."), caller,
+                404);
+  }
+  if (path == "/journal") return show_journal(caller, query);
+  if (path == "/access") return show_access(caller, "", "");
+  if (path == "/confirm")
+    return page(panel::confirm_page(safe_next(in(query, "next")), "", frame), caller);
+  return page(panel::refusal_page(404, "There is nothing at that path.", "The menu leads on."),
+              caller, 404);
+}
+
+HttpReply PanelServer::show_run(const Caller& caller, std::string_view path, const Form& query) {
+  const std::vector<std::string> parts = parts_behind(path, "/runs/");
+  const std::optional<RunId> id = parse_run_id(parts.front());
+  const panel::Frame frame = frame_of(caller);
+  const std::string what = parts.size() > 1 ? parts[1] : std::string();
+  std::optional<Page> made;
+  if (id) {
+    const Status looked = parts_.owner.board().with_run(*id, [&](const RunState& run) {
+      if (what.empty()) made = panel::run_page(run, parts_.connectors, frame);
+      if (what == "items") {
+        std::size_t from = 0;
+        const std::string text = in(query, "from");
+        std::from_chars(text.data(), text.data() + text.size(), from);
+        made = panel::items_page(run, parts_.connectors, from, frame);
+      }
+      if (what == "handover") made = panel::handover_page(run, parts_.connectors, frame);
+      if (what == "approve") {
+        const bool began = caller.actor.who == run.who;
+        const std::string may =
+            !caller.actor.may(Right::approve) ? "Approvers may do this. You are not one."
+            : began ? "You asked for this run, so somebody else must approve it."
+                    : "";
+        made = panel::approve_page(run, parts_.connectors, may, "", frame);
+      }
+    });
+    if (!looked && looked.error().topic != "run") return problem_reply(looked.error());
+  }
+  if (made) return page(*made, caller);
+  return page(panel::refusal_page(404, "There is no such run, or no such page of it.",
+                                  "Runs lists them; the check letter may be wrong."),
+              caller, 404);
+}
+
+HttpReply PanelServer::show_start(const Caller& caller, std::string_view path) {
+  const panel::Frame frame = frame_of(caller);
+  const auto lost = [&] {
+    return page(panel::refusal_page(404, "There is no such playbook or plan.",
+                                    "Plans are kept for half an hour."),
+                caller, 404);
+  };
+  if (path == "/start" || path == "/playbooks") {
+    std::vector<panel::PlaybookLine> lines;
+    for (const std::string& id : playbook_ids(parts_.config)) {
+      panel::PlaybookLine line{.id = id};
+      const Result<PlaybookFile> file = find_playbook(id, parts_.config);
+      const Result<std::shared_ptr<const Playbook>> loaded =
+          file ? load_checked(*file, parts_.connectors, others_beside(*file, parts_.config))
+               : Result<std::shared_ptr<const Playbook>>(file.error());
+      if (loaded) {
+        line.title = (*loaded)->title;
+        line.purpose = (*loaded)->purpose;
+      } else {
+        line.fault = describe(loaded.error());
+      }
+      lines.push_back(std::move(line));
+    }
+    return page(panel::playbooks_page(lines, path == "/start", frame), caller);
+  }
+  if (const std::vector<std::string> parts = parts_behind(path, "/plans/"); !parts.empty()) {
+    const std::shared_ptr<const PlanDesk::Entry> entry =
+        parts_.owner.plans().find(parts.front(), caller.actor.who);
+    if (!entry) return lost();
+    return page(panel::plan_page({.id = entry->id,
+                                  .playbook = entry->wish.playbook_id,
+                                  .is_ready = entry->is_ready,
+                                  .error = entry->error ? describe(*entry->error) : std::string(),
+                                  .hint = entry->error ? entry->error->hint : std::string(),
+                                  .plan = entry->rehearsal ? &entry->rehearsal->plan : nullptr},
+                                 frame),
+                caller);
+  }
+  const bool to_start = path.starts_with("/start/");
+  const std::vector<std::string> parts = parts_behind(path, to_start ? "/start/" : "/playbooks/");
+  const std::vector<std::string> ids = playbook_ids(parts_.config);
+  if (parts.empty() || std::find(ids.begin(), ids.end(), parts.front()) == ids.end()) return lost();
+  const Result<PlaybookFile> file = find_playbook(parts.front(), parts_.config);
+  if (!file) return lost();
+  const Result<std::shared_ptr<const Playbook>> playbook =
+      load_checked(*file, parts_.connectors, others_beside(*file, parts_.config));
+  if (!playbook)
+    return page(
+        panel::refusal_page(409, "That playbook does not load.", describe(playbook.error())),
+        caller, 409);
+  return page(to_start ? panel::inputs_page(**playbook, {}, "", frame)
+                       : panel::playbook_page(**playbook, parts_.connectors, frame),
+              caller);
+}
+
+HttpReply PanelServer::show_journal(const Caller& caller, const Form& query) {
+  std::uint64_t after = 0;
+  const std::string text = in(query, "after");
+  std::from_chars(text.data(), text.data() + text.size(), after);
+  const std::string named = in(query, "run");
+  const std::optional<RunId> run = parse_run_id(named);
+  std::vector<panel::EntryLine> lines;
+  Tip tip;
+  std::uint64_t next = 0;
+  const Error full = make_error(ErrorCode::conflict, "the page is full");
+  const Status read = parts_.owner.board().with_journal([&](Journal& journal) -> Status {
+    const Result<Tip> end = journal.tip();
+    if (!end) return end.error();
+    tip = *end;
+    if (!run && text.empty() && tip.seq > kEntriesOfPage) after = tip.seq - kEntriesOfPage;
+    return journal.read_some(
+        after, [&](const EntryLabel& label) { return !run || label.run == *run; },
+        [&](const StoredEntry& stored) -> Status {
+          if (lines.size() == kEntriesOfPage) {
+            next = lines.back().seq;
+            return full;
+          }
+          lines.push_back({.seq = stored.seq,
+                           .at = stored.entry.at,
+                           .run = stored.entry.run.number == 0 ? "" : to_string(stored.entry.run),
+                           .kind = std::string(to_string(stored.entry.kind)),
+                           .body = to_pretty_json(stored.entry.body)});
+          return ok();
+        });
+  });
+  if (!read && next == 0) return problem_reply(read.error());
+  return page(
+      panel::journal_page(lines, tip.seq, head_text(tip), run ? named : "", next, frame_of(caller)),
+      caller);
+}
+
+HttpReply PanelServer::show_access(const Caller& caller, const std::string& shown_once,
+                                   const std::string& problem) {
+  const panel::Frame frame = frame_of(caller);
+  const Result<std::vector<Account>> accounts = parts_.store.accounts();
+  const Result<std::vector<TokenRow>> tokens = parts_.store.tokens();
+  const Result<std::vector<SessionRow>> sessions = parts_.store.sessions();
+  if (!accounts) return problem_reply(accounts.error());
+  if (!tokens) return problem_reply(tokens.error());
+  if (!sessions) return problem_reply(sessions.error());
+  std::vector<panel::PersonLine> people;
+  std::map<std::string, std::string> names;
+  for (const Account& account : *accounts) {
+    names[account.id] = account.name;
+    people.push_back({.name = account.name,
+                      .roles = account.roles,
+                      .can_sign_in = !account.password.empty(),
+                      .since = account.created});
+  }
+  std::vector<panel::TokenLine> programs;
+  for (const TokenRow& token : *tokens) {
+    const bool is_live = !token.revoked && token.expires > frame.now;
+    programs.push_back(
+        {.id = token.id,
+         .name = token.name,
+         .role = token.role,
+         .state = token.revoked ? "revoked"
+                  : is_live     ? "until " + format_rfc3339(token.expires).substr(0, 10)
+                                : "expired",
+         .is_live = is_live,
+         .last_used = token.last_used ? format_clock_time(*token.last_used, frame.now) : "never"});
+  }
+  std::vector<panel::SessionLine> browsers;
+  for (const SessionRow& session : *sessions) {
+    browsers.push_back({.id = session.id,
+                        .name = names[session.account],
+                        .address = session.address,
+                        .agent = session.agent,
+                        .since = session.created});
+  }
+  return page(panel::access_page(people, programs, browsers, shown_once, problem, frame), caller,
+              problem.empty() ? 200 : 422);
+}
+
+}  // namespace quell
