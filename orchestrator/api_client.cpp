@@ -1,5 +1,7 @@
 #include "orchestrator/api_client.h"
 
+#include <chrono>
+#include <thread>
 #include <utility>
 
 #include "connectors/url.h"
@@ -13,6 +15,10 @@ namespace {
 
 constexpr std::string_view kRuns = "/api/v1/runs";
 constexpr std::string_view kAlerts = "/api/v1/alerts/";
+constexpr std::string_view kPlans = "/api/v1/plans";
+/// A plan is looked for this often, for ten minutes at most.
+constexpr std::chrono::milliseconds kPlanLookEvery{200};
+constexpr int kPlanLooksMax = 3'000;
 
 }  // namespace
 
@@ -80,7 +86,9 @@ Status ApiClient::send(const Command& command) const {
   return answer ? ok() : Status(answer.error());
 }
 
-Result<RunId> ApiClient::start(const StartCommand& command) const {
+namespace {
+
+Value body_of(const StartCommand& command) {
   ValueMap texts;
   for (const auto& [name, value] : command.texts) texts.emplace(name, value);
   ValueMap called;
@@ -89,21 +97,70 @@ Result<RunId> ApiClient::start(const StartCommand& command) const {
   // To the owner's own socket, or over TLS to the server that the person named: the one place where
   // a secret leaves as text.
   for (const auto& [name, secret] : command.secrets) secrets.emplace(name, secret->reveal());
-  const Result<Value> answer =
-      post(std::string(kRuns), Value::map({{"source", command.playbook_source},
-                                           {"playbook", command.playbook_id},
-                                           {"called", Value(std::move(called))},
-                                           {"dry_run", command.dry_run},
-                                           {"probes", command.send_probes},
-                                           {"approved_in_advance", command.approved_in_advance},
-                                           {"join", command.join},
-                                           {"plan", command.plan},
-                                           {"inputs", Value(std::move(texts))},
-                                           {"secrets", Value(std::move(secrets))}}));
-  if (!answer) return answer.error();
-  const std::optional<RunId> run = parse_run_id((*answer)["run"].string_or(""));
+  return Value::map({{"source", command.playbook_source},
+                     {"playbook", command.playbook_id},
+                     {"called", Value(std::move(called))},
+                     {"dry_run", command.dry_run},
+                     {"probes", command.send_probes},
+                     {"approved_in_advance", command.approved_in_advance},
+                     {"join", command.join},
+                     {"inputs", Value(std::move(texts))},
+                     {"secrets", Value(std::move(secrets))}});
+}
+
+Result<RunId> run_in(const Value& document) {
+  const std::optional<RunId> run = parse_run_id(document["run"].string_or(""));
   if (!run) return make_error(ErrorCode::internal, "the owner named no run");
   return *run;
+}
+
+Error changed_plan(const StartCommand& command, const Value& document) {
+  return make_error(
+      ErrorCode::conflict, "approval",
+      "the plan is now " + document["plan"]["digest"].string_or("").substr(0, 12) + ".",
+      "look again: quell plan " + command.playbook_id);
+}
+
+}  // namespace
+
+Result<RunId> ApiClient::start(const StartCommand& command) const {
+  const Result<Value> answer = post(std::string(kRuns), body_of(command));
+  return answer ? run_in(*answer) : Result<RunId>(answer.error());
+}
+
+Result<Value> ApiClient::settled_plan(const std::string& target) const {
+  for (int look = 0; look < kPlanLooksMax; ++look) {
+    Result<Value> document = get(target);
+    if (!document) return document;
+    const std::string& state = (*document)["state"].string_or("");
+    if (state == "failed") {
+      const Value& error = (*document)["error"];
+      return make_error(ErrorCode::conflict, error["type"].string_or("plan"),
+                        error["detail"].string_or("there is no plan."),
+                        error["hint"].string_or(""));
+    }
+    if (state != "computing" && state != "starting") return document;
+    std::this_thread::sleep_for(kPlanLookEvery);
+  }
+  return make_error(ErrorCode::transient, "plan", "the plan takes longer than ten minutes.",
+                    "leave --plan out, or look why: quell plan");
+}
+
+Result<RunId> ApiClient::start_as_planned(const StartCommand& command,
+                                          const std::string& digest) const {
+  const Result<Value> asked = post(std::string(kPlans), body_of(command));
+  if (!asked) return asked.error();
+  const std::string target = std::string(kPlans) + "/" + (*asked)["id"].string_or("");
+  const Result<Value> planned = settled_plan(target);
+  if (!planned) return planned.error();
+  if (!(*planned)["plan"]["digest"].string_or("").starts_with(digest))
+    return changed_plan(command, *planned);
+  const Result<Value> begun = post(target + "/start", Value::map({{"dry_run", command.dry_run}}));
+  if (!begun) return begun.error();
+  const Result<Value> started = settled_plan(target);
+  if (!started) return started.error();
+  if ((*started)["changed"].bool_or(false)) return changed_plan(command, *started);
+  return run_in(*started);
 }
 
 Result<FiledAlert> ApiClient::send(const AlertCommand& command) const {

@@ -28,6 +28,9 @@ class ApiClient {
   Status send(const Command& command) const;
   /// Asks for a run; gives its id.
   Result<RunId> start(const StartCommand& command) const;
+  /// The same, if its plan has that digest, whole or its first digits, and still has it right
+  /// before the run begins. Error topic "approval" otherwise.
+  Result<RunId> start_as_planned(const StartCommand& command, const std::string& digest) const;
   /// Sends a person's word on an alert.
   Result<FiledAlert> send(const AlertCommand& command) const;
 
@@ -35,6 +38,8 @@ class ApiClient {
   using Exchange = std::function<Result<HttpReply>(
       const std::string& method, const std::string& target, const std::string& body)>;
   explicit ApiClient(Exchange exchange) : exchange_(std::move(exchange)) {}
+  /// The plan at `target` once nothing is being done about it.
+  Result<Value> settled_plan(const std::string& target) const;
   Result<Value> call(const std::string& method, const std::string& target, std::string body) const;
 
   Exchange exchange_;

@@ -32,7 +32,8 @@ OwnerApi::OwnerApi(Parts parts)
               .load_playbook = std::move(parts.load_playbook),
               .make_transport = parts.make_transport,
               .fingerprint = std::move(parts.fingerprint),
-              .limits = std::move(parts.limits)}),
+              .limits = std::move(parts.limits),
+              .begin = [this](StartCommand command) { return engine_.begin(std::move(command)); }}),
       api_({.clock = parts.clock, .on_refusal = [this](const Actor& actor, const ApiRoute& route) {
               engine_.note(EntryKind::command_refused,
                            {{"what", route.operation},

@@ -135,9 +135,10 @@ HttpReply PanelServer::approve(const HttpCall& call, const Caller& caller, std::
   std::string expected;
   const auto again = [&](const std::string& problem, int status) {
     std::optional<Page> made;
+    const panel::Frame frame = frame_of(caller);  // reads the board, which with_run() holds
     if (id) {
       static_cast<void>(parts_.owner.board().with_run(*id, [&](const RunState& run) {
-        made = panel::approve_page(run, parts_.connectors, "", problem, frame_of(caller));
+        made = panel::approve_page(run, parts_.connectors, "", problem, frame);
       }));
     }
     if (!made) made = panel::refusal_page(404, "There is no such run.", "");
@@ -210,18 +211,12 @@ HttpReply PanelServer::start_plan(const Caller& caller, std::string_view path, c
   if (!caller.actor.may(is_dry ? Right::act : Right::start))
     return page(panel::refusal_page(403, "Responders may do this. You are a viewer.", ""), caller,
                 403);
-  Result<StartCommand> command = parts_.owner.plans().start_of(
-      parts.empty() ? std::string() : parts.front(), caller.actor.who);
-  if (!command)
-    return page(panel::refusal_page(404, describe(command.error()), command.error().hint), caller,
-                404);
-  command->dry_run = is_dry;
-  command->send_probes = !is_dry;
-  command->from = caller.actor.from;
-  const Result<RunId> run = parts_.owner.engine().begin(*std::move(command));
-  if (run) return see("/runs/" + to_string(*run));
-  return page(panel::refusal_page(status_of(run.error()), describe(run.error()), run.error().hint),
-              caller, status_of(run.error()));
+  const std::string id = parts.empty() ? std::string() : parts.front();
+  const Status begun = parts_.owner.plans().start(id, caller.actor.who, caller.actor.from, is_dry);
+  if (begun) return see("/plans/" + id);
+  const int status = status_of(begun.error());
+  return page(panel::refusal_page(status, describe(begun.error()), begun.error().hint), caller,
+              status);
 }
 
 HttpReply PanelServer::change_access(const Caller& caller, std::string_view path,

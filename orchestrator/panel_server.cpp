@@ -155,15 +155,10 @@ HttpReply PanelServer::sign_in(const HttpCall& call) {
   const Result<Form> form = parse_form(call.body);
   if (!form || !is_form(call))
     return outside(panel::sign_in_page("/", "The form cannot be read."), 422);
-  // No session yet, so no token of a page: what our own pages send names their origin.
-  const std::string_view site = call.header("sec-fetch-site");
-  const std::string_view origin = call.header("origin");
-  const std::string_view host = call.header("host");
-  const bool is_ours = origin.empty() ? site.empty() || site == "same-origin"
-                                      : origin == "http://" + std::string(host) ||
-                                            origin == "https://" + std::string(host);
   const std::string next = safe_next(in(*form, "next"));
-  if (!is_ours) return outside(panel::sign_in_page(next, "The form came from another page."), 403);
+  // No session yet, so no token of a page.
+  if (!parts_.door.is_from_own_page(call))
+    return outside(panel::sign_in_page(next, "The form came from another page."), 403);
   const Result<std::string> cookie =
       parts_.door.sign_in(in(*form, "name"), Secret::copy_of(in(*form, "password")), call);
   parts_.metrics.add("quell_login_attempts", {cookie ? "ok" : "refused"});

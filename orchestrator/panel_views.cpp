@@ -153,9 +153,12 @@ HttpReply PanelServer::show_start(const Caller& caller, std::string_view path) {
     const std::shared_ptr<const PlanDesk::Entry> entry =
         parts_.owner.plans().find(parts.front(), caller.actor.who);
     if (!entry) return lost();
+    if (entry->run) return see("/runs/" + to_string(*entry->run));
     return page(panel::plan_page({.id = entry->id,
                                   .playbook = entry->wish.playbook_id,
-                                  .is_ready = entry->is_ready,
+                                  .is_busy = entry->state == PlanDesk::State::computing ||
+                                             entry->state == PlanDesk::State::starting,
+                                  .has_changed = entry->has_changed,
                                   .error = entry->error ? describe(*entry->error) : std::string(),
                                   .hint = entry->error ? entry->error->hint : std::string(),
                                   .plan = entry->rehearsal ? &entry->rehearsal->plan : nullptr},

@@ -15,18 +15,35 @@ constexpr std::size_t kKeptMax = 64;
 constexpr Duration kKeptFor{std::chrono::minutes{30}};
 constexpr std::size_t kIdBytes = 12;
 
+std::string_view word_of(PlanDesk::State state) {
+  switch (state) {
+    case PlanDesk::State::computing:
+      return "computing";
+    case PlanDesk::State::ready:
+      return "ready";
+    case PlanDesk::State::starting:
+      return "starting";
+    case PlanDesk::State::started:
+      return "started";
+    case PlanDesk::State::failed:
+      return "failed";
+  }
+  return "";
+}
+
 Value document_of(const PlanDesk::Entry& entry) {
   ValueMap document{{"id", entry.id},
                     {"playbook", entry.wish.playbook_id},
                     {"asked_at", Value(entry.asked)},
-                    {"state", !entry.is_ready ? "computing"
-                              : entry.error   ? "failed"
-                                              : "ready"}};
+                    {"state", word_of(entry.state)},
+                    {"changed", entry.has_changed}};
   if (entry.error) {
-    document["error"] =
-        Value::map({{"detail", describe(*entry.error)}, {"hint", entry.error->hint}});
+    document["error"] = Value::map({{"detail", describe(*entry.error)},
+                                    {"type", entry.error->topic},
+                                    {"hint", entry.error->hint}});
   }
   if (entry.rehearsal) document["plan"] = plan_document(entry.rehearsal->plan);
+  if (entry.run) document["run"] = to_string(*entry.run);
   return Value(std::move(document));
 }
 
@@ -65,79 +82,96 @@ Result<std::string> PlanDesk::ask(StartCommand wish) {
       inputs_from_texts(**playbook, wish.texts, wish.secrets, parts_.fingerprint);
   if (!inputs) return inputs.error();
   auto entry = std::make_shared<Entry>();
+  entry->id = "p_" + parts_.random.hex(kIdBytes);
   entry->asked = parts_.clock.now();
   entry->playbook = *playbook;
   entry->wish = std::move(wish);
+  const std::string id = entry->id;
   const std::lock_guard lock(mutex_);
+  drop_old(entry->asked);
+  if (Status queued = queue(std::move(entry)); !queued) return queued.error();
+  order_.push_back(id);
+  return id;
+}
+
+Status PlanDesk::queue(std::shared_ptr<const Entry> entry) {
   if (queue_.size() >= kWaitingMax) {
     return make_error(ErrorCode::throttled, "plan", "eight plans are being made already.",
                       "ask again when one of them is there");
   }
-  drop_old(entry->asked);
-  const std::string id = "p_" + parts_.random.hex(kIdBytes);
-  entry->id = id;
-  entries_.emplace(id, std::move(entry));
-  order_.push_back(id);
-  queue_.push_back(id);
+  queue_.push_back(entry->id);
+  entries_.insert_or_assign(entry->id, std::move(entry));
   if (!worker_.joinable()) worker_ = std::thread([this] { work(); });
   wanted_.notify_one();
-  return id;
+  return ok();
 }
 
 void PlanDesk::work() {
+  std::unique_lock lock(mutex_);
   for (;;) {
-    std::string id;
-    {
-      std::unique_lock lock(mutex_);
-      wanted_.wait(lock, [this] { return stops_ || !queue_.empty(); });
-      if (stops_) return;
-      id = queue_.front();
+    wanted_.wait(lock, [this] { return stops_ || !queue_.empty(); });
+    if (stops_) return;
+    const auto asked = entries_.find(queue_.front());
+    if (asked != entries_.end()) {
+      auto entry = std::make_shared<Entry>(*asked->second);
+      lock.unlock();
+      if (entry->state == State::starting)
+        begin(*entry);
+      else
+        make(*entry);
+      lock.lock();
+      if (const auto kept = entries_.find(entry->id); kept != entries_.end())
+        kept->second = std::move(entry);
     }
-    make(id);
-    const std::lock_guard lock(mutex_);
     queue_.pop_front();
   }
 }
 
-void PlanDesk::make(const std::string& id) {
-  std::shared_ptr<const Entry> asked;
-  {
-    const std::lock_guard lock(mutex_);
-    const auto found = entries_.find(id);
-    if (found == entries_.end()) return;
-    asked = found->second;
-  }
-  auto made = std::make_shared<Entry>(*asked);
-  made->is_ready = true;
-  const auto rehearsed = [&]() -> Result<Rehearsal> {
-    const Result<Value> inputs = inputs_from_texts(*asked->playbook, asked->wish.texts,
-                                                   asked->wish.secrets, parts_.fingerprint);
-    if (!inputs) return inputs.error();
-    const Result<std::unique_ptr<HttpTransport>> transport = parts_.make_transport();
-    if (!transport) return transport.error();
-    Result<Rehearsal> rehearsal = rehearse({.clock = parts_.clock,
-                                            .transport = **transport,
-                                            .connectors = parts_.connectors,
-                                            .limits = parts_.limits,
-                                            .who = asked->wish.who,
-                                            .should_stop =
-                                                [this] {
-                                                  const std::lock_guard lock(mutex_);
-                                                  return stops_;
-                                                }},
-                                           asked->playbook, *inputs);
-    if (!rehearsal) return rehearsal;
-    if (const std::optional<Error> failure = failure_of(*rehearsal)) return *failure;
-    return rehearsal;
-  };
-  Result<Rehearsal> rehearsal = rehearsed();
+Result<Rehearsal> PlanDesk::rehearse_wish(const Entry& entry) {
+  const Result<Value> inputs =
+      inputs_from_texts(*entry.playbook, entry.wish.texts, entry.wish.secrets, parts_.fingerprint);
+  if (!inputs) return inputs.error();
+  const Result<std::unique_ptr<HttpTransport>> transport = parts_.make_transport();
+  if (!transport) return transport.error();
+  Result<Rehearsal> rehearsal = rehearse({.clock = parts_.clock,
+                                          .transport = **transport,
+                                          .connectors = parts_.connectors,
+                                          .limits = parts_.limits,
+                                          .who = entry.wish.who,
+                                          .should_stop =
+                                              [this] {
+                                                const std::lock_guard lock(mutex_);
+                                                return stops_;
+                                              }},
+                                         entry.playbook, *inputs);
+  if (!rehearsal) return rehearsal;
+  if (const std::optional<Error> failure = failure_of(*rehearsal)) return *failure;
+  return rehearsal;
+}
+
+void PlanDesk::make(Entry& entry) {
+  Result<Rehearsal> rehearsal = rehearse_wish(entry);
+  entry.state = rehearsal ? State::ready : State::failed;
   if (rehearsal)
-    made->rehearsal = *std::move(rehearsal);
+    entry.rehearsal = *std::move(rehearsal);
   else
-    made->error = rehearsal.error();
-  const std::lock_guard lock(mutex_);
-  if (const auto found = entries_.find(id); found != entries_.end())
-    found->second = std::move(made);
+    entry.error = rehearsal.error();
+}
+
+void PlanDesk::begin(Entry& entry) {
+  if (!entry.wish.dry_run) {
+    const std::string seen = entry.rehearsal->plan.digest;
+    make(entry);
+    if (entry.state == State::failed) return;
+    entry.has_changed = entry.rehearsal->plan.digest != seen;
+    if (entry.has_changed) return;
+  }
+  const Result<RunId> run = parts_.begin(entry.wish);
+  entry.state = run ? State::started : State::failed;
+  if (run)
+    entry.run = *run;
+  else
+    entry.error = run.error();
 }
 
 std::shared_ptr<const PlanDesk::Entry> PlanDesk::find(const std::string& id,
@@ -148,16 +182,22 @@ std::shared_ptr<const PlanDesk::Entry> PlanDesk::find(const std::string& id,
   return is_theirs ? found->second : nullptr;
 }
 
-Result<StartCommand> PlanDesk::start_of(const std::string& id, const std::string& who) const {
-  const std::shared_ptr<const Entry> entry = find(id, who);
-  if (!entry) return no_such_plan();
-  if (!entry->rehearsal) {
-    return make_error(ErrorCode::conflict, "plan", "that plan is not there yet, or never will be.",
-                      "look at it first");
+Status PlanDesk::start(const std::string& id, const std::string& who, const std::string& from,
+                       bool dry_run) {
+  const std::lock_guard lock(mutex_);
+  const auto found = entries_.find(id);
+  if (found == entries_.end() || found->second->wish.who != who) return no_such_plan();
+  if (found->second->state != State::ready) {
+    return make_error(ErrorCode::conflict, "plan",
+                      "that plan is " + std::string(word_of(found->second->state)) + ".",
+                      "look at it first; a plan begins one run");
   }
-  StartCommand command = entry->wish;
-  command.plan = entry->rehearsal->plan.digest;
-  return command;
+  auto entry = std::make_shared<Entry>(*found->second);
+  entry->state = State::starting;
+  entry->wish.from = from;
+  entry->wish.dry_run = dry_run;
+  entry->wish.send_probes = !dry_run;
+  return queue(std::move(entry));
 }
 
 std::vector<ApiRoute> plan_routes(PlanDesk& desk) {
@@ -175,18 +215,35 @@ std::vector<ApiRoute> plan_routes(PlanDesk& desk) {
          const Result<std::string> id = desk.ask(start_command_of(call));
          return id ? json_reply(200, Value::map({{"id", *id}})) : problem_reply(id.error());
        }});
-  routes.push_back({.method = "GET",
-                    .path = "/api/v1/plans/{plan}",
-                    .operation = "getPlan",
-                    .summary = "A plan that you asked for",
-                    .right = Right::act,
-                    .answer = "`state` computing, failed with `error`, or ready with `plan`, the "
-                              "document of quell plan --json",
-                    .handle = [&desk](const ApiCall& call) {
-                      const auto entry = desk.find(call.path_or("plan"), call.actor.who);
-                      return entry ? json_reply(200, document_of(*entry))
-                                   : problem_reply(no_such_plan());
-                    }});
+  routes.push_back(
+      {.method = "GET",
+       .path = "/api/v1/plans/{plan}",
+       .operation = "getPlan",
+       .summary = "A plan that you asked for",
+       .right = Right::act,
+       .answer = "`state` computing, failed with `error`, ready with `plan`, the document "
+                 "of quell plan --json; then starting, and started with `run`, or "
+                 "ready again and `changed`",
+       .handle = [&desk](const ApiCall& call) {
+         const auto entry = desk.find(call.path_or("plan"), call.actor.who);
+         return entry ? json_reply(200, document_of(*entry)) : problem_reply(no_such_plan());
+       }});
+  routes.push_back(
+      {.method = "POST",
+       .path = "/api/v1/plans/{plan}/start",
+       .operation = "startPlan",
+       .summary = "Begin the run that a plan shows; when it has changed, show it anew",
+       .right = Right::act,
+       .body = {{.name = "dry_run", .about = "Only rehearse it", .kind = ApiField::Kind::boolean}},
+       .answer = "Nothing; the plan says what came of it",
+       .handle = [&desk](const ApiCall& call) {
+         const bool dry_run = call.body["dry_run"].bool_or(false);
+         if (!dry_run && !call.actor.may(Right::start))
+           return problem_reply(only_dry_runs(call.actor));
+         const Status begun =
+             desk.start(call.path_or("plan"), call.actor.who, call.actor.from, dry_run);
+         return begun ? json_reply(200, Value::map({})) : problem_reply(begun.error());
+       }});
   return routes;
 }
 

@@ -18,7 +18,8 @@
 namespace quell {
 
 /// Makes plans for people who are not at the keyboard of this machine, one after the other on a
-/// thread of its own with a transport of its own: reads only. A plan and the inputs it was made
+/// thread of its own with a transport of its own: reads only. A run for real begins only as it was
+/// planned: right before, the plan is made again and compared. A plan and the inputs it was made
 /// with, secrets too, are kept for half an hour in memory alone, and 64 of them at most.
 class PlanDesk {
  public:
@@ -30,7 +31,10 @@ class PlanDesk {
     std::function<Result<std::unique_ptr<HttpTransport>>()> make_transport{};
     std::function<std::string(const Secret&)> fingerprint{};
     std::map<std::string, OriginLimits, std::less<>> limits{};
+    std::function<Result<RunId>(StartCommand)> begin{};
   };
+
+  enum class State : std::uint8_t { computing, ready, starting, started, failed };
 
   /// What somebody asked for, and what came of it.
   struct Entry {
@@ -38,9 +42,11 @@ class PlanDesk {
     StartCommand wish{};
     std::shared_ptr<const Playbook> playbook{};
     Timestamp asked{};
-    bool is_ready = false;
+    State state = State::computing;
     std::optional<Error> error{};          // why there is none
     std::optional<Rehearsal> rehearsal{};  // where it worked out
+    bool has_changed = false;              // it is not what it was when its start was asked for
+    std::optional<RunId> run{};            // that it became
   };
 
   explicit PlanDesk(Parts parts);
@@ -51,12 +57,19 @@ class PlanDesk {
   Result<std::string> ask(StartCommand wish);
   /// The plan of that id, if `who` asked for it.
   std::shared_ptr<const Entry> find(const std::string& id, const std::string& who) const;
-  /// The wish again, bound to the plan that was seen. Error topic "plan" when there is none yet.
-  Result<StartCommand> start_of(const std::string& id, const std::string& who) const;
+  /// Has a plan that is ready carried out, or its dry run; `from` as Actor has it. Error topic
+  /// "plan" when it is not ready. What comes of it stands in the entry: a run, an error, or the
+  /// plan as it is now, ready to be looked at again.
+  Status start(const std::string& id, const std::string& who, const std::string& from,
+               bool dry_run);
 
  private:
   void work();
-  void make(const std::string& id);
+  void make(Entry& entry);
+  void begin(Entry& entry);
+  Result<Rehearsal> rehearse_wish(const Entry& entry);
+  /// With the lock held.
+  Status queue(std::shared_ptr<const Entry> entry);
   void drop_old(Timestamp now);
 
   Parts parts_;

@@ -88,14 +88,18 @@ std::optional<HttpReply> Authenticator::refuse_foreign(const HttpCall& call) con
                                   "add it to panel.hosts in quell.yaml"));
 }
 
+bool Authenticator::is_from_own_page(const HttpCall& call) const {
+  const std::string_view origin = call.header("origin");
+  // Forms of pages with `Referrer-Policy: no-referrer` say that their origin is null.
+  if (origin.empty() || origin == "null") return call.header("sec-fetch-site") == "same-origin";
+  return origin == (parts_.tls ? "https://" : "http://") + std::string(call.header("host"));
+}
+
 std::optional<HttpReply> Authenticator::refuse_forged(const HttpCall& call, const Caller& caller,
                                                       std::string_view csrf_in_form) const {
   if (!changes_something(call) || !caller.is_person) return std::nullopt;
-  const std::string_view origin = call.header("origin");
-  const std::string_view site = call.header("sec-fetch-site");
-  const std::string ours = (parts_.tls ? "https://" : "http://") + std::string(call.header("host"));
-  const bool is_ours = !origin.empty() ? origin == ours : site == "same-origin";
-  if (!is_ours) return problem_reply(forged("the request does not come from a page of quell."));
+  if (!is_from_own_page(call))
+    return problem_reply(forged("the request does not come from a page of quell."));
   const std::string_view header = call.header("x-csrf-token");
   const std::string_view shown = header.empty() ? csrf_in_form : header;
   if (shown.empty() || !equal_constant_time(shown, caller.csrf))

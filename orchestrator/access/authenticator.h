@@ -63,6 +63,9 @@ class Authenticator {
   std::optional<HttpReply> refuse_forged(const HttpCall& call, const Caller& caller,
                                          std::string_view csrf_in_form) const;
 
+  /// A browser says that the request comes from a page of ours (Origin, else Sec-Fetch-Site).
+  bool is_from_own_page(const HttpCall& call) const;
+
   /// Who sent the call; none: nobody we know (401). A token beats a cookie; a token that is shown
   /// and does not hold is nobody, whatever the cookie says.
   Result<std::optional<Caller>> identify(const HttpCall& call);

@@ -18,12 +18,19 @@ Status check_free_text(const std::string& text) {
       "say it without the token");
 }
 
+}  // namespace
+
+Error only_dry_runs(const Actor& actor) {
+  return make_error(ErrorCode::denied, "role", actor.who + " may start dry runs only.",
+                    "send dry_run: true, or ask a responder");
+}
+
+namespace {
+
 HttpReply begin(EngineDoor& engine, RunBoard& board, const ApiCall& call) {
   StartCommand command = start_command_of(call);
   if (!command.dry_run && !call.actor.may(Right::start)) {
-    return problem_reply(make_error(ErrorCode::denied, "role",
-                                    call.actor.who + " may start dry runs only.",
-                                    "send dry_run: true, or ask a responder"));
+    return problem_reply(only_dry_runs(call.actor));
   }
   if (!command.request_key.empty()) {
     const Result<std::optional<RunId>> begun = board.begun_by(command.request_key);
@@ -107,7 +114,6 @@ StartCommand start_command_of(const ApiCall& call) {
   command.send_probes = call.body["probes"].bool_or(true);
   command.approved_in_advance = call.body["approved_in_advance"].bool_or(false);
   command.join = call.body["join"].bool_or(false);
-  command.plan = call.body["plan"].string_or("");
   command.who = call.actor.who;
   command.from = call.actor.from;
   if (const std::string_view key = call.http.header("idempotency-key"); !key.empty())
@@ -140,8 +146,7 @@ std::vector<ApiField> start_fields() {
        .kind = ApiField::Kind::boolean},
       {.name = "join",
        .about = "Give the run that holds the lock instead of refusing",
-       .kind = ApiField::Kind::boolean},
-      {.name = "plan", .about = "Begin only with the plan of this digest"}};
+       .kind = ApiField::Kind::boolean}};
 }
 
 std::vector<ApiRoute> run_command_routes(EngineDoor& engine, RunBoard& board) {

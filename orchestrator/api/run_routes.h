@@ -18,6 +18,9 @@ std::vector<ApiRoute> run_command_routes(EngineDoor& engine, RunBoard& board);
 std::vector<ApiField> start_fields();
 StartCommand start_command_of(const ApiCall& call);
 
+/// What an actor without the right to start runs is told.
+Error only_dry_runs(const Actor& actor);
+
 /// The most that one call may carry: playbooks of 1 MiB, escaped, and inputs.
 inline constexpr std::size_t kStartBytesMax = 16U << 20U;
 

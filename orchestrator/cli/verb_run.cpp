@@ -33,6 +33,9 @@ Examples    quell run leaked-mcp-oauth -i vault_id=vlt_01HQ ... --dry-run
             pbpaste | quell run leaked-mcp-oauth ... -i leaked_token=@-
 )";
 
+/// Of a plan's digest, so that nobody takes another plan for it.
+constexpr std::size_t kDigestDigitsMin = 8;
+
 struct RunOptions {
   std::string playbook{};
   std::vector<std::string> inputs{};
@@ -102,7 +105,7 @@ Status check_digest(Session& session, const RunOptions& options, const Connector
   if (options.digest.empty()) return ok();
   const Result<Rehearsal> rehearsal = rehearse_here(session, connectors, playbook, inputs);
   if (!rehearsal) return rehearsal.error();
-  if (options.digest.size() >= 8 && rehearsal->plan.digest.starts_with(options.digest)) return ok();
+  if (rehearsal->plan.digest.starts_with(options.digest)) return ok();
   return make_error(ErrorCode::conflict, "approval",
                     "the plan is now " + rehearsal->plan.digest.substr(0, 12) + ".",
                     "look again: quell plan " + playbook->id);
@@ -131,17 +134,19 @@ int run_at_owner(Session& session, const RunOptions& options, const PlaybookFile
   }
   const Result<ApiClient> owner = session.owner_of(RunId{});
   if (!owner) return session.fail(owner.error());
-  const Result<RunId> id = owner->start({.playbook_source = file.source,
-                                         .playbook_id = (*playbook)->id,
-                                         .called = (*playbook)->called,
-                                         .texts = given->texts,
-                                         .secrets = given->secrets,
-                                         .dry_run = options.dry_run,
-                                         .send_probes = !options.dry_run || options.probe,
-                                         .approved_in_advance = options.yes,
-                                         .join = options.join,
-                                         .plan = options.digest,
-                                         .who = Session::who()});
+  const StartCommand command{.playbook_source = file.source,
+                             .playbook_id = (*playbook)->id,
+                             .called = (*playbook)->called,
+                             .texts = given->texts,
+                             .secrets = given->secrets,
+                             .dry_run = options.dry_run,
+                             .send_probes = !options.dry_run || options.probe,
+                             .approved_in_advance = options.yes,
+                             .join = options.join,
+                             .who = Session::who()};
+  const Result<RunId> id = options.digest.empty()
+                               ? owner->start(command)
+                               : owner->start_as_planned(command, options.digest);
   if (!id) return session.fail(id.error());
   return follow_run(session, *reader, *id, options.follow);
 }
@@ -162,6 +167,10 @@ int run(Session& session, const RunOptions& options) {
   const Result<PlaybookFile> file = find_playbook(options.playbook, *config);
   if (!file) return session.fail(file.error());
   if (file->distrust) session.warn(describe(*file->distrust));
+  if (!options.digest.empty() && options.digest.size() < kDigestDigitsMin)
+    return session.fail(make_error(ErrorCode::invalid, "usage",
+                                   "--plan takes at least 8 digits of the plan's digest.",
+                                   "quell plan " + options.playbook + " shows it"));
   if (!session.options().server.empty()) return run_at_owner(session, options, *file);
   LoopOptions loop{.follow_json = options.follow,
                    .watch = options.watch || (!options.no_watch && session.out().is_terminal() &&

@@ -276,7 +276,6 @@ int serve(Session& session) {
     words += "hooks " + address + "  " + std::to_string(source_count) +
              (source_count == 1 ? " source  " : " sources  ");
   }
-  log.event("ready", words + format_duration(session.clock().now() - begun), std::move(ready));
   if (panel) {
     const Result<std::string> link = offer_set_up(session, people->store(), panel->url());
     if (!link) return session.fail(link.error());
@@ -284,6 +283,7 @@ int serve(Session& session) {
       log.event("set_up", "nobody can sign in yet: open the link in " + *link, {{"file", *link}});
     }
   }
+  log.event("ready", words + format_duration(session.clock().now() - begun), std::move(ready));
 
   const auto stop_listening = [&panel, &hooks] {
     panel.reset();

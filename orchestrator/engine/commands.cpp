@@ -340,8 +340,7 @@ Result<RunId> Engine::begin(const StartCommand& command) {
                 .from = command.from,
                 .request_key = command.request_key,
                 .approved_in_advance = command.approved_in_advance,
-                .confirmed = command.confirmed,
-                .plan = command.plan});
+                .confirmed = command.confirmed});
 }
 
 bool Engine::has_commands() {

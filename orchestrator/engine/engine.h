@@ -83,7 +83,6 @@ struct RunRequest {
   std::string alert{};     // the alert's id
   /// Ids and URLs that it may change at all, `*` and `?` wild; empty: as the playbook says.
   std::vector<std::string> scope{};
-  std::string plan{};  // begins only where the digest of its plan begins so; empty: with any
 };
 
 /// Whether a person switched changes off, as a file that is read before every one of them.
@@ -108,7 +107,6 @@ struct StartCommand {
   bool approved_in_advance = false;
   bool join = false;       // gives the run that holds the lock instead of refusing
   bool confirmed = false;  // as RunRequest::confirmed
-  std::string plan{};      // begins only with the plan of that digest; empty: with any
   std::string who{};
   std::string from{};
   std::string request_key{};

@@ -61,7 +61,7 @@ Markup answer_forms(const RunState& run, std::int64_t grave, const std::string& 
   Markup inside = html(
       R"(<p class="soft small">You approve exactly this plan. If it changes beyond what is shown, your approval is void and you are asked again.</p><p class="digest">{}<small>SHA-256 {}</small></p><input type="hidden" name="digest" value="{}">)",
       in_fours(digest), digest, digest);
-  if (!problem.empty()) inside += html(R"(<p class="bad" role="alert">{}</p>)", problem);
+  if (!problem.empty()) inside += html(R"(<p class="oops" role="alert">{}</p>)", problem);
   inside +=
       field({.name = "count",
              .label = "Type " + std::to_string(grave) + ", the requests that cannot be undone",

@@ -112,21 +112,20 @@ Markup csrf_field(const Viewer& viewer) {
 }
 
 Markup field(const Field& field) {
-  const bool has_hint = !field.hint.empty();
-  Markup described;
-  if (has_hint || !field.error.empty()) {
-    described = html(R"( aria-describedby="{}-more")", field.name);
-    if (!field.error.empty()) described += html(R"( aria-invalid="true")");
+  const std::string own = "f-" + std::string(field.group) + std::string(field.name);
+  const std::string_view more = field.error.empty() ? field.hint : std::string_view(field.error);
+  Markup marks;
+  Markup words;
+  if (!more.empty()) {
+    marks = html(R"( aria-describedby="{}-more")", own);
+    words = html(R"(<p class="hint{}" id="{}-more">{}</p>)", field.error.empty() ? "" : " bad", own,
+                 more);
   }
-  Markup more;
-  if (!field.error.empty())
-    more = html(R"(<p class="hint bad" id="{}-more">{}</p>)", field.name, field.error);
-  else if (has_hint)
-    more = html(R"(<p class="hint" id="{}-more">{}</p>)", field.name, field.hint);
+  if (!field.error.empty()) marks += html(R"( aria-invalid="true")");
+  if (field.required) marks += html(" required");
   return html(
-      R"(<div class="field"><label for="f-{}">{}</label>{}<input id="f-{}" name="{}" type="{}" value="{}" autocomplete="{}"{}{}></div>)",
-      field.name, field.label, more, field.name, field.name, field.type, field.value,
-      field.autocomplete, described, field.required ? html(" required") : Markup());
+      R"(<div class="field"><label for="{}">{}</label>{}<input id="{}" name="{}" type="{}" value="{}" autocomplete="{}"{}></div>)",
+      own, field.label, words, own, field.name, field.type, field.value, field.autocomplete, marks);
 }
 
 Markup act(std::string_view action, const Viewer& viewer, const Markup& inside,

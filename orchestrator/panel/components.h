@@ -48,6 +48,7 @@ Markup csrf_field(const Viewer& viewer);
 /// A labelled field; `hint` and `error` may be empty.
 struct Field {
   std::string_view name{};
+  std::string_view group{};  // sets it apart from a field of the same name in another form
   std::string_view label{};
   std::string_view type = "text";
   std::string value{};  // never of a password

@@ -11,14 +11,14 @@ constexpr std::array<std::string_view, 5> kRoles{"viewer", "responder", "approve
                                                  "admin"};
 
 Markup alarm(const std::string& problem) {
-  return problem.empty() ? Markup() : html(R"(<p class="bad" role="alert">{}</p>)", problem);
+  return problem.empty() ? Markup() : html(R"(<p class="oops" role="alert">{}</p>)", problem);
 }
 
 Markup role_boxes() {
   Markup boxes;
   for (const std::string_view role : kRoles) {
     boxes +=
-        html(R"(<label class="box"><input type="checkbox" name="role.{}" value="on"> {}</label> )",
+        html(R"(<label class="pick"><input type="checkbox" name="role.{}" value="on"> {}</label> )",
              role, role);
   }
   return html(R"(<fieldset class="field"><legend>Roles</legend>{}</fieldset>)", boxes);
@@ -162,7 +162,8 @@ Page access_page(const std::vector<PersonLine>& people, const std::vector<TokenL
       "tokens", "API tokens", Markup(),
       tokens.empty() ? empty_state("No program has a token.")
                      : table("API tokens", {"Id", "For", "Role", "State", "Last used", ""}, rows));
-  Markup make = field({.name = "name", .label = "What it is for", .required = true});
+  Markup make =
+      field({.name = "name", .group = "token-", .label = "What it is for", .required = true});
   make += html(
       R"(<div class="field"><label for="f-role">Role</label><select id="f-role" name="role"><option value="viewer">viewer</option><option value="responder">responder</option></select></div>)");
   make += field({.name = "days", .label = "Days it lives, 1 to 90", .value = "30"});

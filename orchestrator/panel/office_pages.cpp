@@ -171,7 +171,7 @@ Page inputs_page(const Playbook& playbook, const std::map<std::string, std::stri
   }
   Markup inside;
   if (!problem.empty())
-    inside += html(R"(<p class="bad" role="alert" tabindex="-1">{}</p>)", problem);
+    inside += html(R"(<p class="oops" role="alert" tabindex="-1">{}</p>)", problem);
   for (const InputSpec& spec : playbook.inputs) inside += input_field(spec, given);
   page.body = html(R"(<div class="card pad">{}</div>)",
                    act("/start/" + playbook.id, frame.viewer, inside, "Show me the plan"));
@@ -180,13 +180,13 @@ Page inputs_page(const Playbook& playbook, const std::map<std::string, std::stri
 
 Page plan_page(const PlanView& view, const Frame& frame) {
   Page page{.title = "Plan for " + view.playbook, .section = Section::start};
-  const std::string_view heading = !view.is_ready         ? "The plan is being made: reads only."
+  const std::string_view heading = view.is_busy           ? "The plan is being made: reads only."
                                    : view.plan != nullptr ? "Is this the plan?"
                                                           : "There is no plan.";
   page.head = html(
       R"(<p class="crumb"><a href="/start">Start a run</a> / <span class="id">{}</span></p><h1>{}</h1>)",
       view.playbook, heading);
-  if (!view.is_ready) {
+  if (view.is_busy) {
     page.live = "poll";
     page.body = empty_state("Look again in a moment; this page does so by itself.");
     return page;
@@ -198,7 +198,12 @@ Page plan_page(const PlanView& view, const Frame& frame) {
     return page;
   }
   const Plan& plan = *view.plan;
-  Markup main = html(
+  Markup main;
+  if (view.has_changed) {
+    main = banner(Shape::unproved, "The plan has changed since you looked, so nothing was started.",
+                  {html("This is how it is now. Look at it again.")});
+  }
+  main += html(
       R"(<dl class="card big"><div class="hot"><dt>Cannot be undone</dt><dd>{}<small>of {} changes</small></dd></div><div><dt>Time to contain</dt><dd>{}<small>{}</small></dd></div><div><dt>Proved by</dt><dd>{}</dd></div></dl>)",
       plan.irreversible, grouped(plan.counts.mutate), format_duration(plan.contain), plan.limit,
       format_duration(plan.prove));
@@ -252,10 +257,13 @@ Page journal_page(const std::vector<EntryLine>& lines, std::uint64_t entries,
       head);
   Markup rows;
   for (const EntryLine& line : lines) {
+    const Markup of_run = line.run.empty()
+                              ? Markup()
+                              : html(R"(<a class="id" href="/runs/{}">{}</a>)", line.run, line.run);
     rows += html(
-        R"(<tr><th scope="row">{}</th><td>{}</td><td><a class="id" href="/runs/{}">{}</a></td><td>{}</td><td><details><summary>body</summary><pre>{}</pre></details></td></tr>)",
-        grouped(static_cast<std::int64_t>(line.seq)), time_of_day(line.at, frame.now), line.run,
-        line.run, line.kind, line.body);
+        R"(<tr><th scope="row">{}</th><td>{}</td><td>{}</td><td>{}</td><td><details><summary>body</summary><pre>{}</pre></details></td></tr>)",
+        grouped(static_cast<std::int64_t>(line.seq)), time_of_day(line.at, frame.now), of_run,
+        line.kind, line.body);
   }
   page.body = html(
       R"(<p class="card pad">It is checked with <code>quell journal verify --head {}</code>, on this machine or through --server.</p><form class="card pad" method="get" action="/journal">{}<p class="btns field"><button type="submit">Show</button></p></form>)",

@@ -35,7 +35,8 @@ Page inputs_page(const Playbook& playbook, const std::map<std::string, std::stri
 struct PlanView {
   std::string id{};
   std::string playbook{};
-  bool is_ready = false;
+  bool is_busy = false;      // it is being made, or carried out
+  bool has_changed = false;  // since somebody wanted it carried out
   std::string error{};  // why there is none
   std::string hint{};
   const Plan* plan = nullptr;

@@ -187,7 +187,7 @@ Markup manual_form(const RunState& run, const Decision& decision, const Frame& f
           field({.name = name, .label = spec.name, .hint = spec.help, .required = spec.required});
     }
   }
-  fields += field({.name = "reason", .label = "A note for the record"});
+  fields += field({.name = "reason", .group = "done-", .label = "A note for the record"});
   return act(url_of(run, "/done"), frame.viewer, fields, "It is done");
 }
 
@@ -202,6 +202,32 @@ Markup settle_forms(const RunState& run, const std::string& target, const Frame&
                    .required = true});
   forms += act(url_of(run, "/skip"), frame.viewer, reason, "Leave this 1 item out");
   return forms;
+}
+
+/// How long it has taken, beside the targets of its playbook.
+Markup clock_card(const RunState& run, Timestamp now) {
+  const Timestamp end = run.finished() ? run.finished_at : now;
+  Markup card = html(R"(<p class="t">{}</p>)", running_clock(run.started, end, !run.finished()));
+  const auto& contain = run.playbook->slo_contain;
+  const auto& prove = run.playbook->slo_prove;
+  const Duration took = end - run.started;
+  if (contain)
+    card += html(R"(<p class="of{}">{} to contain it</p>)", took > *contain ? " late" : "",
+                 took > *contain
+                     ? format_duration(took - *contain) + " over the " + format_duration(*contain)
+                     : "Target: " + format_duration(*contain));
+  if (prove && prove->count() > 0) {
+    const auto share = [&](Duration part) {
+      return std::to_string(std::min<std::int64_t>(part.count() * 100 / prove->count(), 100)) + "%";
+    };
+    const Markup mark =
+        contain ? html(R"(<rect x="{}" width="2" height="10" class="k-ink"/>)", share(*contain))
+                : Markup();
+    card += html(
+        R"(<div class="meterbox"><svg class="wide" width="100%" height="10" aria-hidden="true"><rect width="100%" height="10" class="k-track"/><rect width="{}" height="10" class="{}"/>{}</svg><p><span>0</span><span>{} to prove it</span></p></div>)",
+        share(took), took > *prove ? "k-refuted" : "k-work", mark, format_duration(*prove));
+  }
+  return html(R"(<div class="card pad clock">{}</div>)", card);
 }
 
 Markup decision_box(const RunState& run, const RunFacts& facts, const Frame& frame) {
@@ -247,15 +273,18 @@ Markup facts_and_acts(const RunState& run, const Frame& frame) {
                        frame.viewer.has_role("admin");
   if (!may_act) return acts;
   acts += html(R"(<details><summary>Note, pause, abort</summary>)");
-  acts += act(url_of(run, "/note"), frame.viewer,
-              field({.name = "reason", .label = "A note for the record", .required = true}),
-              "Write it down");
+  acts += act(
+      url_of(run, "/note"), frame.viewer,
+      field(
+          {.name = "reason", .group = "note-", .label = "A note for the record", .required = true}),
+      "Write it down");
   if (!run.finished()) {
     acts += run.paused
                 ? act(url_of(run, "/resume"), frame.viewer, Markup(), "Go on")
                 : act(url_of(run, "/pause"), frame.viewer, Markup(), "Pause: begin nothing new");
     acts += act(url_of(run, "/abort"), frame.viewer,
                 field({.name = "reason",
+                       .group = "abort-",
                        .label = "Abort, with a reason",
                        .hint = "Aborting stops new calls. What is revoked stays revoked.",
                        .required = true}),
@@ -403,18 +432,16 @@ Page run_page(const RunState& run, const ConnectorSet& connectors, const Frame& 
               html(R"({} of {} proved. <a href="{}">Show all</a>)", grouped(facts.proved),
                    grouped(static_cast<std::int64_t>(facts.claims.size())), url_of(run, "/items")),
               claim_matrix(run, facts));
-  main += section("timeline", "Timeline", Markup(), timeline(run, frame.now));
+  main += section("timeline", "Timeline", Markup(), timeline(run, facts.claims, frame.now));
   Markup exposed;
   for (std::size_t i = 0; i < std::min(open.size(), kExposuresShown); ++i)
     exposed += exposure_line(*open[i], frame.now);
-  Markup rail =
-      section("clock", "Containment clock", Markup(),
-              html(R"(<p class="card pad t">{}</p>)",
-                   running_clock(run.started, run.finished() ? run.finished_at : frame.now,
-                                 !run.finished())));
+  Markup rail = section("clock", "Containment clock", Markup(), clock_card(run, frame.now));
   rail += section("exposed", "Still exposed", Markup(),
-                  exposed.empty() ? empty_state("Nothing known to be exposed.")
-                                  : html(R"(<ol class="card rows expo">{}</ol>)", exposed));
+                  run.mode == RunMode::dry_run
+                      ? empty_state("A dry run kills nothing, and proves nothing dead.")
+                  : exposed.empty() ? empty_state("Nothing known to be exposed.")
+                                    : html(R"(<ol class="card rows expo">{}</ol>)", exposed));
   rail += section("facts", "Facts and acts", Markup(), facts_and_acts(run, frame));
   page.body =
       html(R"(<div class="cols mix"><div>{}</div><div class="rail">{}</div></div>)", main, rail);

@@ -1,6 +1,8 @@
 #include "orchestrator/panel/run_timeline.h"
 
 #include <algorithm>
+#include <map>
+#include <optional>
 #include <vector>
 
 #include <fmt/format.h>
@@ -16,31 +18,48 @@ constexpr std::size_t kRowsMax = 12;
 struct Row {
   std::string name{};
   std::string more{};
-  Shape shape = Shape::working;
-  std::string_view paint{};  // class of the bar
+  std::optional<Shape> shape = Shape::working;  // none: done, and nothing to prove
+  std::string_view paint{};                     // class of the bar
   Timestamp from{};
   Timestamp to{};
 };
 
-Row row_of(const Step& step, const StepState& state, Timestamp end) {
+using Verdicts = std::map<std::string, Verdict, std::less<>>;
+
+/// Of each step with claims the worst.
+Verdicts worst_of(const std::vector<Claim>& claims) {
+  Verdicts worst;
+  for (const Claim& claim : claims) {
+    Verdict& verdict = worst.try_emplace(claim.step, claim.verdict).first->second;
+    if (claim.verdict == Verdict::refuted || verdict == Verdict::proved) verdict = claim.verdict;
+  }
+  return worst;
+}
+
+Row row_of(const Step& step, const StepState& state, const Verdicts& worst, bool run_is_over,
+           Timestamp end) {
   Row row{.name = step.id,
           .from = state.started,
           .to = state.phase == StepState::Phase::finished ? state.finished : end};
   const bool waits = state.approval.requested || state.manual.requested;
-  if (state.verdict == Verdict::refuted || state.outcome == OutcomeKind::failed) {
+  const auto claimed = worst.find(step.id);
+  const std::optional<Verdict> verdict =
+      claimed == worst.end() ? state.verdict : std::optional(claimed->second);
+  if (verdict == Verdict::refuted || state.outcome == OutcomeKind::failed) {
     row.shape = Shape::refuted;
     row.paint = "k-refuted";
-  } else if (state.verdict == Verdict::proved) {
+  } else if (verdict == Verdict::proved) {
     row.shape = Shape::proved;
     row.paint = "k-proved";
-  } else if (state.verdict == Verdict::unproved && state.phase == StepState::Phase::finished) {
+  } else if (verdict == Verdict::unproved && run_is_over) {
     row.shape = Shape::unproved;
     row.paint = "k-unproved";
   } else if (waits) {
     row.shape = state.phase == StepState::Phase::finished ? Shape::proved : Shape::waiting;
     row.paint = "k-wait";
   } else if (state.phase == StepState::Phase::finished) {
-    row.shape = state.outcome == OutcomeKind::skipped ? Shape::skipped : Shape::predicted;
+    row.shape =
+        state.outcome == OutcomeKind::skipped ? std::optional(Shape::skipped) : std::nullopt;
     row.paint = "k-work";
   } else {
     row.paint = "k-working";
@@ -61,7 +80,8 @@ std::string percent(Duration part, Duration whole) {
 
 }  // namespace
 
-Markup timeline(const RunState& run, Timestamp now) {
+Markup timeline(const RunState& run, const std::vector<Claim>& claims, Timestamp now) {
+  const Verdicts worst = worst_of(claims);
   const Timestamp end = run.finished() ? run.finished_at : now;
   const Duration whole = std::max(end - run.started, Duration{1});
   std::vector<Row> rows;
@@ -72,7 +92,7 @@ Markup timeline(const RunState& run, Timestamp now) {
     if (rows.size() == kRowsMax)
       ++left_out;
     else
-      rows.push_back(row_of(step, state->second, end));
+      rows.push_back(row_of(step, state->second, worst, run.finished(), end));
   };
   for_each_step(run, run.playbook->steps, take);
   for_each_step(run, run.playbook->finally_steps, take);
@@ -85,8 +105,9 @@ Markup timeline(const RunState& run, Timestamp now) {
     const Duration span = std::max(row.to - row.from, whole / 200);
     lines += html(
         R"(<li><span class="lab">{}<span>{}{}</span></span><span class="pic"><svg class="wide" width="100%" height="22" aria-hidden="true"><line x1="0%" x2="0%" y2="22" class="k-grid"/><line x1="50%" x2="50%" y2="22" class="k-grid"/><line x1="100%" x2="100%" y2="22" class="k-grid"/><rect x="{}" width="{}" y="6" height="10" rx="1.5" class="{}"/></svg></span><span class="took">{}</span></li>)",
-        glyph(row.shape), row.name, more, percent(row.from - run.started, whole),
-        percent(span, whole), row.paint, format_duration(row.to - row.from));
+        row.shape ? glyph(*row.shape) : Markup(), row.name, more,
+        percent(row.from - run.started, whole), percent(span, whole), row.paint,
+        format_duration(row.to - row.from));
   }
   if (left_out > 0) {
     lines += html(R"(<li><span class="lab"><span>{} more</span></span></li>)",

@@ -20,29 +20,35 @@ function inUse(node) {
 
 /** Takes over from `fresh` what differs, section by section. */
 function swap(fresh) {
-  for (const next of fresh.querySelectorAll('#head, #main section[id], #main article[id]')) {
+  if (fresh.body.dataset.live !== body.dataset.live) return location.reload(); // another kind of page by now
+  const parts = '#main section[id], #main article[id]';
+  const ids = (root) => [...root.querySelectorAll(parts)].map((node) => node.id).join();
+  const main = document.getElementById('main');
+  const status = fresh.getElementById('status')?.textContent;
+  if (fresh.title !== document.title) document.title = fresh.title;
+  skew = Number(fresh.body.dataset.now) - Date.now();
+  // A section that has come or gone changes the page as a whole.
+  if (ids(document) !== ids(fresh) && !inUse(main)) main.replaceWith(document.adoptNode(fresh.getElementById('main')));
+  for (const next of fresh.querySelectorAll(`#head, #menu, ${parts}`)) {
     const present = document.getElementById(next.id);
     if (!present || present.isEqualNode(next)) continue;
     if (present.querySelector('section[id], article[id]')) continue; // its parts come by themselves
     if (!inUse(present)) present.replaceWith(document.adoptNode(next));
   }
-  // A section that has come or gone changes the page as a whole.
-  const ids = (root) => [...root.querySelectorAll('#main section[id], #main article[id]')].map((n) => n.id).join();
-  const main = document.getElementById('main');
-  const nextMain = fresh.getElementById('main');
-  if (nextMain && ids(document) !== ids(fresh) && !inUse(main)) main.replaceWith(document.adoptNode(nextMain));
-  const status = fresh.getElementById('status');
-  if (status) say(status.textContent);
-  if (fresh.title !== document.title) document.title = fresh.title;
-  skew = Number(fresh.body.dataset.now) - Date.now();
+  if (status) say(status);
 }
 
-let said = { at: 0, text: document.getElementById('status')?.textContent };
+let said = 0;
+let saying = 0;
+/** Tells a screen reader, at most every two seconds; of what comes meanwhile only the newest. */
 function say(text) {
-  const status = document.getElementById('status');
-  if (!status || text === said.text || Date.now() - said.at < 2000) return;
-  said = { at: Date.now(), text };
-  status.textContent = text;
+  clearTimeout(saying);
+  saying = setTimeout(() => {
+    const status = document.getElementById('status');
+    if (status.textContent === text) return;
+    said = Date.now();
+    status.textContent = text;
+  }, Math.max(0, said + 2000 - Date.now()));
 }
 
 let fetching = false;
@@ -69,7 +75,7 @@ function refresh() {
   }, Math.max(0, 1000 - (Date.now() - fetched)));
 }
 
-const lost = document.getElementById('lost');
+const lostLine = () => document.getElementById('lost');
 let lostSince = 0;
 function listen(path) {
   const source = new EventSource(path);
@@ -77,7 +83,7 @@ function listen(path) {
   source.onopen = () => {
     if (lostSince) refresh();
     lostSince = 0;
-    if (lost) lost.hidden = true;
+    if (lostLine()) lostLine().hidden = true;
   };
   source.onerror = () => {
     lostSince = lostSince || Date.now();
@@ -97,7 +103,8 @@ function distance(seconds) {
 }
 setInterval(() => {
   if (lostSince && Date.now() - lostSince > 3000) {
-    if (lost && lost.hidden) {
+    const lost = lostLine();
+    if (lost?.hidden) {
       lost.textContent = `Not live since ${new Date(lostSince).toISOString().slice(11, 19)}Z. Trying again.`;
       lost.hidden = false;
     }
