@@ -33,6 +33,18 @@ ApiClient ApiClient::at_socket(std::string path, std::string who) {
   });
 }
 
+ApiClient ApiClient::in_process(Api& api, Actor actor) {
+  return ApiClient([&api, actor = std::move(actor)](const std::string& method,
+                                                    const std::string& target,
+                                                    const std::string& body) -> Result<HttpReply> {
+    return api.answer({.method = method,
+                       .target = target,
+                       .headers = {{"content-type", "application/json"}},
+                       .body = body},
+                      actor);
+  });
+}
+
 Result<ApiClient> ApiClient::at_server(const std::string& url,
                                        std::shared_ptr<const Secret> token) {
   const Result<Url> parsed = parse_url(url);

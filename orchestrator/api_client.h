@@ -4,6 +4,7 @@
 #include <string>
 
 #include "orchestrator/alerts/desk.h"
+#include "orchestrator/api/api.h"
 #include "orchestrator/engine/engine.h"
 #include "orchestrator/http_server.h"
 #include "state/base/result.h"
@@ -20,6 +21,8 @@ class ApiClient {
   /// Through `url` (https, or http on loopback) with an API token. Error topic "server" for another
   /// URL.
   static Result<ApiClient> at_server(const std::string& url, std::shared_ptr<const Secret> token);
+  /// The table itself, as `actor`; `api` outlives it.
+  static ApiClient in_process(Api& api, Actor actor);
 
   Result<Value> get(const std::string& target) const;
   Result<Value> post(const std::string& target, const Value& body) const;

@@ -52,6 +52,8 @@ class PanelServer {
   HttpReply answer_api(const HttpCall& call, const Caller& caller);
   HttpReply show(const HttpCall& call, const Caller& caller, std::string_view path);
   HttpReply show_run(const Caller& caller, std::string_view path, const Form& query);
+  HttpReply show_item(const Caller& caller, RunId id, const std::string& step,
+                      const std::string& key);
   HttpReply show_start(const Caller& caller, std::string_view path);
   HttpReply show_journal(const Caller& caller, const Form& query);
   HttpReply show_access(const Caller& caller, const std::string& shown_once,

@@ -20,6 +20,7 @@ namespace {
 
 constexpr std::uint64_t kEntriesOfPage = 100;
 constexpr std::size_t kRunsOfPage = 50;
+constexpr std::size_t kEventsOfItem = 500;
 
 }  // namespace
 
@@ -96,6 +97,8 @@ HttpReply PanelServer::show_run(const Caller& caller, std::string_view path, con
   const std::optional<RunId> id = parse_run_id(parts.front());
   const panel::Frame frame = frame_of(caller);
   const std::string what = parts.size() > 1 ? parts[1] : std::string();
+  if (id && what == "items" && parts.size() > 2)
+    return show_item(caller, *id, parts[2], parts.size() > 3 ? parts[3] : std::string());
   std::optional<Page> made;
   if (id) {
     const Status looked = parts_.owner.board().with_run(*id, [&](const RunState& run) {
@@ -122,6 +125,59 @@ HttpReply PanelServer::show_run(const Caller& caller, std::string_view path, con
   return page(panel::refusal_page(404, "There is no such run, or no such page of it.",
                                   "Runs lists them; the check letter may be wrong."),
               caller, 404);
+}
+
+/// The scalars of an entry, in words.
+std::string words_of(const Value& body) {
+  std::string words;
+  const auto add = [&words](const std::string& name, const Value& value) {
+    if (name == "step" || name == "item" || value.is_null() || value.is_map() || value.is_list())
+      return;
+    const std::string text = value.is_string() ? value.as_string() : to_json(value);
+    words += (words.empty() ? "" : ", ") + name + " " + text;
+  };
+  if (!body.is_map()) return words;
+  for (const auto& [name, value] : body.as_map()) {
+    add(name, value);
+    if (!value.is_map()) continue;
+    for (const auto& [inner, part] : value.as_map()) add(inner, part);
+  }
+  return words;
+}
+
+HttpReply PanelServer::show_item(const Caller& caller, RunId id, const std::string& step,
+                                 const std::string& key) {
+  std::vector<panel::ItemEvent> events;
+  const Status read = parts_.owner.board().with_journal([&](Journal& journal) -> Status {
+    return journal.read_some(
+        0, [&](const EntryLabel& label) { return label.run == id; },
+        [&](const StoredEntry& stored) -> Status {
+          const Value& body = stored.entry.body;
+          const bool is_of_item =
+              body["step"].string_or("") == step && body["item"].string_or("") == key;
+          if (!is_of_item || events.size() == kEventsOfItem) return ok();
+          std::string what(to_string(stored.entry.kind));
+          std::replace(what.begin(), what.end(), '_', ' ');
+          events.push_back({.at = stored.entry.at, .what = what, .words = words_of(body)});
+          return ok();
+        });
+  });
+  if (!read) return problem_reply(read.error());
+  const panel::Frame frame = frame_of(caller);
+  std::optional<Page> made;
+  const Status looked = parts_.owner.board().with_run(id, [&](const RunState& run) {
+    const auto state = run.steps.find(step);
+    if (state == run.steps.end()) return;
+    const bool is_known = std::any_of(state->second.items.begin(), state->second.items.end(),
+                                      [&](const ItemState& item) { return item.key == key; });
+    if (is_known || key.empty())
+      made = panel::item_page(run, parts_.connectors, step, key, events, frame);
+  });
+  if (!looked && looked.error().topic != "run") return problem_reply(looked.error());
+  if (made) return page(*made, caller);
+  return page(
+      panel::refusal_page(404, "There is no such item of that run.", "All claims lists them."),
+      caller, 404);
 }
 
 HttpReply PanelServer::show_start(const Caller& caller, std::string_view path) {

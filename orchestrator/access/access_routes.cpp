@@ -178,6 +178,10 @@ std::vector<ApiRoute> access_routes(
          });
   read("/api/v1/access/sessions", "listSessions", "Browsers that are signed in",
        [&store] { return listed("sessions", store.sessions(), session_document); });
+  change("/api/v1/access/sessions/end", "endAllSessions", "Sign every browser out", {},
+         [&store, plainly](const ApiCall&, std::string&) {
+           return plainly(store.end_all_sessions());
+         });
   change("/api/v1/access/sessions/{session}/end", "endSession", "Sign a browser out", {},
          [&store, plainly](const ApiCall& call, std::string& whom) {
            whom = call.path_or("session");

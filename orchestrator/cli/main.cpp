@@ -23,6 +23,7 @@ Afterwards  journal
 Be ready    drill, range, notify      before you need it
 Write       check, test, eval, actions, schema
 Serve       serve, hook, arm, disarm
+            user, token               who may come in
 Shell       completion bash|zsh|fish
 Everywhere  --config FILE  --json  --quiet  --color WHEN  --connect C.KEY=VALUE
             --server URL  --token secret://env/QUELL_TOKEN   through a remote quell
@@ -181,7 +182,8 @@ std::vector<Verb> all_verbs() {
           skip_verb(),   note_verb(),   undo_verb(),    disarm_verb(), arm_verb(),
           runs_verb(),   show_verb(),   journal_verb(), serve_verb(),  alerts_verb(),
           hook_verb(),   notify_verb(), drill_verb(),   range_verb(),  check_verb(),
-          test_verb(),   eval_verb(),   actions_verb(), schema_verb(), completion_verb()};
+          test_verb(),   eval_verb(),   actions_verb(), schema_verb(), completion_verb(),
+          user_verb(),   token_verb()};
 }
 
 }  // namespace quell::cli

@@ -56,6 +56,8 @@ Verb serve_verb();
 Verb alerts_verb();
 Verb hook_verb();
 Verb notify_verb();
+Verb user_verb();
+Verb token_verb();
 Verb actions_verb();
 
 }  // namespace quell::cli

@@ -92,7 +92,10 @@ Page approve_page(const RunState& run, const ConnectorSet& connectors, const std
   page.head = html(
       R"(<p class="crumb"><a href="/">Now</a> / <a href="{}"><span class="id">{}</span></a> / approval</p><h1>{}</h1>)",
       url_of(run), to_string(run.id),
-      approval == nullptr ? to_string(run.id) + " waits for no approval" : title_of(run) + "?");
+      approval == nullptr
+          ? to_string(run.id) + " waits for no approval"
+          : "Approve " + counted(irreversible_left(run, connectors), "request", "requests") +
+                " for good: " + title_of(run) + "?");
   if (approval == nullptr) {
     page.body = empty_state("It was answered, it timed out, or the run is over.");
     return page;

@@ -58,10 +58,13 @@ Markup time_of_day(Timestamp time, Timestamp now) {
 }
 
 Markup time_and_distance(Timestamp time, Timestamp now) {
-  const std::string distance = format_duration(time > now ? time - now : now - time);
-  return time > now ? html(R"({}, <span data-until="{}">in {}</span>)", time_of_day(time, now),
-                           time.time_since_epoch().count(), distance)
-                    : html("{}, {} ago", time_of_day(time, now), distance);
+  return time > now ? html("{}, {}", time_of_day(time, now), countdown(time, now))
+                    : html("{}, {} ago", time_of_day(time, now), format_duration(now - time));
+}
+
+Markup countdown(Timestamp until, Timestamp now) {
+  return html(R"(<span data-until="{}">in {}</span>)", until.time_since_epoch().count(),
+              format_duration(until - now));
 }
 
 Markup running_clock(Timestamp since, Timestamp now, bool runs) {

@@ -30,6 +30,8 @@ Markup banner(Shape shape, std::string_view first, const std::vector<Markup>& mo
 Markup time_of_day(Timestamp time, Timestamp now);
 /// The same and `, in 10 min 58 s` or `, 14 s ago`.
 Markup time_and_distance(Timestamp time, Timestamp now);
+/// `in 10 min 58 s`, counted down by the page's module.
+Markup countdown(Timestamp until, Timestamp now);
 /// `16:04`; the page's module counts on from there while `runs`.
 Markup running_clock(Timestamp since, Timestamp now, bool runs);
 

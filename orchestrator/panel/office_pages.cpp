@@ -33,11 +33,6 @@ Markup alert_rows(const std::vector<const AlertRecord*>& records, const Frame& f
   return html(R"(<ul class="card rows todo">{}</ul>)", rows);
 }
 
-bool may_act(const Viewer& viewer) {
-  return viewer.has_role("responder") || viewer.has_role("approver") || viewer.has_role("admin") ||
-         viewer.has_role("author");
-}
-
 Markup input_field(const InputSpec& spec, const std::map<std::string, std::string>& given) {
   const auto typed = given.find(spec.name);
   const bool is_secret = spec.type.kind == Type::Kind::secret;
@@ -92,7 +87,7 @@ Page alert_page(const AlertRecord& record, const Frame& frame) {
           ? empty_state("Its text was too long to be kept.")
           : html(R"(<pre class="card pad" tabindex="0" role="region" aria-label="Text">{}</pre>)",
                  to_pretty_json(record.body)));
-  if (record.is_open() && may_act(frame.viewer)) {
+  if (record.is_open() && may_answer(frame.viewer)) {
     Markup forms = act("/alerts/" + record.id + "/replay", frame.viewer, Markup(),
                        "File it again, as a proposal at most");
     forms +=
@@ -165,7 +160,7 @@ Page inputs_page(const Playbook& playbook, const std::map<std::string, std::stri
   page.head = html(
       R"(<p class="crumb"><a href="/start">Start a run</a> / <span class="id">{}</span></p><h1>What do you know?</h1><p class="lede">{}. Nothing is sent when you continue: quell reads, and shows the plan.</p>)",
       playbook.id, playbook.title);
-  if (!may_act(frame.viewer)) {
+  if (!may_answer(frame.viewer)) {
     page.body = html(R"(<p class="card pad">Responders may do this. You are a viewer.</p>)");
     return page;
   }

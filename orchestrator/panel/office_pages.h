@@ -37,7 +37,7 @@ struct PlanView {
   std::string playbook{};
   bool is_busy = false;      // it is being made, or carried out
   bool has_changed = false;  // since somebody wanted it carried out
-  std::string error{};  // why there is none
+  std::string error{};       // why there is none
   std::string hint{};
   const Plan* plan = nullptr;
 };

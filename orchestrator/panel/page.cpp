@@ -55,14 +55,9 @@ Markup navigation(const Page& page, const Frame& frame) {
       nav += html("<h2>{}</h2><ul>", link.group);
       is_open = true;
     }
-    const std::int64_t count = link.section == Section::now      ? frame.decisions
-                               : link.section == Section::alerts ? frame.alerts
-                                                                 : 0;
-    Markup badge;
-    if (count > 0) {
-      badge = link.section == Section::now ? html(R"( <span class="n hot">{}</span>)", count)
-                                           : html(R"( <span class="n">{}</span>)", count);
-    }
+    const Markup badge = link.section == Section::now && frame.decisions > 0
+                             ? html(R"( <span class="n hot">{}</span>)", frame.decisions)
+                             : Markup();
     nav += link.section == page.section
                ? html(R"(<li><a href="{}" aria-current="page">{}{}</a></li>)", link.path,
                       link.words, badge)
@@ -86,6 +81,11 @@ Markup keys() {
 
 bool Viewer::has_role(std::string_view role) const noexcept {
   return std::find(roles.begin(), roles.end(), role) != roles.end();
+}
+
+bool may_answer(const Viewer& viewer) noexcept {
+  return std::any_of(viewer.roles.begin(), viewer.roles.end(),
+                     [](const std::string& role) { return role != "viewer"; });
 }
 
 std::string render(const Page& page, const Frame& frame) {

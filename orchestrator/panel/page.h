@@ -21,13 +21,15 @@ struct Viewer {
   bool has_role(std::string_view role) const noexcept;
 };
 
+/// True for everybody but viewers.
+bool may_answer(const Viewer& viewer) noexcept;
+
 /// What stands around every page.
 struct Frame {
   Viewer viewer{};
   Timestamp now{};
   std::string place{};         // of the daemon, as the configuration names it; may be empty
   std::int64_t decisions = 0;  // that need a person
-  std::int64_t alerts = 0;     // that need a look
   std::string record{};        // a sentence on the journal for the foot of the page
 };
 
@@ -43,7 +45,6 @@ struct Page {
   std::string status{};  // for role="status"; may be empty
   Markup bottom_bar{};   // `.bound`: a deadline and a link, never an act; may be empty
   std::string live{};    // URL path of the event stream that tells when to look again; may be empty
-  std::string fragment{};  // URL of this page for the module that swaps nodes by id; may be empty
 };
 
 /// The whole document, navigation included.

@@ -7,6 +7,7 @@
 #include "orchestrator/panel/run_timeline.h"
 #include "orchestrator/panel/run_words.h"
 #include "orchestrator/report/run_document.h"
+#include "state/base/bytes.h"
 
 namespace quell::panel {
 namespace {
@@ -90,16 +91,26 @@ std::vector<const Claim*> exposures_of(const RunFacts& facts) {
   return open;
 }
 
-Markup exposure_line(const Claim& claim, Timestamp now) {
-  return html(
-      R"(<li><span class="what">{}</span><span class="left">{}</span><span class="why">{}</span></li>)",
-      claim.subject, end_of(claim, now), claim.residual ? claim.residual->reason : std::string());
-}
-
-Markup claim_in_cell(const RunState& run, const Claim& claim) {
+std::string kills_of(const Claim& claim) {
   std::string kills;
   for (const Kill kill : claim.kills)
     kills += (kills.empty() ? "" : ", ") + std::string(to_string(kill));
+  return kills;
+}
+
+Markup exposure_line(const Claim& claim, Timestamp now) {
+  const bool is_dated = claim.residual && claim.residual->until && *claim.residual->until > now;
+  const Markup left = is_dated ? countdown(*claim.residual->until, now) : end_of(claim, now);
+  const Markup by =
+      is_dated ? html("Dies by {} at the latest; ", time_of_day(*claim.residual->until, now))
+               : Markup();
+  return html(
+      R"(<li><span class="what">{}: {}</span><span class="left">{}</span><span class="why">{}{}</span></li>)",
+      claim.subject, kills_of(claim), left, by,
+      claim.residual ? claim.residual->reason : std::string());
+}
+
+Markup claim_in_cell(const RunState& run, const Claim& claim) {
   const Shape shape = shape_of(claim.verdict, run);
   const std::string_view word = shape == Shape::working || shape == Shape::predicted
                                     ? to_string(shape)
@@ -107,7 +118,7 @@ Markup claim_in_cell(const RunState& run, const Claim& claim) {
   const std::string proof = claim.proof.empty() ? std::string() : ", " + claim.proof.back();
   return html(
       R"(<div class="claim">{}<div><b>{}</b></div><small><i class="{}">{}</i>{}</small></div>)",
-      glyph(shape), kills, to_string(shape), word, proof);
+      glyph(shape), kills_of(claim), to_string(shape), word, proof);
 }
 
 /// Rows are subjects, columns planes; open rows first, and what is proved folds into a count.
@@ -237,8 +248,7 @@ Markup decision_box(const RunState& run, const RunFacts& facts, const Frame& fra
   if (decision.kind == Decision::Kind::approval) {
     answer = html(R"(<p class="btns"><a class="btn go" href="{}">Read the plan</a></p>)",
                   url_of(run, "/approve"));
-  } else if (!frame.viewer.has_role("responder") && !frame.viewer.has_role("approver") &&
-             !frame.viewer.has_role("admin")) {
+  } else if (!may_answer(frame.viewer)) {
     answer = html("<p>Responders may answer this. You are a viewer.</p>");
   } else if (decision.kind == Decision::Kind::manual) {
     answer = manual_form(run, decision, frame);
@@ -269,9 +279,7 @@ Markup facts_and_acts(const RunState& run, const Frame& frame) {
   Markup acts = html(
       R"(<dl class="sum card pad">{}</dl><p><a href="{}">All claims</a>, <a href="{}">handover sheet</a>, <a href="/journal?run={}">the record</a>, <a href="/api/v1/runs/{}">as JSON</a></p>)",
       rows, url_of(run, "/items"), url_of(run, "/handover"), to_string(run.id), to_string(run.id));
-  const bool may_act = frame.viewer.has_role("responder") || frame.viewer.has_role("approver") ||
-                       frame.viewer.has_role("admin");
-  if (!may_act) return acts;
+  if (!may_answer(frame.viewer)) return acts;
   acts += html(R"(<details><summary>Note, pause, abort</summary>)");
   acts += act(
       url_of(run, "/note"), frame.viewer,
@@ -467,11 +475,19 @@ Page items_page(const RunState& run, const ConnectorSet& connectors, std::size_t
   for (std::size_t i = from; i < end; ++i) {
     const Claim& claim = facts.claims[i];
     const std::string target = claim.step + (claim.item.empty() ? "" : "/" + claim.item);
+    const bool is_of_step = run.steps.contains(claim.step);
+    const Markup name =
+        is_of_step
+            ? html(R"(<a href="{}">{}</a>)",
+                   url_of(run, "/items/" + percent_encode(claim.step) +
+                                   (claim.item.empty() ? "" : "/" + percent_encode(claim.item))),
+                   target)
+            : html("{}", target);
     std::string proof;
     for (const std::string& one : claim.proof) proof += (proof.empty() ? "" : "; ") + one;
     rows += html(
         R"(<tr><th scope="row"><span class="id">{}</span></th><td>{}</td><td class="id">{}</td><td>{}</td><td>{}</td><td>{}</td></tr>)",
-        claim.subject, to_string(claim.plane), target, quell::to_string(claim.outcome),
+        claim.subject, to_string(claim.plane), name, quell::to_string(claim.outcome),
         chip(shape_of(claim.verdict, run), quell::to_string(claim.verdict)), proof);
   }
   page.body =
@@ -483,6 +499,54 @@ Page items_page(const RunState& run, const ConnectorSet& connectors, std::size_t
   if (end < facts.claims.size())
     page.body += html(R"(<p><a href="{}?from={}">The next {}</a></p>)", url_of(run, "/items"), end,
                       std::min(kItemsOfPage, facts.claims.size() - end));
+  return page;
+}
+
+Page item_page(const RunState& run, const ConnectorSet& connectors, const std::string& step,
+               const std::string& key, const std::vector<ItemEvent>& events, const Frame& frame) {
+  const std::string target = step + (key.empty() ? "" : "/" + key);
+  Page page{.title = target + " of " + to_string(run.id),
+            .section = Section::runs,
+            .live = "/api/v1/runs/" + to_string(run.id) + "/events"};
+  page.head = head_of(run, target, "claims", frame.now);
+  std::vector<Claim> claims = claims_of(run, connectors);
+  std::erase_if(claims,
+                [&](const Claim& claim) { return claim.step != step || claim.item != key; });
+  Markup lines;
+  bool is_proved = !claims.empty();
+  for (const Claim& claim : claims) {
+    is_proved &= claim.verdict == Verdict::proved;
+    std::string proof;
+    for (const std::string& one : claim.proof) proof += (proof.empty() ? "" : "; ") + one;
+    lines += html(R"(<li>{} {} of {}{}</li>)",
+                  chip(shape_of(claim.verdict, run), quell::to_string(claim.verdict)),
+                  kills_of(claim), claim.subject, proof.empty() ? proof : ": " + proof);
+  }
+  Markup main = section("verdict", "Verdict", Markup(),
+                        lines.empty() ? empty_state("Nothing is claimed of it.")
+                                      : html(R"(<ul class="card rows">{}</ul>)", lines));
+  Markup rows;
+  for (const ItemEvent& event : events) {
+    rows += html(R"(<tr><th scope="row">{}</th><td>{}</td><td>{}</td></tr>)",
+                 time_of_day(event.at, frame.now), event.what, event.words);
+  }
+  main += section(
+      "attempts", "What was done", Markup(),
+      rows.empty()
+          ? empty_state("Nothing yet.")
+          : html(
+                R"(<div class="card scroll" role="region" tabindex="0" aria-label="What was done"><table class="list"><thead><tr><th scope="col">At</th><th scope="col">What</th><th scope="col">Says</th></tr></thead><tbody>{}</tbody></table></div>)",
+                rows));
+  Markup rail;
+  if (!may_answer(frame.viewer)) {
+    rail = empty_state("Responders may act on it. You are a viewer.");
+  } else if (is_proved) {
+    rail = empty_state("It is proved: nothing is left to do.");
+  } else {
+    rail = html(R"(<div class="card pad">{}</div>)", settle_forms(run, target, frame));
+  }
+  page.body = html(R"(<div class="cols mix"><div>{}</div><div class="rail">{}</div></div>)", main,
+                   section("acts", "What now", Markup(), rail));
   return page;
 }
 

@@ -37,6 +37,16 @@ Page run_page(const RunState& run, const ConnectorSet& connectors, const Frame& 
 Page items_page(const RunState& run, const ConnectorSet& connectors, std::size_t from,
                 const Frame& frame);
 
+/// Something that the record says of one item.
+struct ItemEvent {
+  Timestamp at{};
+  std::string what{};
+  std::string words{};
+};
+/// What happened to this one thing? `key` is empty for a step without foreach.
+Page item_page(const RunState& run, const ConnectorSet& connectors, const std::string& step,
+               const std::string& key, const std::vector<ItemEvent>& events, const Frame& frame);
+
 /// May exactly this be sent? `may`: why the viewer may not answer, empty when they may.
 Page approve_page(const RunState& run, const ConnectorSet& connectors, const std::string& may,
                   const std::string& problem, const Frame& frame);

@@ -1,0 +1,158 @@
+// Goal: nobody does more than their roles let them, whichever way they come.
+// Method: each route of the OpenAPI document, each page and each form, with each role, without any, and with what a thief or a
+// foreign page could send; quell serve is a process of its own, asked over plain HTTP.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { request } from 'node:http';
+import test from 'node:test';
+import { folder, quell, range, serve, write } from './support.js';
+
+const PASSWORD = 'correct horse battery';
+const ROLES = ['viewer', 'responder', 'approver', 'author', 'admin'];
+/** What a right takes, as docs/api.md has it. */
+const RIGHTS = {
+  read: ROLES,
+  act: ROLES.slice(1),
+  start: ROLES.slice(1),
+  approve: ['approver'],
+  author: ['author'],
+  administer: ['admin'],
+};
+const PAGES = ['/', '/runs', '/start', '/playbooks', '/alerts', '/journal', '/access', '/confirm', '/metrics'];
+
+/** One request as any program could send it; gives {status, headers, body}. */
+function ask(origin, method, target, headers = {}, body = '') {
+  const { hostname, port } = new URL(origin);
+  return new Promise((resolve, reject) => {
+    const sent = request({ hostname, port, method, path: target, headers: { ...(body && { 'content-length': Buffer.byteLength(body) }), ...headers } }, (reply) => {
+      const parts = [];
+      reply.on('data', (part) => parts.push(part));
+      reply.on('end', () => resolve({ status: reply.statusCode, headers: reply.headers, body: Buffer.concat(parts).toString() }));
+      if (reply.headers['content-type'] === 'text/event-stream') resolve({ status: reply.statusCode, headers: reply.headers, body: sent.destroy() && '' });
+    });
+    sent.on('error', reject);
+    sent.end(body);
+  });
+}
+
+const FORM = { 'content-type': 'application/x-www-form-urlencoded', 'sec-fetch-site': 'same-origin' };
+
+async function signIn(origin, name, password = PASSWORD) {
+  const reply = await ask(origin, 'POST', '/login', FORM, `name=${name}&password=${encodeURIComponent(password)}`);
+  const cookie = reply.headers['set-cookie']?.[0].split(';')[0];
+  if (!cookie) return { status: reply.status };
+  const page = await ask(origin, 'GET', '/', { cookie });
+  return { status: reply.status, cookie, csrf: page.body.match(/name="csrf" value="([^"]+)"/)[1], set: reply.headers['set-cookie'][0] };
+}
+
+const say = (home, args, text) => new Promise((resolve, reject) => {
+  const child = spawn(process.env.QUELL, [...args, '--config', 'quell.yaml'], {
+    cwd: home, stdio: ['pipe', 'pipe', 'inherit'], env: { PATH: process.env.PATH, HOME: home, XDG_STATE_HOME: `${home}/state` },
+  });
+  let out = '';
+  child.stdout.on('data', (part) => { out += part; });
+  child.on('error', reject);
+  child.on('close', (code) => (code === 0 ? resolve(out.trim()) : reject(new Error(`${args.join(' ')} ended with ${code}`))));
+  child.stdin.end(text);
+});
+
+/** quell serve with a person for each role, who carries the role's name, and tokens; gives {home, panel, tokens}. */
+async function world(t) {
+  const { platform } = await range(t);
+  const home = folder(t);
+  write(home, 'api.key', platform.api_key);
+  write(home, 'quell.yaml', `state: {sqlite: quell.db}
+connections:
+  platform: {kind: managed_agents, base_url: "${platform.base_url}", api_key: secret://file/api.key}
+panel: {listen: "127.0.0.1:0"}
+`);
+  for (const role of ROLES) await say(home, ['user', 'add', role, '--role', role, '--password-stdin'], `${PASSWORD}\n`);
+  const tokens = {};
+  for (const role of ['viewer', 'responder']) tokens[role] = await say(home, ['token', 'create', role, '--role', role, '--quiet'], '');
+  const spent = JSON.parse(await say(home, ['token', 'create', 'spent', '--json'], ''));
+  await say(home, ['token', 'revoke', spent.id], '');
+  const away = JSON.parse(await say(home, ['token', 'create', 'away', '--json', '--from', '192.0.2.0/24'], ''));
+  const { panel } = await serve(t, home);
+  return { home, panel, tokens: { ...tokens, spent: spent.token, away: away.token } };
+}
+
+test('each route answers each role, and everybody who is none, as documented', async (t) => {
+  const { home, panel, tokens } = await world(t);
+  const people = {};
+  for (const role of ROLES) people[role] = await signIn(panel, role);
+  const bearer = (token) => ({ authorization: `Bearer ${token}` });
+  const { body: document } = await ask(panel, 'GET', '/api/v1/openapi.json', bearer(tokens.viewer));
+  const routes = Object.entries(JSON.parse(document).paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, route]) => ({
+      method: method.toUpperCase(), right: route['x-quell-right'], operation: route.operationId,
+      path: path.replace(/\{run\}/, 'r1c').replace(/\{[a-z]+\}/g, 'nothing'),
+    })));
+  assert.ok(routes.length > 35, `${routes.length} routes`);
+  // What changes who comes in goes last: it could end the sessions of this test.
+  routes.sort((a, b) => (a.operation === 'endAllSessions') - (b.operation === 'endAllSessions'));
+  const wrong = [];
+  for (const { method, right, path, operation } of routes) {
+    const body = method === 'POST' ? '{}' : '';
+    const json = method === 'POST' ? { 'content-type': 'application/json' } : {};
+    const expect = async (who, status, headers) => {
+      const reply = await ask(panel, method, path, { ...json, ...headers }, body);
+      const isRight = typeof status === 'number' ? reply.status === status : !status.includes(reply.status);
+      if (!isRight) wrong.push(`${method} ${path} (${right}) as ${who}: ${reply.status} ${reply.body.slice(0, 120)}`);
+    };
+    const own = { 'sec-fetch-site': 'same-origin' };
+    for (const role of ROLES) {
+      const { cookie, csrf } = people[role];
+      if (operation === 'endAllSessions' && role !== 'viewer') continue;
+      const may = RIGHTS[right].includes(role);
+      await expect(role, may ? [401, 403, 421] : 403, { cookie, ...own, 'x-csrf-token': csrf });
+      if (method === 'POST') {
+        await expect(`${role} without the page's token`, 403, { cookie, ...own });
+        await expect(`${role} with another page's token`, 403, { cookie, ...own, 'x-csrf-token': '0'.repeat(csrf.length) });
+        await expect(`${role} from another site`, 403, { cookie, 'x-csrf-token': csrf, origin: 'https://evil.example' });
+        await expect(`${role} from nowhere`, 403, { cookie, 'x-csrf-token': csrf });
+      }
+      await expect(`${role} under a foreign Host`, 421, { cookie, host: 'evil.example', ...own, 'x-csrf-token': csrf });
+    }
+    for (const role of ['viewer', 'responder']) {
+      await new Promise((resolve) => { setTimeout(resolve, 110); }); // ten calls a second are let in
+      const may = RIGHTS[right].includes(role);
+      await expect(`token of a ${role}`, may ? [401, 403, 421, 429] : 403, bearer(tokens[role]));
+    }
+    await expect('nobody', 401, {});
+    await expect('a revoked token', 401, bearer(tokens.spent));
+    await expect('a token from elsewhere', 401, bearer(tokens.away));
+    await expect('a made-up token', 401, bearer('quell_api_000000000000_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx'));
+    await expect('a forged cookie', 401, { cookie: 'quell=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA' });
+  }
+  assert.deepEqual(wrong, []);
+  for (const page of PAGES) {
+    const nobody = await ask(panel, 'GET', page);
+    assert.equal(nobody.status, page === '/metrics' ? 401 : 303, page);
+    assert.equal((await ask(panel, 'GET', page, { cookie: people.viewer.cookie })).status, 200, page);
+    assert.equal((await ask(panel, 'GET', page, { host: 'evil.example' })).status, 421, page);
+    const posted = await ask(panel, 'POST', page, { cookie: people.admin.cookie, ...FORM }, 'x=1');
+    assert.equal(posted.status, 403, `${page} without the page's token`);
+  }
+  const { out } = await quell(home, ['journal', 'show', '--json', '--config', 'quell.yaml']);
+  const entries = out.trim().split('\n').map((line) => JSON.parse(line).entry);
+  const refused = entries.filter((entry) => entry.kind === 'command_refused');
+  assert.ok(refused.length > 50, `${refused.length} refusals in the journal`);
+  assert.ok(refused.every(({ body }) => body.who && body.from && body.what && body.why));
+  assert.ok(entries.some(({ kind, body }) => kind === 'access_noted' && body.what === 'dead_token_used'));
+  for (const secret of [PASSWORD, ...Object.values(tokens)]) assert.ok(!out.includes(secret), 'the journal holds a secret');
+});
+
+test('a session has the attributes that keep it, ends at once, and tries at the door are few', async (t) => {
+  const { panel } = await world(t);
+  const { cookie, csrf, set } = await signIn(panel, 'viewer');
+  assert.match(set, /^quell=[\w-]{43}; Path=\/; HttpOnly; SameSite=Strict; Max-Age=\d+$/);
+  assert.equal((await ask(panel, 'GET', '/', { cookie })).status, 200);
+  assert.equal((await ask(panel, 'POST', '/logout', { cookie, ...FORM }, `csrf=${csrf}`)).status, 303);
+  assert.equal((await ask(panel, 'GET', '/', { cookie })).status, 303);
+  const statuses = [];
+  for (let i = 0; i < 7; i += 1) statuses.push((await signIn(panel, 'viewer', 'wrong horse battery')).status);
+  assert.deepEqual(statuses.slice(0, 5), [403, 403, 403, 403, 403]);
+  assert.ok(statuses.includes(429), statuses.join());
+  const foreign = await ask(panel, 'POST', '/login', { ...FORM, 'sec-fetch-site': 'cross-site' }, `name=admin&password=${PASSWORD}`);
+  assert.equal(foreign.status, 403);
+});
