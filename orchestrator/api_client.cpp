@@ -71,6 +71,14 @@ Result<Value> ApiClient::call(const std::string& method, const std::string& targ
   return error_of_problem(answer->status, document ? *document : Value());
 }
 
+Result<std::string> ApiClient::download(const std::string& target) const {
+  const Result<HttpReply> answer = exchange_("GET", target, "");
+  if (!answer) return answer.error();
+  if (answer->status == 200) return answer->body;
+  const Result<Value> document = parse_json(answer->body);
+  return error_of_problem(answer->status, document ? *document : Value());
+}
+
 Result<Value> ApiClient::get(const std::string& target) const { return call("GET", target, ""); }
 
 Result<Value> ApiClient::post(const std::string& target, const Value& body) const {

@@ -25,6 +25,8 @@ class ApiClient {
   static ApiClient in_process(Api& api, Actor actor);
 
   Result<Value> get(const std::string& target) const;
+  /// What a GET answers, as it is.
+  Result<std::string> download(const std::string& target) const;
   Result<Value> post(const std::string& target, const Value& body) const;
 
   /// Sends a person's word on a run.

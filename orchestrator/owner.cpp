@@ -10,6 +10,7 @@
 #include "orchestrator/playbook_library.h"
 #include "orchestrator/remote_state.h"
 #include "orchestrator/report/bundle.h"
+#include "orchestrator/report/evidence.h"
 #include "orchestrator/report/verify_document.h"
 #include "state/private_file.h"
 
@@ -175,6 +176,10 @@ Result<std::unique_ptr<Owner>> Owner::open(Parts parts) {
         if (!copy) return copy.error();
         return (*copy)->verify(options);
       },
+      .evidence =
+          [ring, self](RunId run, Journal& from) {
+            return evidence_of(run, from, loader_for(self->connectors_), self->connectors_, *ring);
+          },
       .random = parts.random,
       .make_transport = std::move(parts.make_transport),
       .fingerprint = [ring](const Secret& secret) { return ring->fingerprint(secret); },
@@ -214,6 +219,9 @@ Result<std::unique_ptr<StateReader>> StateReader::open(const std::string& databa
       {.path = database, .mode = OpenMode::read_only, .keys = reader->keys_.get()});
   if (!journal) return journal.error();
   SqliteJournal* const file = journal->get();
+  reader->evidence_ = [self = reader.get()](RunId run) {
+    return evidence_of(run, *self->journal_, self->load_playbook_, self->connectors_, *self->keys_);
+  };
   reader->verify_ = [file](const VerifyOptions& options) { return file->verify(options); };
   reader->journal_ = std::move(*journal);
   reader->connectors_ = std::move(connectors);
@@ -229,6 +237,9 @@ Result<std::unique_ptr<StateReader>> StateReader::open_remote(const ApiClient& c
   reader->connectors_ = std::move(*connectors);
   reader->load_playbook_ = loader_for(reader->connectors_);
   reader->journal_ = std::make_unique<RemoteJournal>(client);
+  reader->evidence_ = [client](RunId run) {
+    return client.download("/api/v1/runs/" + to_string(run) + "/evidence");
+  };
   reader->verify_ = [client](const VerifyOptions& options) -> Result<VerifyReport> {
     std::string target = "/api/v1/journal/verify";
     if (const auto& head = options.expected_head) target += "?head=" + head_text(*head);

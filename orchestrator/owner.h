@@ -107,6 +107,8 @@ class StateReader {
   }
   /// SqliteJournal::verify(), wherever the journal lies.
   Result<VerifyReport> verify(const VerifyOptions& options) { return verify_(options); }
+  /// evidence_of(), wherever the journal lies.
+  Result<std::string> evidence(RunId run) { return evidence_(run); }
 
  private:
   StateReader() = default;
@@ -114,6 +116,7 @@ class StateReader {
   std::unique_ptr<KeyRing> keys_{};
   std::unique_ptr<Journal> journal_{};
   std::function<Result<VerifyReport>(const VerifyOptions&)> verify_{};
+  std::function<Result<std::string>(RunId)> evidence_{};
   ConnectorSet connectors_{};
   PlaybookLoader load_playbook_{};
 };

@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "orchestrator/api/record_routes.h"
 #include "orchestrator/api/run_routes.h"
 #include "orchestrator/http_server.h"
 
@@ -43,7 +42,12 @@ OwnerApi::OwnerApi(Parts parts)
             }}) {
   api_.add(run_reading_routes(board_, parts.connectors));
   api_.add(run_command_routes(engine_, board_));
-  api_.add(record_routes(board_, parts.feed, parts.connectors, std::move(parts.verify)));
+  api_.add(record_routes({.board = board_,
+                          .feed = parts.feed,
+                          .connectors = parts.connectors,
+                          .engine = engine_,
+                          .verify = std::move(parts.verify),
+                          .evidence = std::move(parts.evidence)}));
   api_.add(alert_routes(engine_, board_, alerts_));
   if (parts.make_transport) api_.add(plan_routes(plans_));
 }

@@ -7,6 +7,7 @@
 #include "orchestrator/api/api.h"
 #include "orchestrator/api/change_feed.h"
 #include "orchestrator/api/engine_door.h"
+#include "orchestrator/api/record_routes.h"
 #include "orchestrator/api/run_board.h"
 #include "orchestrator/engine/engine.h"
 #include "orchestrator/plan_desk.h"
@@ -28,6 +29,8 @@ class OwnerApi {
     const ChangeFeed& feed;
     /// Looks at the whole journal; from any thread.
     std::function<Result<VerifyReport>(const VerifyOptions&)> verify{};
+    /// The signed record of a run, out of that journal.
+    EvidenceMaker evidence{};
     /// What plans are made with; without transports there are none.
     Random& random;
     std::function<Result<std::unique_ptr<HttpTransport>>()> make_transport{};

@@ -87,6 +87,14 @@ HttpReply PanelServer::through_api(const Caller& caller, const std::string& targ
   return parts_.owner.api().answer(call, caller.actor);
 }
 
+HttpReply PanelServer::refuse(const Caller& caller, const std::string& what,
+                              const std::string& sentence) {
+  parts_.owner.engine().note(
+      EntryKind::command_refused,
+      {{"what", what}, {"who", caller.actor.who}, {"from", caller.actor.from}, {"why", sentence}});
+  return page(panel::refusal_page(403, sentence, ""), caller, 403);
+}
+
 HttpReply PanelServer::carry_out(const HttpCall& call, const Caller& caller, std::string_view path,
                                  const Form& form) {
   if (path == "/logout") {
@@ -170,12 +178,8 @@ HttpReply PanelServer::ask_plan(const Caller& caller, std::string_view path, con
   const bool is_known =
       !parts.empty() && std::find(ids.begin(), ids.end(), parts.front()) != ids.end();
   if (!is_known || !caller.actor.may(Right::act)) {
-    const int status = is_known ? 403 : 404;
-    return page(panel::refusal_page(status,
-                                    is_known ? "Responders may do this. You are a viewer."
-                                             : "There is no such playbook.",
-                                    ""),
-                caller, status);
+    if (is_known) return refuse(caller, "makePlan", "Responders may do this. You are a viewer.");
+    return page(panel::refusal_page(404, "There is no such playbook.", ""), caller, 404);
   }
   const Result<PlaybookFile> file = find_playbook(parts.front(), parts_.config);
   if (!file) return problem_reply(file.error());
@@ -209,8 +213,7 @@ HttpReply PanelServer::start_plan(const Caller& caller, std::string_view path, c
   const std::vector<std::string> parts = parts_behind(path, "/plans/");
   const bool is_dry = in(form, "mode") == "dry_run";
   if (!caller.actor.may(is_dry ? Right::act : Right::start))
-    return page(panel::refusal_page(403, "Responders may do this. You are a viewer.", ""), caller,
-                403);
+    return refuse(caller, "startPlan", "Responders may do this. You are a viewer.");
   const std::string id = parts.empty() ? std::string() : parts.front();
   const Status begun = parts_.owner.plans().start(id, caller.actor.who, caller.actor.from, is_dry);
   if (begun) return see("/plans/" + id);
@@ -222,7 +225,7 @@ HttpReply PanelServer::start_plan(const Caller& caller, std::string_view path, c
 HttpReply PanelServer::change_access(const Caller& caller, std::string_view path,
                                      const Form& form) {
   if (!caller.actor.may(Right::administer))
-    return page(panel::refusal_page(403, "Admins may do this. You are not one.", ""), caller, 403);
+    return refuse(caller, "changeAccess", "Admins may do this. You are not one.");
   if (!parts_.door.is_confirmed(caller)) return see("/confirm?next=%2Faccess");
   const std::string base = "/api/v1/access";
   HttpReply done;

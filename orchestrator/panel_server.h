@@ -68,6 +68,9 @@ class PanelServer {
   /// Calls a route of the API on behalf of a form.
   HttpReply through_api(const Caller& caller, const std::string& target, const Value& body);
 
+  /// Says no, and has the record say so.
+  HttpReply refuse(const Caller& caller, const std::string& what, const std::string& sentence);
+
   panel::Frame frame_of(const Caller& caller);
   HttpReply page(const panel::Page& page, const Caller& caller, int status = 200);
   HttpReply outside(const panel::Page& page, int status);

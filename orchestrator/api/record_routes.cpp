@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "orchestrator/api/problem.h"
+#include "orchestrator/report/bundle.h"
 #include "orchestrator/report/verify_document.h"
-#include "state/base/bytes.h"
 #include "state/base/json.h"
 
 namespace quell {
@@ -51,8 +51,7 @@ HttpReply list_entries(RunBoard& board, const ApiCall& call) {
       return full;
     }
     page += page.empty() ? "" : ",";
-    page += "{\"seq\":" + std::to_string(stored.seq) + ",\"hash\":\"" + hex_encode(stored.hash) +
-            "\",\"entry\":" + stored.bytes + "}";
+    page += journal_line(stored);
     seen = stored.seq;
     ++count;
     return ok();
@@ -106,6 +105,29 @@ HttpReply follow(const ChangeFeed& feed, std::optional<RunId> run, const ApiCall
   return stream_changes(feed, seq, run, [] { return true; });
 }
 
+/// Evidence leaves quell: the record says with whom (threat T45).
+HttpReply hand_out_evidence(RunBoard& board, EngineDoor& engine, const EvidenceMaker& make,
+                            const ApiCall& call) {
+  const std::optional<RunId> run = parse_run_id(call.path_or("run"));
+  if (!run) return problem_reply(404, no_such_run(call.path_or("run")));
+  HttpReply reply;
+  const Status made = board.with_journal([&](Journal& journal) -> Status {
+    Result<std::string> evidence = make(*run, journal);
+    if (!evidence) return evidence.error();
+    reply.body = *std::move(evidence);
+    return ok();
+  });
+  if (!made) return problem_reply(made.error());
+  const std::string name = to_string(*run);
+  engine.note(EntryKind::access_noted, {{"what", "getEvidence"},
+                                        {"who", call.actor.who},
+                                        {"from", call.actor.from},
+                                        {"whom", name}});
+  reply.headers = {{"content-type", "application/x-tar"},
+                   {"content-disposition", "attachment; filename=\"quell-" + name + ".tar\""}};
+  return reply;
+}
+
 HttpReply list_connections(const ConnectorSet& connectors) {
   ValueMap named;
   for (const auto& [name, connector] : connectors) named.emplace(name, connector->pins());
@@ -124,8 +146,9 @@ const std::vector<ApiField>& entry_query() {
 
 }  // namespace
 
-std::vector<ApiRoute> record_routes(RunBoard& board, const ChangeFeed& feed,
-                                    const ConnectorSet& connectors, JournalCheck verify) {
+std::vector<ApiRoute> record_routes(RecordParts parts) {
+  RunBoard& board = parts.board;
+  const ChangeFeed& feed = parts.feed;
   std::vector<ApiRoute> routes;
   constexpr std::string_view kPage =
       "Entries with number and hash; `next` is what to send as `after` for more, or null";
@@ -141,7 +164,7 @@ std::vector<ApiRoute> record_routes(RunBoard& board, const ChangeFeed& feed,
                     .summary = "Walk the whole journal: chain, head row, MACs, signatures",
                     .query = {{.name = "head", .about = "An outside anchor, SEQ:HASH"}},
                     .answer = "The document of quell journal verify --json",
-                    .handle = [verify = std::move(verify)](const ApiCall& call) {
+                    .handle = [verify = std::move(parts.verify)](const ApiCall& call) {
                       return verify_journal(verify, call);
                     }});
   std::vector<ApiField> with_run = entry_query();
@@ -160,6 +183,17 @@ std::vector<ApiRoute> record_routes(RunBoard& board, const ChangeFeed& feed,
                     .query = entry_query(),
                     .answer = kPage,
                     .handle = [&board](const ApiCall& call) { return list_entries(board, call); }});
+  routes.push_back({.method = "GET",
+                    .path = "/api/v1/runs/{run}/evidence",
+                    .operation = "getEvidence",
+                    .summary = "The record of one run as a signed tar",
+                    .right = Right::act,
+                    .answer = "README.txt inside says how to check it",
+                    .media = "application/x-tar",
+                    .handle = [&board, &engine = parts.engine,
+                               make = std::move(parts.evidence)](const ApiCall& call) {
+                      return hand_out_evidence(board, engine, make, call);
+                    }});
   routes.push_back(
       {.method = "GET",
        .path = "/api/v1/events",
@@ -179,13 +213,14 @@ std::vector<ApiRoute> record_routes(RunBoard& board, const ChangeFeed& feed,
                       if (!id) return problem_reply(404, no_such_run(call.path_or("run")));
                       return follow(feed, *id, call);
                     }});
-  routes.push_back(
-      {.method = "GET",
-       .path = "/api/v1/connections",
-       .operation = "listConnections",
-       .summary = "What the connections are pinned to",
-       .answer = "Kind, base URL and account of each connection; no secret",
-       .handle = [&connectors](const ApiCall&) { return list_connections(connectors); }});
+  routes.push_back({.method = "GET",
+                    .path = "/api/v1/connections",
+                    .operation = "listConnections",
+                    .summary = "What the connections are pinned to",
+                    .answer = "Kind, base URL and account of each connection; no secret",
+                    .handle = [&connectors = parts.connectors](const ApiCall&) {
+                      return list_connections(connectors);
+                    }});
   return routes;
 }
 

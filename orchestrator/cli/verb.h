@@ -50,6 +50,7 @@ Verb undo_verb();
 Verb disarm_verb();
 Verb arm_verb();
 Verb journal_verb();
+Verb evidence_verb();
 Verb range_verb();
 Verb drill_verb();
 Verb serve_verb();

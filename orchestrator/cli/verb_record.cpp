@@ -1,13 +1,17 @@
 #include <algorithm>
+#include <cstdio>
 #include <utility>
 
 #include "orchestrator/cli/follow.h"
 #include "orchestrator/cli/run_loop.h"
 #include "orchestrator/cli/run_text.h"
 #include "orchestrator/cli/verb.h"
+#include "orchestrator/report/bundle.h"
 #include "orchestrator/report/verify_document.h"
 #include "state/base/bytes.h"
 #include "state/base/json.h"
+#include "state/base/sha256.h"
+#include "state/private_file.h"
 #include "state/verify.h"
 
 namespace quell::cli {
@@ -30,6 +34,16 @@ usage: quell follow RUN
 Ends when the run has its result, with the run's exit code; Ctrl-C ends the looking, not the run.
 Examples    quell follow r17x
 )";
+constexpr std::string_view kEvidenceHelp =
+    R"(quell evidence - the record of one run as a signed tar
+usage: quell evidence RUN -o FILE [--drills]
+RUN         r17x, 17 or last
+-o FILE     a new file, readable by its owner alone; - writes to standard output
+Inside: run.json, journal.jsonl, SHA256SUMS with its Ed25519 signature, and README.txt, which says how to
+check it with sha256sum and openssl alone. The same run as of the same entry makes the same bytes.
+Examples    quell evidence last -o case.tar
+            quell evidence r17x -o - | tar -x
+)";
 constexpr std::string_view kJournalHelp = R"(quell journal - the record itself
 usage: quell journal verify [--head SEQ:HASH] [--drills]
        quell journal show [--run RUN] [--drills] [--json]
@@ -43,6 +57,7 @@ Examples    quell journal verify
 )";
 
 struct RecordOptions {
+  std::string file{};
   std::string what{};
   std::string run{};
   std::string head{};
@@ -110,8 +125,7 @@ Status tell_entries(Session& session, StateReader& reader, std::optional<RunId> 
   const auto is_asked = [&](const EntryLabel& label) { return !run || label.run == *run; };
   return reader.journal().read_some(0, is_asked, [&](const StoredEntry& stored) {
     if (session.options().json) {
-      session.out().line("{\"seq\":" + std::to_string(stored.seq) + ",\"hash\":\"" +
-                         hex_encode(stored.hash) + "\",\"entry\":" + stored.bytes + "}");
+      session.out().line(journal_line(stored));
     } else {
       session.out().line(with_commas(static_cast<std::int64_t>(stored.seq)) + "  " +
                          format_rfc3339(stored.entry.at) + "  " + to_string(stored.entry.run) +
@@ -248,8 +262,7 @@ int journal(Session& session, const RecordOptions& options) {
   }
   if (as_lines) {
     const Status told = reader->journal().read(0, [&](const StoredEntry& stored) -> Status {
-      session.out().write("{\"seq\":" + std::to_string(stored.seq) + ",\"hash\":\"" +
-                          hex_encode(stored.hash) + "\",\"entry\":" + stored.bytes + "}\n");
+      session.out().line(journal_line(stored));
       return ok();
     });
     session.out().flush();
@@ -259,7 +272,50 @@ int journal(Session& session, const RecordOptions& options) {
   return told ? kExitOk : session.fail(told.error(), kExitNo);
 }
 
+int evidence(Session& session, const RecordOptions& options) {
+  const std::unique_ptr<StateReader> reader = open_record(session, means_drill(options));
+  if (!reader) return kExitNotStarted;
+  const Result<RunState> run = reader->fold_named(options.run);
+  if (!run) return session.fail(run.error());
+  const Result<std::string> tar = reader->evidence(run->id);
+  if (!tar) return session.fail(tar.error());
+  if (options.file == "-") {
+    const bool is_written =
+        std::fwrite(tar->data(), 1, tar->size(), stdout) == tar->size() && std::fflush(stdout) == 0;
+    if (is_written) return kExitOk;
+    return session.fail(make_error(ErrorCode::transient, "state",
+                                   "standard output did not take all of it.", "try again"));
+  }
+  const Status written = create_private_file(options.file, *tar, session.random());
+  if (!written) return session.fail(written.error());
+  const auto bytes = static_cast<std::int64_t>(tar->size());
+  if (session.options().json) {
+    session.print_json(Value::map({{"run", to_string(run->id)},
+                                   {"file", options.file},
+                                   {"bytes", bytes},
+                                   {"sha256", sha256_hex(*tar)}}));
+  } else {
+    session.out().line(options.file + ", " + with_commas(bytes) + " bytes, SHA-256 " +
+                       sha256_hex(*tar));
+  }
+  return kExitOk;
+}
+
 }  // namespace
+
+Verb evidence_verb() {
+  auto options = std::make_shared<RecordOptions>();
+  return {.name = "evidence",
+          .help = kEvidenceHelp,
+          .is_remote = true,
+          .declare =
+              [options](CLI::App& app) {
+                app.add_option("run", options->run)->required();
+                app.add_option("-o,--output", options->file)->required();
+                app.add_flag("--drills", options->drills);
+              },
+          .run = [options](Session& session) { return evidence(session, *options); }};
+}
 
 Verb runs_verb() {
   auto options = std::make_shared<RecordOptions>();

@@ -276,9 +276,15 @@ Markup facts_and_acts(const RunState& run, const Frame& frame) {
       grouped(run.requests.mutate));
   if (!run.head.empty())
     rows += html(R"(<div><dt>Signed head</dt><dd class="id">{}</dd></div>)", run.head);
+  const Markup evidence =
+      may_answer(frame.viewer)
+          ? html(R"(, <a href="/api/v1/runs/{}/evidence" download>signed evidence</a>)",
+                 to_string(run.id))
+          : Markup();
   Markup acts = html(
-      R"(<dl class="sum card pad">{}</dl><p><a href="{}">All claims</a>, <a href="{}">handover sheet</a>, <a href="/journal?run={}">the record</a>, <a href="/api/v1/runs/{}">as JSON</a></p>)",
-      rows, url_of(run, "/items"), url_of(run, "/handover"), to_string(run.id), to_string(run.id));
+      R"(<dl class="sum card pad">{}</dl><p><a href="{}">All claims</a>, <a href="{}">handover sheet</a>, <a href="/journal?run={}">the record</a>, <a href="/api/v1/runs/{}">as JSON</a>{}</p>)",
+      rows, url_of(run, "/items"), url_of(run, "/handover"), to_string(run.id), to_string(run.id),
+      evidence);
   if (!may_answer(frame.viewer)) return acts;
   acts += html(R"(<details><summary>Note, pause, abort</summary>)");
   acts += act(

@@ -48,6 +48,11 @@ Status write_file(const std::string& path, const std::string& content) {
 
 }  // namespace
 
+std::string journal_line(const StoredEntry& stored) {
+  return "{\"seq\":" + std::to_string(stored.seq) + ",\"hash\":\"" + hex_encode(stored.hash) +
+         "\",\"entry\":" + stored.bytes + "}";
+}
+
 Result<std::string> write_bundle(const std::string& folder, const RunState& run,
                                  const ConnectorSet& connectors, Journal& journal) {
   const std::string target = folder + "/" + to_string(run.id);
@@ -58,8 +63,7 @@ Result<std::string> write_bundle(const std::string& folder, const RunState& run,
   std::string excerpt;
   const auto is_asked = [&](const EntryLabel& label) { return label.run == run.id; };
   const Status read = journal.read_some(0, is_asked, [&](const StoredEntry& stored) {
-    excerpt += "{\"seq\":" + std::to_string(stored.seq) + ",\"hash\":\"" + hex_encode(stored.hash) +
-               "\",\"entry\":" + stored.bytes + "}\n";
+    excerpt += journal_line(stored) + '\n';
     return ok();
   });
   if (!read) return read.error();

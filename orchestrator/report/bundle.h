@@ -7,6 +7,9 @@
 
 namespace quell {
 
+/// An entry as the exports write it, with its number and hash: a JSON object, no line end.
+std::string journal_line(const StoredEntry& stored);
+
 /// Writes `run.json` (the run document as it stands) and `journal.jsonl` (every entry of the run
 /// with its number and hash) into
 /// `<folder>/<run>/`, files 0600 and durable, and gives that folder.
