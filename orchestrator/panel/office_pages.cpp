@@ -12,6 +12,12 @@ namespace {
 constexpr std::size_t kAlertsMax = 200;
 constexpr std::size_t kRequestsShown = 40;
 
+/// What it tells, in the sender's words where it has some.
+const std::string& name_of(const AlertRecord& record) {
+  if (!record.event.empty()) return record.event;
+  return record.about.empty() ? record.id : record.about;
+}
+
 Markup fate_of(const AlertRecord& record) {
   if (record.run) {
     return html(R"({} <a class="id" href="/runs/{}">{}</a>)", record.joined ? "joined" : "became",
@@ -27,8 +33,8 @@ Markup alert_rows(const std::vector<const AlertRecord*>& records, const Frame& f
   for (const AlertRecord* record : records) {
     rows +=
         html(R"(<li><div><h3><a href="/alerts/{}">{}</a></h3><p>{}, from {}. {}</p></div></li>)",
-             record->id, record->event.empty() ? record->about : record->event,
-             time_of_day(record->received, frame.now), record->source, fate_of(*record));
+             record->id, name_of(*record), time_of_day(record->received, frame.now), record->source,
+             fate_of(*record));
   }
   return html(R"(<ul class="card rows todo">{}</ul>)", rows);
 }
@@ -76,7 +82,7 @@ Page alert_page(const AlertRecord& record, const Frame& frame) {
   Page page{.title = "Alert " + record.id, .section = Section::alerts};
   page.head = html(
       R"(<p class="crumb"><a href="/alerts">Alerts</a> / <span class="id">{}</span></p><h1>{}</h1><p class="meta"><span>{} ({})</span><span>{}</span></p>)",
-      record.id, record.event.empty() ? record.id : record.event, record.source, record.kind,
+      record.id, name_of(record), record.source, record.kind,
       time_and_distance(record.received, frame.now));
   page.body = html(R"(<p class="card pad">{}</p>)", fate_of(record));
   for (const std::string& path : record.secret_paths)

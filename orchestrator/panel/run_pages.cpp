@@ -508,6 +508,19 @@ Page items_page(const RunState& run, const ConnectorSet& connectors, std::size_t
   return page;
 }
 
+namespace {
+
+bool is_held(const RunState& run, const std::string& step, const std::string& key) {
+  const auto state = run.steps.find(step);
+  return state != run.steps.end() &&
+         std::any_of(state->second.items.begin(), state->second.items.end(),
+                     [&](const ItemState& item) {
+                       return item.key == key && item.phase == ItemState::Phase::held;
+                     });
+}
+
+}  // namespace
+
 Page item_page(const RunState& run, const ConnectorSet& connectors, const std::string& step,
                const std::string& key, const std::vector<ItemEvent>& events, const Frame& frame) {
   const std::string target = step + (key.empty() ? "" : "/" + key);
@@ -548,6 +561,12 @@ Page item_page(const RunState& run, const ConnectorSet& connectors, const std::s
     rail = empty_state("Responders may act on it. You are a viewer.");
   } else if (is_proved) {
     rail = empty_state("It is proved: nothing is left to do.");
+  } else if (run.finished()) {
+    rail = html(
+        R"(<p class="card pad">The run is over. <a href="/start/{}">Start again</a>: what is dead already is found dead.</p>)",
+        run.playbook->id);
+  } else if (!is_held(run, step, key)) {
+    rail = empty_state("quell works on it by itself; nothing waits for you here.");
   } else {
     rail = html(R"(<div class="card pad">{}</div>)", settle_forms(run, target, frame));
   }

@@ -59,7 +59,7 @@ export function quell(home, args, env = {}) {
   });
 }
 
-/** Starts `quell serve` in `home` and resolves to its ready event: {hooks: 'HOST:PORT', ...}. It ends with the test `t`. */
+/** Starts `quell serve` in `home`; resolves to its ready event, {hooks: 'HOST:PORT', panel: URL, ...}, and `child`. It ends with the test `t`. */
 export async function serve(t, home) {
   const child = spawn(QUELL, ['serve', '--json', '--config', 'quell.yaml'], {
     cwd: home, stdio: ['ignore', 'pipe', 'inherit'], env: { PATH: process.env.PATH, HOME: home, XDG_STATE_HOME: join(home, 'state') },
@@ -69,7 +69,7 @@ export async function serve(t, home) {
     const event = JSON.parse(line);
     if (event.event !== 'ready') continue;
     child.stdout.resume(); // what it says later is nobody's
-    return event;
+    return { ...event, child };
   }
   throw new Error('quell serve ended before it was ready');
 }

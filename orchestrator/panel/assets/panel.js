@@ -3,39 +3,75 @@
 
 const body = document.body;
 const quiet = 3000; // ms after a touch in which nothing under the hand moves
+const lostLine = () => document.getElementById('lost');
 let touched = { at: 0, node: null };
 let skew = Number(body.dataset.now || Date.now()) - Date.now();
 const now = () => Date.now() + skew;
 
-for (const kind of ['pointerdown', 'keydown', 'input'])
+for (const kind of ['pointerdown', 'pointermove', 'keydown', 'input'])
   document.addEventListener(kind, (event) => (touched = { at: Date.now(), node: event.target }), true);
 
 /** Is somebody at work inside `node`? */
 function inUse(node) {
-  if (node.contains(document.activeElement) && document.activeElement !== body) return true;
-  if (node.matches(':hover') && node.querySelector('form, a, button, summary')) return true;
-  if (node.querySelector('details[open]')) return true;
+  if (document.activeElement !== body && node.contains(document.activeElement)) return true;
+  if ([...node.querySelectorAll('input, textarea')].some((field) => field.value !== field.defaultValue)) return true;
   return Date.now() - touched.at < quiet && touched.node && node.contains(touched.node);
 }
 
-/** Takes over from `fresh` what differs, section by section. */
+const parts = 'section[id], article[id]';
+/** The children of `node` by what tells them apart. */
+function childrenOf(node) {
+  const found = new Map();
+  for (const child of node.children) {
+    let key = child.id || `${child.tagName} ${child.className}`;
+    while (found.has(key)) key += ' again';
+    found.set(key, child);
+  }
+  return found;
+}
+let left = false; // something did not move because it was in use
+
+/** Makes `present` what `next` is, part by part; what is in use stays as it is. */
+function merge(present, next) {
+  if (present.isEqualNode(next)) return;
+  if (!present.querySelector(parts) && !next.querySelector(parts)) {
+    const open = [...present.querySelectorAll('details')].map((node) => node.open);
+    next.querySelectorAll('details').forEach((node, i) => (node.open = open[i] ?? node.open));
+    if (inUse(present)) left = true;
+    else present.replaceWith(document.adoptNode(next));
+    return;
+  }
+  const known = childrenOf(present);
+  let place = present.firstElementChild;
+  for (const [key, child] of childrenOf(next)) {
+    const same = known.get(key);
+    known.delete(key);
+    if (!same) {
+      present.insertBefore(document.adoptNode(child), place);
+      continue;
+    }
+    place = same.nextElementSibling;
+    merge(same, child);
+  }
+  for (const gone of known.values()) {
+    if (inUse(gone)) left = true;
+    else gone.remove();
+  }
+}
+
+/** Takes over from `fresh` what differs. */
 function swap(fresh) {
   if (fresh.body.dataset.live !== body.dataset.live) return location.reload(); // another kind of page by now
-  const parts = '#main section[id], #main article[id]';
-  const ids = (root) => [...root.querySelectorAll(parts)].map((node) => node.id).join();
-  const main = document.getElementById('main');
-  const status = fresh.getElementById('status')?.textContent;
   if (fresh.title !== document.title) document.title = fresh.title;
   skew = Number(fresh.body.dataset.now) - Date.now();
-  // A section that has come or gone changes the page as a whole.
-  if (ids(document) !== ids(fresh) && !inUse(main)) main.replaceWith(document.adoptNode(fresh.getElementById('main')));
-  for (const next of fresh.querySelectorAll(`#head, #menu, ${parts}`)) {
-    const present = document.getElementById(next.id);
-    if (!present || present.isEqualNode(next)) continue;
-    if (present.querySelector('section[id], article[id]')) continue; // its parts come by themselves
-    if (!inUse(present)) present.replaceWith(document.adoptNode(next));
-  }
-  if (status) say(status);
+  const status = fresh.getElementById('status');
+  say(status.textContent);
+  status.replaceWith(document.getElementById('status').cloneNode(true));
+  fresh.getElementById('lost').replaceWith(lostLine().cloneNode(true));
+  left = false;
+  merge(document.getElementById('menu'), fresh.getElementById('menu'));
+  merge(document.getElementById('main'), fresh.getElementById('main'));
+  if (left) setTimeout(refresh, quiet);
 }
 
 let said = 0;
@@ -67,21 +103,19 @@ function refresh() {
     request.onloadend = () => {
       fetching = false;
       fetched = Date.now();
-      if (request.status === 200 && request.response) swap(request.response);
-      if (request.status === 401) location.reload();
       if (wanted) refresh();
+      if (request.status === 200 && request.response) swap(request.response);
     };
     request.send();
   }, Math.max(0, 1000 - (Date.now() - fetched)));
 }
 
-const lostLine = () => document.getElementById('lost');
 let lostSince = 0;
 function listen(path) {
   const source = new EventSource(path);
   source.addEventListener('change', refresh);
   source.onopen = () => {
-    if (lostSince) refresh();
+    refresh(); // for what moved before the line stood
     lostSince = 0;
     if (lostLine()) lostLine().hidden = true;
   };
