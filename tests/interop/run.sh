@@ -37,5 +37,7 @@ if [ -f "$alertmanager/$templates/email.tmpl" ] && [ ! -f "/$templates/email.tmp
 fi
 
 [ "$#" -gt 0 ] || set -- *.test.js
+# Pictures of every page of the panel, in both sizes and themes.
+shots=$(realpath -m ../../.build/panel-shots)
 # A cleared environment: no key of this machine reaches foreign code.
-exec env -i PATH="$PATH" HOME="$PWD/node_modules" QUELL="$quell" "$node" --test --test-concurrency=2 --test-reporter=spec "$@"
+exec env -i PATH="$PATH" HOME="$PWD/node_modules" QUELL="$quell" QUELL_SHOTS="$shots" "$node" --test --test-concurrency=2 --test-reporter=spec "$@"
