@@ -21,6 +21,8 @@ using panel::Page;
 
 constexpr std::size_t kFormFieldsMax = 200;
 constexpr std::string_view kApi = "/api/";
+/// How long somebody may go on hearing what they may hear no more.
+constexpr Duration kAskAgainEvery{1'000};
 
 bool is_api(std::string_view path) { return path.starts_with(kApi); }
 
@@ -220,7 +222,20 @@ HttpReply PanelServer::answer_api(const HttpCall& call, const Caller& caller) {
                                     "that takes your password within the last five minutes.",
                                     "give it again at /confirm"));
   }
-  return parts_.owner.api().answer(call, caller.actor);
+  HttpReply reply = parts_.owner.api().answer(call, caller.actor);
+  if (reply.more) {
+    // Whoever is signed out, or whose token is revoked, hears no more.
+    reply.more = [this, call, more = std::move(reply.more),
+                  asked = parts_.clock.now()]() mutable -> std::optional<std::string> {
+      const Timestamp now = parts_.clock.now();
+      if (now - asked >= kAskAgainEvery) {
+        if (!parts_.door.still_knows(call)) return std::nullopt;
+        asked = now;
+      }
+      return more();
+    };
+  }
+  return reply;
 }
 
 panel::Frame PanelServer::frame_of(const Caller& caller) {

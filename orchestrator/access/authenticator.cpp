@@ -108,14 +108,23 @@ std::optional<HttpReply> Authenticator::refuse_forged(const HttpCall& call, cons
 }
 
 Result<std::optional<Caller>> Authenticator::identify(const HttpCall& call) {
-  const std::string_view authorization = call.header("authorization");
-  if (authorization.empty()) return by_cookie(call);
-  if (!authorization.starts_with(kBearer)) return std::optional<Caller>();
-  return by_token(authorization.substr(kBearer.size()), call);
+  return identify(call, Look::use);
 }
 
-Result<std::optional<Caller>> Authenticator::by_token(std::string_view shown,
-                                                      const HttpCall& call) {
+bool Authenticator::still_knows(const HttpCall& call) {
+  const Result<std::optional<Caller>> caller = identify(call, Look::look);
+  return caller && caller->has_value();
+}
+
+Result<std::optional<Caller>> Authenticator::identify(const HttpCall& call, Look look) {
+  const std::string_view authorization = call.header("authorization");
+  if (authorization.empty()) return by_cookie(call, look);
+  if (!authorization.starts_with(kBearer)) return std::optional<Caller>();
+  return by_token(authorization.substr(kBearer.size()), call, look);
+}
+
+Result<std::optional<Caller>> Authenticator::by_token(std::string_view shown, const HttpCall& call,
+                                                      Look look) {
   const std::optional<ApiToken> token = ApiToken::read(shown);
   if (!token) return std::optional<Caller>();
   const Result<std::optional<TokenRow>> found = parts_.store.find_token(token->id, token->hash);
@@ -125,10 +134,10 @@ Result<std::optional<Caller>> Authenticator::by_token(std::string_view shown,
   const Timestamp now = parts_.clock.now();
   const std::string who = "token " + row.name;
   if (row.revoked || now >= row.expires || !is_in(call.remote_address, row.networks)) {
-    tell("dead_token_used", who, call);
+    if (look == Look::use) tell("dead_token_used", who, call);
     return std::optional<Caller>();
   }
-  if (!row.last_used || now - *row.last_used > kNoteEvery) {
+  if (look == Look::use && (!row.last_used || now - *row.last_used > kNoteEvery)) {
     if (Status noted = parts_.store.token_was_used(row.id); !noted) return noted.error();
   }
   // A program acts as the person who made its token: nobody approves what it began for them.
@@ -141,7 +150,7 @@ Result<std::optional<Caller>> Authenticator::by_token(std::string_view shown,
   return std::optional<Caller>(std::move(caller));
 }
 
-Result<std::optional<Caller>> Authenticator::by_cookie(const HttpCall& call) {
+Result<std::optional<Caller>> Authenticator::by_cookie(const HttpCall& call, Look look) {
   const std::string_view value = cookie_in(call.header("cookie"), cookie_name(parts_.tls));
   if (value.empty()) return std::optional<Caller>();
   const std::string hash = sha256(value);
@@ -152,7 +161,7 @@ Result<std::optional<Caller>> Authenticator::by_cookie(const HttpCall& call) {
   if (!account) return account.error();
   if (!*account) return std::optional<Caller>();
   const Timestamp now = parts_.clock.now();
-  if (now - (*session)->seen > kNoteEvery) {
+  if (look == Look::use && now - (*session)->seen > kNoteEvery) {
     if (Status seen = parts_.store.session_was_seen(hash); !seen) return seen.error();
   }
   Caller caller{.actor = actor_with_roles((*account)->name, (*account)->roles),

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -69,6 +70,8 @@ class Authenticator {
   /// Who sent the call; none: nobody we know (401). A token beats a cookie; a token that is shown
   /// and does not hold is nobody, whatever the cookie says.
   Result<std::optional<Caller>> identify(const HttpCall& call);
+  /// The same of an answer that goes on and on; it does not keep a session from ending.
+  bool still_knows(const HttpCall& call);
   /// Too many requests of one token (10 a second, bursts of 50); how long to wait.
   std::optional<Duration> throttle(const Caller& caller);
 
@@ -89,8 +92,11 @@ class Authenticator {
     double tokens = 0;
     Timestamp at{};
   };
-  Result<std::optional<Caller>> by_token(std::string_view shown, const HttpCall& call);
-  Result<std::optional<Caller>> by_cookie(const HttpCall& call);
+  /// A use is noted, and makes a session last; a mere look is not.
+  enum class Look : std::uint8_t { use, look };
+  Result<std::optional<Caller>> identify(const HttpCall& call, Look look);
+  Result<std::optional<Caller>> by_token(std::string_view shown, const HttpCall& call, Look look);
+  Result<std::optional<Caller>> by_cookie(const HttpCall& call, Look look);
   std::string cookie(const std::string& value, Duration life) const;
   void tell(std::string what, std::string who, const HttpCall& call) const;
 

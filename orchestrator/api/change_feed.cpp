@@ -75,8 +75,7 @@ ChangeFeed::Look ChangeFeed::since(std::uint64_t seq, std::optional<RunId> run) 
   return look;
 }
 
-HttpReply stream_changes(const ChangeFeed& feed, std::uint64_t seq, std::optional<RunId> run,
-                         std::function<bool()> still_may) {
+HttpReply stream_changes(const ChangeFeed& feed, std::uint64_t seq, std::optional<RunId> run) {
   using SteadyClock = std::chrono::steady_clock;
   struct State {
     std::uint64_t seen = 0;
@@ -87,12 +86,11 @@ HttpReply stream_changes(const ChangeFeed& feed, std::uint64_t seq, std::optiona
   auto state = std::make_shared<State>(State{.seen = seq});
   HttpReply reply;
   reply.headers = {{"content-type", "text/event-stream"}, {"x-accel-buffering", "no"}};
-  reply.more = [&feed, run, state,
-                still_may = std::move(still_may)]() -> std::optional<std::string> {
+  reply.more = [&feed, run, state]() -> std::optional<std::string> {
     if (std::exchange(state->is_first, false)) return std::string("retry: 1000\n\n");
     std::this_thread::sleep_for(kLookEvery);
     const SteadyClock::time_point now = SteadyClock::now();
-    if (now - state->begun > kLifeMax || !still_may()) return std::nullopt;
+    if (now - state->begun > kLifeMax) return std::nullopt;
     const ChangeFeed::Look look = feed.since(state->seen, run);
     state->seen = look.last;
     std::string text = events_of(look);

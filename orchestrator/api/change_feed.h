@@ -46,8 +46,7 @@ class ChangeFeed {
 
 /// The changes as server-sent events (WHATWG HTML 9.2) from after `seq` on, for one run or for all:
 /// `data: {"run","version","keys"}`, at most five a second. Ends after five minutes, so that who
-/// listens is asked again who they are; `still_may` ends it sooner. `feed` outlives it.
-HttpReply stream_changes(const ChangeFeed& feed, std::uint64_t seq, std::optional<RunId> run,
-                         std::function<bool()> still_may);
+/// listens is asked again who they are. `feed` outlives it.
+HttpReply stream_changes(const ChangeFeed& feed, std::uint64_t seq, std::optional<RunId> run);
 
 }  // namespace quell

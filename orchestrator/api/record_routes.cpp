@@ -102,7 +102,7 @@ HttpReply follow(const ChangeFeed& feed, std::optional<RunId> run, const ApiCall
                                       "Last-Event-ID is no number.", "leave it out"));
     }
   }
-  return stream_changes(feed, seq, run, [] { return true; });
+  return stream_changes(feed, seq, run);
 }
 
 /// Evidence leaves quell: the record says with whom (threat T45).

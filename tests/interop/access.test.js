@@ -142,6 +142,19 @@ test('each route answers each role, and everybody who is none, as documented', a
   for (const secret of [PASSWORD, ...Object.values(tokens)]) assert.ok(!out.includes(secret), 'the journal holds a secret');
 });
 
+test('who is signed out hears no more', async (t) => {
+  const { panel } = await world(t);
+  const { cookie, csrf } = await signIn(panel, 'viewer');
+  const { hostname, port } = new URL(panel);
+  const stream = await new Promise((resolve, reject) => {
+    request({ hostname, port, path: '/api/v1/events', headers: { cookie } }, resolve).on('error', reject).end();
+  });
+  assert.equal(stream.statusCode, 200);
+  const ended = new Promise((resolve) => { stream.resume().once('close', resolve); });
+  assert.equal((await ask(panel, 'POST', '/logout', { cookie, ...FORM }, `csrf=${csrf}`)).status, 303);
+  await ended;
+});
+
 test('a session has the attributes that keep it, ends at once, and tries at the door are few', async (t) => {
   const { panel } = await world(t);
   const { cookie, csrf, set } = await signIn(panel, 'viewer');

@@ -90,7 +90,7 @@ function say(text) {
 let fetching = false;
 let wanted = false;
 let fetched = 0;
-/** Fetches the page again; at most once a second, and once more if it was wanted meanwhile. */
+/** Fetches the page again, so that it is never a second behind; once more if it was wanted meanwhile. */
 function refresh() {
   wanted = true;
   if (fetching) return;
@@ -107,7 +107,7 @@ function refresh() {
       if (request.status === 200 && request.response) swap(request.response);
     };
     request.send();
-  }, Math.max(0, 1000 - (Date.now() - fetched)));
+  }, Math.max(0, 700 - (Date.now() - fetched)));
 }
 
 let lostSince = 0;

@@ -399,7 +399,8 @@ TEST_CASE("a Unix socket: mode, call, stale and live ones") {
   const TempFolder folder;
   HttpServerOptions options;
   options.unix_socket = folder / "quell.sock";
-  const Result<HttpReply> nobody = call_unix_socket(options.unix_socket, "GET", "/", "");
+  const Result<HttpReply> nobody =
+      call_unix_socket(options.unix_socket, {.method = "GET", .target = "/"});
   REQUIRE_FALSE(nobody);
   CHECK(nobody.error().topic == "state");
   CHECK(nobody.error().code == ErrorCode::transient);
@@ -408,12 +409,13 @@ TEST_CASE("a Unix socket: mode, call, stale and live ones") {
     struct stat info {};
     REQUIRE(::stat(options.unix_socket.c_str(), &info) == 0);
     CHECK((info.st_mode & 0777U) == 0600U);
-    const Result<HttpReply> answer =
-        call_unix_socket(options.unix_socket, "POST", "/api/v1/x?a=b", "{\"k\":1}");
+    const Result<HttpReply> answer = call_unix_socket(
+        options.unix_socket, {.method = "POST", .target = "/api/v1/x?a=b", .body = "{\"k\":1}"});
     REQUIRE(answer);
     CHECK(answer->status == 200);
     CHECK(answer->body == "POST /api/v1/x?a=b {\"k\":1}");
-    const Result<HttpReply> empty = call_unix_socket(options.unix_socket, "POST", "/", "");
+    const Result<HttpReply> empty =
+        call_unix_socket(options.unix_socket, {.method = "POST", .target = "/"});
     REQUIRE(empty);
     CHECK(empty->body == "POST / ");
     const Result<std::unique_ptr<HttpServer>> second = HttpServer::bind(options);
@@ -426,7 +428,7 @@ TEST_CASE("a Unix socket: mode, call, stale and live ones") {
   }
   {
     const auto again = serve(options);
-    CHECK(call_unix_socket(options.unix_socket, "GET", "/", ""));
+    CHECK(call_unix_socket(options.unix_socket, {.method = "GET", .target = "/"}));
   }
   CHECK_FALSE(std::filesystem::exists(options.unix_socket));
   std::ofstream(options.unix_socket) << "mine";
