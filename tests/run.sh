@@ -33,7 +33,7 @@ suite release
 suite asan-ubsan
 say "Interop: foreign software against the release"
 command -v npm >/dev/null || install_packages nodejs npm || say "npm could not be installed"
-command -v chromium >/dev/null || install_packages chromium || say "Chromium could not be installed: no browser test of the panel"
+command -v chromium >/dev/null || install_packages chromium fonts-dejavu-core || say "Chromium could not be installed: no browser test of the panel"
 tests/interop/run.sh .build/release/quell || stop "quell and the foreign software disagree"
 if [ "$full" = yes ]; then
   suite tsan

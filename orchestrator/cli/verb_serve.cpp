@@ -291,16 +291,22 @@ int serve(Session& session) {
   };
   std::set<RunId> closed;
   Timestamp people_at = session.clock().now();
+  bool people_known = true;
   while (StopSignals::received() == 0) {
     const Timestamp now = session.clock().now();
     turned_at = now;
     intake.summarize(now);
     notifications->tell_warnings();
-    Status worked = tend_runs(engine, closed);
-    if (worked && people && now - people_at >= kPeopleEvery) {
-      worked = people->refresh();
+    if (people && now - people_at >= kPeopleEvery) {
       people_at = now;
+      const Status read = people->refresh();
+      // Nobody comes in or goes while it cannot be read; runs go on.
+      if (!read && people_known)
+        log.event("people_unread", describe(read.error()), {{"why", describe(read.error())}},
+                  "warn");
+      people_known = static_cast<bool>(read);
     }
+    Status worked = tend_runs(engine, closed);
     if (worked) worked = engine.turn(now + kTurn);
     if (!worked) {
       stop_listening();

@@ -11,7 +11,7 @@ import { folder, range, serve, write } from './support.js';
 
 const skip = !hasBrowser() && 'there is no Chromium';
 const PASSWORD = 'correct horse battery';
-const LIVE_MS = 20_000;
+const LIVE_MS = 60_000;
 
 /** quell serve with a panel over a fresh range; gives {home, panel, link, leaked, sim, ...}. */
 async function world(t, more = '', files = {}) {
@@ -129,6 +129,12 @@ test('a person sets quell up, tries a dry run, starts a revocation; a second one
   await ines.getByLabel('Your password again').fill(PASSWORD);
   await ines.getByRole('button', { name: /^Approve/ }).click();
   assert.match(await ines.getByRole('alert').innerText(), /^Not approved: type \d/);
+  // What was on the page is not the plan any more.
+  await ines.locator('#answer input[name=digest]').evaluate((node) => { node.value = node.value.replace(/^./, (c) => (c === '0' ? '1' : '0')); });
+  await ines.getByLabel(/^Type/).fill(count);
+  await ines.getByLabel('Your password again').fill(PASSWORD);
+  await ines.getByRole('button', { name: /^Approve/ }).click();
+  assert.match(await ines.getByRole('alert').innerText(), /^Not approved: the plan/);
   await ines.getByLabel(/^Type/).fill(count);
   await ines.getByLabel('Your password again').fill(PASSWORD);
   await ines.getByRole('button', { name: /^Approve/ }).click();
