@@ -179,6 +179,7 @@ HttpReply PanelServer::sign_in(const HttpCall& call) {
 }
 
 HttpReply PanelServer::set_up(const HttpCall& call) {
+  const std::lock_guard one_at_a_time(set_up_mutex_);
   const Result<Form> form = parse_form(call.body);
   if (!form || !is_form(call)) return outside(panel::setup_page("The form cannot be read."), 422);
   const std::string code = in(*form, "code");
@@ -188,16 +189,19 @@ HttpReply PanelServer::set_up(const HttpCall& call) {
     return outside(panel::setup_page("That code does not work: it is used, too old or mistyped. "
                                      "quell serve prints a new one when it starts."),
                    403);
+  const auto again = [&](const std::string& problem) {
+    return outside(panel::setup_page(problem, code), 422);
+  };
   const std::string password = in(*form, "password");
-  if (password != in(*form, "again"))
-    return outside(panel::setup_page("The two passwords differ."), 422);
+  if (password != in(*form, "again")) return again("The two passwords differ.");
   const Result<std::string> hash = parts_.passwords.hash(Secret::copy_of(password));
-  if (!hash) return outside(panel::setup_page(describe(hash.error())), 422);
-  const Result<bool> used = parts_.store.use_setup_link(code);
-  if (!used || !*used) return outside(panel::setup_page("That code was used just now."), 409);
+  if (!hash) return again(describe(hash.error()));
+  // A name that cannot be does not use the code up.
   const Result<Account> account =
       parts_.store.add_account(in(*form, "name"), "", {"admin", "approver", "responder"}, *hash);
-  if (!account) return outside(panel::setup_page(describe(account.error())), 422);
+  if (!account) return again(describe(account.error()));
+  const Result<bool> used = parts_.store.use_setup_link(code);
+  if (!used) return problem_reply(used.error());
   parts_.owner.engine().note(EntryKind::access_noted, {{"what", "set_up"},
                                                        {"who", account->name},
                                                        {"from", "panel " + call.remote_address},

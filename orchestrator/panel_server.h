@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "orchestrator/access/authenticator.h"
@@ -78,6 +79,7 @@ class PanelServer {
   void count(const HttpCall& call, std::string_view path, int status);
 
   Parts parts_;
+  std::mutex set_up_mutex_{};  // the code works once
 };
 
 }  // namespace quell

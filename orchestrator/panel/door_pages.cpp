@@ -56,7 +56,7 @@ Page sign_in_page(const std::string& next, const std::string& problem) {
   return page;
 }
 
-Page setup_page(const std::string& problem) {
+Page setup_page(const std::string& problem, const std::string& code) {
   Page page{.title = "Set up quell"};
   page.head = html("<h1>Who is the first admin?</h1>");
   page.body = alarm(problem);
@@ -64,6 +64,7 @@ Page setup_page(const std::string& problem) {
       R"(<form class="card pad" method="post" action="/setup">{}{}{}{}<p class="btns field"><button class="go" type="submit">Make the first admin</button></p></form>)",
       field({.name = "code",
              .label = "Code",
+             .value = code,
              .hint = "What stands behind # in the link that quell serve printed; it works once, "
                      "for 15 minutes.",
              .required = true}),

@@ -12,7 +12,7 @@ namespace quell::panel {
 /// `next`: the path that they wanted; `problem` stands above the form, empty without one.
 Page sign_in_page(const std::string& next, const std::string& problem);
 /// The first admin sets quell up with the code of the link.
-Page setup_page(const std::string& problem);
+Page setup_page(const std::string& problem, const std::string& code = {});
 /// The password once more; of a signed-in person.
 Page confirm_page(const std::string& next, const std::string& problem, const Frame& frame);
 /// A sentence, what to do about it, and the id of the request.
