@@ -54,7 +54,8 @@ Status Engine::undo(RunId id, std::string_view who, std::string_view reason) {
                       name + " is exposed: what is lifted now helps the intruder.",
                       "contain it first, with a new run");
   }
-  if (policy_.strict && (policy_.is_same_person(who, run.who) || !policy_.has_role(who, {"approver"}))) {
+  if (policy_.strict &&
+      (policy_.is_same_person(who, run.who) || !policy_.has_role(who, {"approver"}))) {
     return make_error(ErrorCode::denied, "approval",
                       "in strict separation an approver who did not begin " + name + " lifts it.",
                       "ask one of the users with that role");

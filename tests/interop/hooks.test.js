@@ -5,7 +5,7 @@ import { createHmac } from 'node:crypto';
 import test from 'node:test';
 import { Webhook } from 'standardwebhooks';
 import { alertmanager, hasAlertmanager } from './peers/alertmanager.js';
-import { folder, quell, range, serve, write } from './support.js';
+import { configure, folder, quell, range, serve, write } from './support.js';
 
 const SECRET = 'whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=';
 const TOKEN = 'alertmanager-token-0123456789';
@@ -14,20 +14,11 @@ const LOOK_MS = 100;
 
 /** quell serve with two sources and a route for each; gives {home, hooks, leaked, config}. */
 async function world(t) {
-  const { platform, issuer, mcp, leaked } = await range(t);
+  const sim = await range(t);
   const home = folder(t);
-  write(home, 'api.key', platform.api_key);
-  write(home, 'client.secret', issuer.client_secret);
   write(home, 'hook.key', SECRET);
   write(home, 'am.key', TOKEN);
-  write(home, 'quell.yaml', `state: {sqlite: quell.db}
-connections:
-  platform: {kind: managed_agents, base_url: "${platform.base_url}", api_key: secret://file/api.key}
-  issuer:
-    kind: oauth
-    issuers:
-      - {match: {mcp_server_url: "${mcp.url}"}, issuer: "${issuer.url}", client_id: ${issuer.client_id}, client_auth: client_secret_basic, client_secret: secret://file/client.secret}
-hooks: {listen: "127.0.0.1:0"}
+  configure(home, sim, `hooks: {listen: "127.0.0.1:0"}
 alerts:
   sources:
     anthropic: {kind: standard_webhooks, secrets: [secret://file/hook.key]}
@@ -43,7 +34,7 @@ alerts:
       inputs: {vault_id: "\${alert.body.labels.vault_id}", credential_id: "\${alert.body.labels.credential_id}"}
 `);
   const { hooks } = await serve(t, home);
-  return { home, leaked, hooks: `http://${hooks}/hooks` };
+  return { home, leaked: sim.leaked, hooks: `http://${hooks}/hooks` };
 }
 
 async function runsOf(home) {

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import test from 'node:test';
 import { browser, hasBrowser, reads } from './browser.js';
 import { fail } from './platform.js';
-import { folder, range, serve, write } from './support.js';
+import { configure, folder, range, serve, write } from './support.js';
 
 const skip = !hasBrowser() && 'there is no Chromium';
 const PASSWORD = 'correct horse battery';
@@ -16,22 +16,12 @@ const LIVE_MS = 60_000;
 /** quell serve with a panel over a fresh range; gives {home, panel, link, leaked, sim, ...}. */
 async function world(t, more = '', files = {}) {
   const sim = await range(t);
-  const { platform, issuer, mcp, leaked } = sim;
   const home = folder(t);
-  write(home, 'api.key', platform.api_key);
-  write(home, 'client.secret', issuer.client_secret);
   for (const [name, text] of Object.entries(files)) write(home, name, text);
-  write(home, 'quell.yaml', `state: {sqlite: quell.db}
-connections:
-  platform: {kind: managed_agents, base_url: "${platform.base_url}", api_key: secret://file/api.key}
-  issuer:
-    kind: oauth
-    issuers:
-      - {match: {mcp_server_url: "${mcp.url}"}, issuer: "${issuer.url}", client_id: ${issuer.client_id}, client_auth: client_secret_basic, client_secret: secret://file/client.secret}
-panel: {listen: "127.0.0.1:0", place: staging}
+  configure(home, sim, `panel: {listen: "127.0.0.1:0", place: staging}
 ${more}`);
   const ready = await serve(t, home);
-  return { ...ready, home, leaked, sim, link: readFileSync(join(home, 'set-up-link'), 'utf8').trim() };
+  return { ...ready, home, leaked: sim.leaked, sim, link: readFileSync(join(home, 'set-up-link'), 'utf8').trim() };
 }
 
 async function setUp(page, link) {

@@ -74,6 +74,20 @@ export async function serve(t, home) {
   throw new Error('quell serve ended before it was ready');
 }
 
+/** The configuration of `home` with a range's platform and issuer, their keys in files, and `more`. */
+export function configure(home, { platform, issuer, mcp }, more) {
+  write(home, 'api.key', platform.api_key);
+  write(home, 'client.secret', issuer.client_secret);
+  write(home, 'quell.yaml', `state: {sqlite: quell.db}
+connections:
+  platform: {kind: managed_agents, base_url: "${platform.base_url}", api_key: secret://file/api.key}
+  issuer:
+    kind: oauth
+    issuers:
+      - {match: {mcp_server_url: "${mcp.url}"}, issuer: "${issuer.url}", client_id: ${issuer.client_id}, client_auth: client_secret_basic, client_secret: secret://file/client.secret}
+${more}`);
+}
+
 /** Writes `text` to `name` in `home`, readable by its owner alone. */
 export function write(home, name, text) {
   writeFileSync(join(home, name), text, { mode: 0o600 });

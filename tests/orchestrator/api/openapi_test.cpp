@@ -22,15 +22,14 @@ TEST_CASE("each route stands in the OpenAPI document with its right, names and m
   ProcessRun process(bench.journal, bench.secrets, bench.vendor, bench.clock, connectors);
   const ChangeFeed feed;
   SystemRandom random;
-  OwnerApi owner(
-      {.engine = process.engine,
-       .connectors = connectors,
-       .clock = bench.clock,
-       .feed = feed,
-       .random = random,
-       .make_transport = []() -> Result<std::unique_ptr<HttpTransport>> {
-         return make_error(ErrorCode::transient, "nothing is sent here");
-       }});
+  OwnerApi owner({.engine = process.engine,
+                  .connectors = connectors,
+                  .clock = bench.clock,
+                  .feed = feed,
+                  .random = random,
+                  .make_transport = []() -> Result<std::unique_ptr<HttpTransport>> {
+                    return make_error(ErrorCode::transient, "nothing is sent here");
+                  }});
   const Value document = openapi_document(owner.api().routes());
   CHECK(document["openapi"].string_or("") == "3.1.0");
   std::set<std::string> operations;
