@@ -180,25 +180,75 @@ ActionSpec find_credentials() {
   return spec;
 }
 
+Type graph_object() {
+  return Type::object(
+             {list_field(
+                  "nodes",
+                  Type::object({field("id", Kind::string), field("kind", Kind::string),
+                                nullable("name", Kind::string), nullable("state", Kind::string),
+                                field("tie", Kind::string), field("changed", Kind::boolean)})),
+              list_field("edges",
+                         Type::object({field("from", Kind::string), field("to", Kind::string),
+                                       field("kind", Kind::string), field("did", Kind::boolean),
+                                       field("reason", Kind::string)}))})
+      .or_null();
+}
+
+Type lateral_object() {
+  Type relation = Type::object(
+      {field("from", Kind::string), field("to", Kind::string),
+       Field{.name = "writes", .type = texts()}, Field{.name = "invokes", .type = texts()},
+       Field{.name = "observes", .type = texts()}, Field{.name = "shares_vault", .type = texts()}});
+  return Type::object({list_field("agents", Type::object({field("id", Kind::string),
+                                                          nullable("name", Kind::string),
+                                                          field("named", Kind::boolean)})),
+                       list_field("relations", std::move(relation))})
+      .or_null();
+}
+
+Type memory_version_object() {
+  return Type::object({field("id", Kind::string), field("memory_id", Kind::string),
+                       field("memory_store_id", Kind::string), field("operation", Kind::string),
+                       nullable("path", Kind::string), nullable("author_kind", Kind::string),
+                       nullable("author_id", Kind::string), nullable("created_at", Kind::timestamp),
+                       nullable("redacted_at", Kind::timestamp)});
+}
+
 ActionSpec blast_radius() {
-  ActionSpec spec = read("blast_radius", "who can use it, and what runs with it", Plane::runtime);
-  spec.planes = {Plane::holder, Plane::runtime};
-  spec.inputs = {optional("vault_ids", texts(), "start at these vaults"),
-                 optional("credential_ids", texts(), "start at these credentials"),
-                 optional("session_ids", texts(), "start at the vaults of these sessions"),
-                 optional("mcp_server_url", Type::of(Kind::url),
-                          "start at every active credential for this MCP server"),
-                 optional("since", Type::of(Kind::timestamp),
-                          "list archived sessions created since then too")};
+  ActionSpec spec = read("blast_radius", "who can use it, what runs with it, what that can steer",
+                         Plane::runtime);
+  spec.planes = {Plane::holder, Plane::runtime, Plane::resource};
+  spec.inputs = {
+      optional("vault_ids", texts(), "start at these vaults"),
+      optional("credential_ids", texts(), "start at these credentials"),
+      optional("session_ids", texts(), "start at these sessions and their vaults"),
+      optional("memory_store_ids", texts(), "start at who mounts these memory stores"),
+      optional("agent_ids", texts(),
+               "start at what runs these agents, by their rosters too, and its vaults"),
+      optional("mcp_server_url", Type::of(Kind::url),
+               "start at every active credential for this MCP server"),
+      optional("since", Type::of(Kind::timestamp),
+               "list archived sessions created since then too, and what was written to memory"),
+      optional("deep", Type::of(Kind::boolean),
+               "true: threads, rosters and memory versions too, with `graph` and `lateral`")};
   spec.outputs = Type::object({Field{.name = "vault_ids", .type = texts()},
                                list_field("credentials", Type::object(credential_fields())),
                                list_field("sessions", Type::object(session_fields())),
                                list_field("live_sessions", id_and_status()),
                                list_field("deployments", id_and_status()),
+                               Field{.name = "memory_store_ids", .type = texts()},
+                               list_field("memory_versions", memory_version_object()),
+                               list_field("steered_sessions", id_and_status()),
+                               list_field("steered_deployments", id_and_status()),
+                               Field{.name = "graph", .type = graph_object()},
+                               Field{.name = "lateral", .type = lateral_object()},
                                Field{.name = "unseen", .type = texts()}});
   spec.errors = list_errors();
   spec.cost = {.read = 5};
-  spec.note = "one request per vault and per 100 vaults, sessions and deployments";
+  spec.note =
+      "one request per vault and per 100 vaults, sessions and deployments; deep: also per 100 "
+      "agents "
+      "and memory stores, per store in reach, and per session that holds what was named";
   return spec;
 }
 

@@ -55,6 +55,7 @@ std::string_view parameter_of(std::string_view kind) {
   if (kind == "vault") return "vlt_";
   if (kind == "credential") return "vcrd_";
   if (kind == "session") return "sesn_";
+  if (kind == "memory store") return "memstore_";
   return "depl_";
 }
 
@@ -82,6 +83,12 @@ Subject session_subject(std::string_view session_id) {
   return Subject{.kind = "session",
                  .id = std::string(session_id),
                  .path = "/sessions/" + percent_encode(session_id)};
+}
+
+Subject memory_store_subject(std::string_view memory_store_id) {
+  return Subject{.kind = "memory store",
+                 .id = std::string(memory_store_id),
+                 .path = "/memory_stores/" + percent_encode(memory_store_id)};
 }
 
 Subject deployment_subject(std::string_view deployment_id) {

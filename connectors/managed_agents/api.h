@@ -31,6 +31,7 @@ Subject vault_subject(std::string_view vault_id);
 Subject credential_subject(std::string_view vault_id, std::string_view credential_id);
 Subject session_subject(std::string_view session_id);
 Subject deployment_subject(std::string_view deployment_id);
+Subject memory_store_subject(std::string_view memory_store_id);
 
 /// Builds requests in the configured wire form. Cheap to copy; the configuration outlives it.
 class Api {

@@ -50,8 +50,10 @@ struct ManagedAgentsConfig {
   std::string workspace_id{};  // empty: the header is not sent
   bool needs_workspace = false;
   std::string extra_query{};  // appended to each URL, for instance "beta=true"
-  /// By the first segment behind the base path: vaults, sessions, deployments.
-  std::map<std::string, ResourceForm, std::less<>> resources{};
+  /// By the first segment behind the base path: vaults, sessions, deployments, agents,
+  /// memory_stores. Memory has a beta of its own, and both together are refused (API sheet 0.1).
+  std::map<std::string, ResourceForm, std::less<>> resources{
+      {"memory_stores", {.betas = std::vector<std::string>{"agent-memory-2026-07-22"}}}};
   /// Segments of paths that this server is known to lack, or to close: 403 and 404 there say "not
   /// offered" as 405 does everywhere. "deployments", "mcp_oauth_validate".
   std::vector<std::string> may_lack{};

@@ -12,6 +12,17 @@ namespace {
 
 constexpr std::string_view kIncludeArchived = "include_archived=true";
 
+/// Puts each record of a list at the end of `records`.
+template <typename Record>
+std::function<Status(const Value&)> taking(std::vector<Record>& records) {
+  return [&records](const Value& item) -> Status {
+    Result<Record> record = Record::read(item);
+    if (!record) return record.error();
+    records.push_back(*std::move(record));
+    return ok();
+  };
+}
+
 ListCall credential_list(const Api& api, const std::string& vault_id, bool include_archived,
                          std::vector<Credential>& credentials) {
   ListCall call;
@@ -66,38 +77,29 @@ Result<std::vector<std::string>> some_ids_param(const Value& params, std::string
   return std::move(**ids);
 }
 
-ListCall vault_list(const Api& api, bool include_archived, std::vector<std::string>& ids) {
+ListCall vault_list(const Api& api, bool include_archived, std::vector<Vault>& vaults) {
   ListCall call;
   call.what = "the list of vaults";
   call.path = "/vaults";
   if (include_archived) call.query = kIncludeArchived;
   call.limit = api.config().page_limit;
-  call.take = [&ids](const Value& item) -> Status {
-    Result<Vault> vault = Vault::read(item);
-    if (!vault) return vault.error();
-    ids.push_back(std::move(vault->id));
-    return ok();
-  };
+  call.take = taking(vaults);
   return call;
 }
 
-ListCall session_list(const Api& api, std::optional<Timestamp> since, bool include_archived,
-                      std::vector<Session>& sessions) {
+ListCall session_list(const Api& api, const SessionWindow& window, std::vector<Session>& sessions) {
   ListCall call;
   call.what = "the list of sessions";
   call.path = "/sessions";
-  // Ranges in brackets, percent-encoded, as the official client sends them (API sheet 0.2).
-  if (since) call.query = "created_at%5Bgte%5D=" + percent_encode(format_rfc3339(*since));
-  if (include_archived) {
-    call.query += (call.query.empty() ? "" : "&") + std::string(kIncludeArchived);
-  }
-  call.limit = api.config().sessions_page_limit;
-  call.take = [&sessions](const Value& item) -> Status {
-    Result<Session> session = Session::read(item);
-    if (!session) return session.error();
-    sessions.push_back(std::move(*session));
-    return ok();
+  const auto filter = [&call](std::string_view name, const std::string& value) {
+    call.query += (call.query.empty() ? "" : "&") + std::string(name) + "=" + value;
   };
+  // Ranges in brackets, percent-encoded, as the official client sends them (API sheet 0.2).
+  if (window.since) filter("created_at%5Bgte%5D", percent_encode(format_rfc3339(*window.since)));
+  if (window.before) filter("created_at%5Blt%5D", percent_encode(format_rfc3339(*window.before)));
+  if (window.archived_too) filter("include_archived", "true");
+  call.limit = api.config().sessions_page_limit;
+  call.take = taking(sessions);
   return call;
 }
 
@@ -106,10 +108,57 @@ ListCall deployment_list(const Api& api, std::vector<Deployment>& deployments) {
   call.what = "the list of deployments";
   call.path = "/deployments";
   call.limit = api.config().page_limit;
-  call.take = [&deployments](const Value& item) -> Status {
-    Result<Deployment> deployment = Deployment::read(item);
-    if (!deployment) return deployment.error();
-    deployments.push_back(std::move(*deployment));
+  call.take = taking(deployments);
+  return call;
+}
+
+ListCall agent_list(const Api& api, std::vector<Agent>& agents) {
+  ListCall call;
+  call.what = "the list of agents";
+  call.path = "/agents";
+  call.query = kIncludeArchived;
+  call.limit = api.config().page_limit;
+  call.take = taking(agents);
+  return call;
+}
+
+ListCall memory_store_list(const Api& api, std::vector<MemoryStore>& stores) {
+  ListCall call;
+  call.what = "the list of memory stores";
+  call.path = "/memory_stores";
+  call.query = kIncludeArchived;
+  call.limit = api.config().page_limit;
+  call.take = taking(stores);
+  return call;
+}
+
+ListCall memory_version_list(const Api& api, const std::string& store_id, Timestamp since,
+                             std::vector<MemoryVersion>& versions) {
+  ListCall call;
+  call.held_by = memory_store_subject(store_id);
+  call.what = "the list of memory versions of " + outside_text(store_id);
+  call.path = call.held_by.path + "/memory_versions";
+  call.query = "created_at%5Bgte%5D=" + percent_encode(format_rfc3339(since));
+  call.limit = api.config().page_limit;
+  call.take = [&versions, store_id](const Value& item) -> Status {
+    Result<MemoryVersion> version = MemoryVersion::read(item, store_id);
+    if (!version) return version.error();
+    versions.push_back(*std::move(version));
+    return ok();
+  };
+  return call;
+}
+
+ListCall thread_list(const Api& api, const std::string& session_id, std::vector<Thread>& threads) {
+  ListCall call;
+  call.held_by = session_subject(session_id);
+  call.what = "the list of threads of " + outside_text(session_id);
+  call.path = call.held_by.path + "/threads";
+  call.limit = api.config().page_limit;
+  call.take = [&threads, session_id](const Value& item) -> Status {
+    Result<Thread> thread = Thread::read(item, session_id);
+    if (!thread) return thread.error();
+    if (!thread->parent_thread_id.empty()) threads.push_back(*std::move(thread));
     return ok();
   };
   return call;
@@ -120,9 +169,11 @@ Task<Result<CredentialInventory>> scan_credentials(Io& io, Api api, CredentialSc
   if (scan.vault_ids) {
     vault_ids = std::move(*scan.vault_ids);
   } else {
-    ListCall vaults = vault_list(api, scan.include_archived, vault_ids);
-    const Status listed = co_await read_list(io, api, std::move(vaults));
+    std::vector<Vault> vaults;
+    ListCall call = vault_list(api, scan.include_archived, vaults);
+    const Status listed = co_await read_list(io, api, std::move(call));
     if (!listed) co_return listed.error();
+    for (Vault& vault : vaults) vault_ids.push_back(std::move(vault.id));
     vault_ids.insert(vault_ids.end(), scan.archived_too.begin(), scan.archived_too.end());
     // A vault made meanwhile shifts the pages: one may come twice.
     std::ranges::sort(vault_ids);

@@ -60,13 +60,31 @@ Task<Result<VaultStanding>> read_standing(Io& io, Api api, std::string vault_id,
                                           std::vector<std::string> ids);
 
 /// The list of all vaults.
-ListCall vault_list(const Api& api, bool include_archived, std::vector<std::string>& ids);
+ListCall vault_list(const Api& api, bool include_archived, std::vector<Vault>& vaults);
 
-/// The list of sessions; those created at or after `since` when given.
-ListCall session_list(const Api& api, std::optional<Timestamp> since, bool include_archived,
-                      std::vector<Session>& sessions);
+/// Which sessions a list shows: created at or after `since` and before `before`, where given.
+struct SessionWindow {
+  std::optional<Timestamp> since{};
+  std::optional<Timestamp> before{};
+  bool archived_too = true;
+};
+
+ListCall session_list(const Api& api, const SessionWindow& window, std::vector<Session>& sessions);
 
 /// The list of deployments that are not archived.
 ListCall deployment_list(const Api& api, std::vector<Deployment>& deployments);
+
+/// The list of all agents, archived ones too: their sessions go on (API sheet 2.1).
+ListCall agent_list(const Api& api, std::vector<Agent>& agents);
+
+/// The list of all memory stores, archived ones too: what is in them can still be read.
+ListCall memory_store_list(const Api& api, std::vector<MemoryStore>& stores);
+
+/// The versions written in a store at or after `since`.
+ListCall memory_version_list(const Api& api, const std::string& store_id, Timestamp since,
+                             std::vector<MemoryVersion>& versions);
+
+/// The threads of a session but its primary one.
+ListCall thread_list(const Api& api, const std::string& session_id, std::vector<Thread>& threads);
 
 }  // namespace quell::managed_agents

@@ -36,6 +36,7 @@ ManagedAgentsPreset zhipu() {
   preset.wire.api_version = "2026-05-26";
   preset.wire.beta_header = "zai-beta";
   preset.wire.betas = {"managed-agents-2026-05-26"};
+  preset.wire.resources.clear();
   return preset;
 }
 
@@ -50,6 +51,7 @@ ManagedAgentsPreset qoder() {
   preset.wire.api_version.clear();
   preset.wire.beta_header = "x-qoder-beta";
   preset.wire.betas.clear();
+  preset.wire.resources.clear();
   preset.wire.workspace_header = "qoder-workspace-id";
   preset.wire.pagination = Pagination::after_id;
   return preset;

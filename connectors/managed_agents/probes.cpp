@@ -272,7 +272,7 @@ ActionTask no_new_session(Io& io, Api api, Value params) {
     }
   }
   std::vector<Session> sessions;
-  ListCall call = session_list(api, from, false, sessions);
+  ListCall call = session_list(api, {.since = from, .archived_too = false}, sessions);
   const Status listed = co_await read_list(io, api, std::move(call));
   if (!listed) co_return listed.error();
 

@@ -1,8 +1,6 @@
-// Who can use a credential and what runs with it (API sheet 2.6): read everything, match here.
+// The blast radius: inventories are read whole and matched in reach.cpp (API sheet 2.6).
 #include <algorithm>
-#include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,49 +9,27 @@
 
 #include "connectors/managed_agents/calls.h"
 #include "connectors/managed_agents/inventory.h"
-#include "connectors/managed_agents/records.h"
+#include "connectors/managed_agents/reach.h"
+#include "connectors/managed_agents/reach_graph.h"
 #include "connectors/url.h"
 
 namespace quell::managed_agents {
 namespace {
 
-using Ids = std::set<std::string, std::less<>>;
-
-struct Question {
-  Ids vault_ids{};
-  Ids credential_ids{};
-  Ids session_ids{};
-  std::string mcp_server_url{};
-  std::optional<Timestamp> since{};
-};
-
-/// Everything that was read, before it is matched.
-struct Sight {
-  std::vector<std::string> vaults{};  // not archived
-  std::map<std::string, Session, std::less<>> sessions{};
-  std::vector<Deployment> deployments{};
-  std::vector<Credential> credentials{};
-  std::vector<std::string> unseen{};
-};
-
-/// The answer while it is put together.
-struct Radius {
-  Ids primary{};  // vaults that were named or hold what was named
-  Ids vault_ids{};
-  std::vector<const Credential*> credentials{};
-  std::vector<const Session*> sessions{};
-  std::vector<const Deployment*> deployments{};
-};
-
-Result<Question> read_question(const Value& params) {
-  Question question;
-  const std::pair<std::string_view, Ids*> lists[] = {{"vault_ids", &question.vault_ids},
-                                                     {"credential_ids", &question.credential_ids},
-                                                     {"session_ids", &question.session_ids}};
+Result<ReachQuestion> read_question(const Value& params) {
+  ReachQuestion question;
+  const std::pair<std::string_view, Ids*> lists[] = {
+      {"vault_ids", &question.vault_ids},
+      {"credential_ids", &question.credential_ids},
+      {"session_ids", &question.session_ids},
+      {"memory_store_ids", &question.memory_store_ids},
+      {"agent_ids", &question.agent_ids}};
+  bool names_something = false;
   for (const auto& [name, ids] : lists) {
     const Result<std::optional<std::vector<std::string>>> given = ids_param(params, name);
     if (!given) return given.error();
     if (*given) ids->insert((*given)->begin(), (*given)->end());
+    names_something |= !ids->empty();
   }
   question.mcp_server_url = params["mcp_server_url"].string_or("");
   if (!question.mcp_server_url.empty() && !parse_url(question.mcp_server_url)) {
@@ -63,106 +39,69 @@ Result<Question> read_question(const Value& params) {
         "for instance https://mcp.example.com/mcp");
   }
   if (params["since"].is_timestamp()) question.since = params["since"].as_timestamp();
-  if (question.vault_ids.empty() && question.credential_ids.empty() &&
-      question.session_ids.empty() && question.mcp_server_url.empty()) {
+  question.deep = params["deep"].bool_or(false);
+  if (!names_something && question.mcp_server_url.empty()) {
     return make_error(ErrorCode::invalid, "bad-input",
                       "a blast radius needs something to start at.",
-                      "give vault_ids, credential_ids, session_ids or mcp_server_url");
+                      "give vault_ids, credential_ids, session_ids, memory_store_ids, agent_ids or "
+                      "mcp_server_url");
   }
   return question;
 }
 
-bool names_any(const std::vector<std::string>& vault_ids, const Ids& wanted) {
-  return std::ranges::any_of(vault_ids,
-                             [&wanted](const std::string& id) { return wanted.contains(id); });
+ValueList texts_of(const Ids& ids) {
+  ValueList texts;
+  for (const std::string& id : ids) texts.emplace_back(id);
+  return texts;
 }
 
-bool same_url_as_any(const Credential& credential, const std::vector<std::string>& urls) {
-  return !credential.mcp_server_url.empty() &&
-         std::ranges::any_of(urls, [&credential](const std::string& url) {
-           return same_mcp_url(credential.mcp_server_url, url);
-         });
-}
-
-/// The credentials in question and their vaults; then others that answer for the same URL.
-void match_credentials(const Question& question, const Sight& sight, Radius& radius) {
-  const bool whole_vaults = question.credential_ids.empty() && question.mcp_server_url.empty();
-  std::vector<std::string> urls;
-  if (!question.mcp_server_url.empty()) urls.push_back(question.mcp_server_url);
-  const Ids start = radius.primary;
-  std::set<const Credential*> targets;
-  for (const Credential& credential : sight.credentials) {
-    const bool active = !credential.archived_at.has_value();
-    const bool by_id = question.credential_ids.contains(credential.id);
-    const bool by_url = active && !question.mcp_server_url.empty() &&
-                        same_mcp_url(credential.mcp_server_url, question.mcp_server_url);
-    const bool by_vault = active && whole_vaults && start.contains(credential.vault_id);
-    if (!by_id && !by_url && !by_vault) continue;
-    targets.insert(&credential);
-    radius.primary.insert(credential.vault_id);
-    if (!credential.mcp_server_url.empty() && !same_url_as_any(credential, urls)) {
-      urls.push_back(credential.mcp_server_url);
-    }
-  }
-  radius.vault_ids = radius.primary;
-  for (const Credential& credential : sight.credentials) {
-    // The first vault of a session that has the URL wins, so another one takes over when it is
-    // archived (API sheet 2.2). It is named; its vault is in reach only where it is attached
-    // beside.
-    const bool takes_over = !credential.archived_at && same_url_as_any(credential, urls);
-    if (targets.contains(&credential) || takes_over) radius.credentials.push_back(&credential);
-  }
-}
-
-/// What runs, or may start, with a vault in question, and the vaults attached beside it.
-void match_uses(const Question& question, const Sight& sight, Radius& radius) {
-  const auto beside = [&radius](const std::vector<std::string>& ids) {
-    radius.vault_ids.insert(ids.begin(), ids.end());
-  };
-  for (const auto& [id, session] : sight.sessions) {
-    if (!question.session_ids.contains(id) && !names_any(session.vault_ids, radius.primary)) {
-      continue;
-    }
-    radius.sessions.push_back(&session);
-    if (!session.is_stopped()) beside(session.vault_ids);
-  }
-  for (const Deployment& deployment : sight.deployments) {
-    if (deployment.archived_at || !names_any(deployment.vault_ids, radius.primary)) continue;
-    radius.deployments.push_back(&deployment);
-    beside(deployment.vault_ids);
-  }
-}
-
-Value outputs_of(const Radius& radius, std::vector<std::string> unseen) {
-  ValueList vault_ids;
-  for (const std::string& id : radius.vault_ids) vault_ids.emplace_back(id);
-  ValueList credentials;
-  for (const Credential* credential : radius.credentials) {
-    credentials.push_back(credential->to_value());
-  }
-  ValueList sessions;
+ValueList live_of(const std::vector<const Session*>& sessions) {
   ValueList live;
-  for (const Session* session : radius.sessions) {
-    sessions.push_back(session->to_value());
-    if (session->is_stopped()) continue;
-    live.push_back(Value::map({{"id", session->id}, {"status", session->status}}));
+  for (const Session* session : sessions) {
+    if (!session->is_stopped())
+      live.push_back(Value::map({{"id", session->id}, {"status", session->status}}));
   }
-  ValueList deployments;
-  for (const Deployment* deployment : radius.deployments) {
-    deployments.push_back(Value::map({{"id", deployment->id}, {"status", deployment->status}}));
-  }
+  return live;
+}
+
+ValueList briefly(const std::vector<const Deployment*>& deployments) {
+  ValueList list;
+  for (const Deployment* deployment : deployments)
+    list.push_back(Value::map({{"id", deployment->id}, {"status", deployment->status}}));
+  return list;
+}
+
+Value outputs_of(const ReachQuestion& question, const Sight& sight, const Reach& reach) {
+  ValueList credentials;
+  for (const Credential* credential : reach.credentials)
+    credentials.push_back(credential->to_value());
+  ValueList sessions;
+  for (const Session* session : reach.sessions) sessions.push_back(session->to_value());
+  ValueList versions;
+  for (const MemoryVersion& version : sight.versions) versions.push_back(version.to_value());
   ValueList sentences;
-  for (std::string& sentence : unseen) sentences.emplace_back(std::move(sentence));
-  return Value::map({{"vault_ids", Value(std::move(vault_ids))},
-                     {"credentials", Value(std::move(credentials))},
-                     {"sessions", Value(std::move(sessions))},
-                     {"live_sessions", Value(std::move(live))},
-                     {"deployments", Value(std::move(deployments))},
-                     {"unseen", Value(std::move(sentences))}});
+  for (const std::string& sentence : sight.unseen) sentences.emplace_back(sentence);
+  ValueMap outputs{{"vault_ids", texts_of(reach.vault_ids)},
+                   {"credentials", Value(std::move(credentials))},
+                   {"sessions", Value(std::move(sessions))},
+                   {"live_sessions", live_of(reach.sessions)},
+                   {"deployments", briefly(reach.deployments)},
+                   {"memory_store_ids", texts_of(reach.memory_store_ids)},
+                   {"memory_versions", Value(std::move(versions))},
+                   {"steered_sessions", live_of(reach.steered_sessions)},
+                   {"steered_deployments", briefly(reach.steered_deployments)},
+                   {"graph", Value()},
+                   {"lateral", Value()},
+                   {"unseen", Value(std::move(sentences))}};
+  if (question.deep) {
+    outputs["graph"] = graph_of(question, sight, reach);
+    outputs["lateral"] = lateral_of(question, sight, reach);
+  }
+  return Value(std::move(outputs));
 }
 
 /// Named sessions are read one by one: one that ended long ago is in no list.
-Task<Status> read_named_sessions(Io& io, Api api, const Question& question, Sight& sight) {
+Task<Status> read_named_sessions(Io& io, Api api, const ReachQuestion& question, Sight& sight) {
   for (const std::string& id : question.session_ids) {
     Subject subject = session_subject(id);
     const Result<Value> object = co_await fetch(io, api, std::move(subject));
@@ -174,12 +113,24 @@ Task<Status> read_named_sessions(Io& io, Api api, const Question& question, Sigh
   co_return ok();
 }
 
-Task<Status> read_uses(Io& io, Api api, const Question& question, Sight& sight) {
+/// A server may lack a part of what a question looks at, or close it to this key, where all else is
+/// open (API sheet 5): that is said, and the rest goes on.
+bool is_closed(const Status& result, std::string_view what, Sight& sight) {
+  if (result) return false;
+  const ErrorCode code = result.error().code;
+  if (code != ErrorCode::unavailable_here && code != ErrorCode::denied) return false;
+  sight.unseen.push_back(fmt::format("{}: {}", what, result.error().message));
+  return true;
+}
+
+Task<Status> read_uses(Io& io, Api api, const ReachQuestion& question, Sight& sight) {
   std::vector<Session> sessions;
   std::vector<ListCall> calls;
   calls.push_back(vault_list(api, false, sight.vaults));
-  calls.push_back(session_list(api, std::nullopt, false, sessions));
-  if (question.since) calls.push_back(session_list(api, question.since, true, sessions));
+  // The two lists of sessions do not overlap: all that are not archived, from before the window;
+  // and all that began in it.
+  if (question.since) calls.push_back(session_list(api, {.since = question.since}, sessions));
+  calls.push_back(session_list(api, {.before = question.since, .archived_too = false}, sessions));
   const std::vector<Status> results = co_await read_lists(io, api, std::move(calls));
   for (const Status& result : results) {
     if (!result) co_return result.error();
@@ -194,25 +145,20 @@ Task<Status> read_uses(Io& io, Api api, const Question& question, Sight& sight) 
   if (!question.since) {
     sight.unseen.emplace_back("sessions that were archived before now: give `since` to list them");
   }
-  // A server may lack deployments, or close them to this key, where all else is open (API sheet 5).
   ListCall call = deployment_list(api, sight.deployments);
   const Status deployments = co_await read_list(io, api, std::move(call));
-  if (!deployments) {
-    const ErrorCode code = deployments.error().code;
-    if (code != ErrorCode::unavailable_here && code != ErrorCode::denied) {
-      co_return deployments.error();
-    }
+  if (is_closed(deployments, "deployments", sight))
     sight.deployments.clear();
-    sight.unseen.push_back("deployments: " + deployments.error().message);
-  }
+  else if (!deployments)
+    co_return deployments.error();
   co_return ok();
 }
 
 /// Every active credential, and archived ones where the question names the vault.
-Task<Status> read_credentials(Io& io, Api api, const Question& question, Sight& sight) {
+Task<Status> read_credentials(Io& io, Api api, const ReachQuestion& question, Sight& sight) {
   CredentialScan scan;
-  Ids vaults(sight.vaults.begin(), sight.vaults.end());
-  vaults.insert(question.vault_ids.begin(), question.vault_ids.end());
+  Ids vaults = question.vault_ids;
+  for (const Vault& vault : sight.vaults) vaults.insert(vault.id);
   scan.vault_ids = std::vector<std::string>(vaults.begin(), vaults.end());
   scan.archived_too.assign(question.vault_ids.begin(), question.vault_ids.end());
   Result<CredentialInventory> inventory = co_await scan_credentials(io, api, std::move(scan));
@@ -221,10 +167,79 @@ Task<Status> read_credentials(Io& io, Api api, const Question& question, Sight& 
   co_return ok();
 }
 
+/// What agents there are and whom they call, and what memory stores there are.
+Task<Status> read_agents_and_stores(Io& io, Api api, Sight& sight) {
+  std::vector<Agent> agents;
+  ListCall of_agents = agent_list(api, agents);
+  const Status listed = co_await read_list(io, api, std::move(of_agents));
+  if (!is_closed(listed, "agents", sight)) {
+    if (!listed) co_return listed.error();
+    for (Agent& agent : agents) {
+      std::string id = agent.id;
+      sight.agents.insert_or_assign(std::move(id), std::move(agent));
+    }
+  }
+  std::vector<MemoryStore> stores;
+  ListCall of_stores = memory_store_list(api, stores);
+  const Status read = co_await read_list(io, api, std::move(of_stores));
+  if (is_closed(read, "memory stores", sight)) co_return ok();
+  if (!read) co_return read.error();
+  for (MemoryStore& store : stores) {
+    std::string id = store.id;
+    sight.stores.insert_or_assign(std::move(id), std::move(store));
+  }
+  co_return ok();
+}
+
+/// Threads of what may still run or ran in the window, and what was written to the stores in reach.
+Task<Status> read_inside(Io& io, Api api, const ReachQuestion& question, const Reach& reach,
+                         Sight& sight) {
+  std::vector<ListCall> calls;
+  std::vector<std::string> subjects;
+  for (const Session* session : reach.sessions) {
+    const bool is_new =
+        question.since && session->created_at && *session->created_at >= *question.since;
+    if (session->is_stopped() && !is_new) continue;
+    calls.push_back(thread_list(api, session->id, sight.threads));
+    subjects.push_back("threads of " + session->id);
+  }
+  if (question.since) {
+    for (const std::string& id : reach.memory_store_ids) {
+      calls.push_back(memory_version_list(api, id, *question.since, sight.versions));
+      subjects.push_back("versions in " + id);
+    }
+  } else if (!reach.memory_store_ids.empty()) {
+    sight.unseen.emplace_back("what was written to memory: give `since` to list it");
+  }
+  const std::vector<Status> results = co_await read_lists(io, api, std::move(calls));
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    if (results[i] || is_closed(results[i], subjects[i], sight)) continue;
+    if (results[i].error().code != ErrorCode::gone) co_return results[i].error();
+    sight.unseen.push_back(fmt::format("{}: gone meanwhile, or never there", subjects[i]));
+  }
+  co_return ok();
+}
+
+/// A credential that was named and is in no vault: an error where that leaves nothing to look at.
+Status settle_missing(const ReachQuestion& question, const Reach& reach, Sight& sight) {
+  Ids missing = question.credential_ids;
+  for (const Credential* credential : reach.credentials) missing.erase(credential->id);
+  if (!missing.empty() && reach.primary.empty()) {
+    return make_error(
+        ErrorCode::gone, "gone",
+        fmt::format("no vault that this key sees holds {}.", *missing.begin()),
+        "give vault_ids too, since archived credentials are listed only there; check the "
+        "workspace of the key");
+  }
+  for (const std::string& id : missing)
+    sight.unseen.push_back(fmt::format("{}: in no vault that was listed", id));
+  return ok();
+}
+
 }  // namespace
 
 ActionTask blast_radius(Io& io, Api api, Value params) {
-  const Result<Question> question = read_question(params);
+  const Result<ReachQuestion> question = read_question(params);
   if (!question) co_return question.error();
   Sight sight;
   const Status named = co_await read_named_sessions(io, api, *question, sight);
@@ -233,38 +248,23 @@ ActionTask blast_radius(Io& io, Api api, Value params) {
   if (!uses) co_return uses.error();
   const Status credentials = co_await read_credentials(io, api, *question, sight);
   if (!credentials) co_return credentials.error();
-
-  Radius radius;
-  radius.primary = question->vault_ids;
-  for (const std::string& id : question->session_ids) {
-    const Session& session = sight.sessions.at(id);
-    radius.primary.insert(session.vault_ids.begin(), session.vault_ids.end());
+  if (question->deep) {
+    const Status around = co_await read_agents_and_stores(io, api, sight);
+    if (!around) co_return around.error();
   }
-  const Ids open(sight.vaults.begin(), sight.vaults.end());
-  for (const std::string& id : radius.primary) {
-    if (open.contains(id) || question->vault_ids.contains(id)) continue;
-    sight.unseen.push_back(fmt::format("{}: archived, deleted or of another workspace", id));
+  const Reach reach = match_reach(*question, sight);
+  if (const Status settled = settle_missing(*question, reach, sight); !settled)
+    co_return settled.error();
+  if (question->deep) {
+    const Status inside = co_await read_inside(io, api, *question, reach, sight);
+    if (!inside) co_return inside.error();
   }
-  match_credentials(*question, sight, radius);
-  Ids missing = question->credential_ids;
-  for (const Credential* credential : radius.credentials) missing.erase(credential->id);
-  if (!missing.empty() && radius.primary.empty()) {
-    co_return make_error(
-        ErrorCode::gone, "gone",
-        fmt::format("no vault that this key sees holds {}.", *missing.begin()),
-        "give vault_ids too, since archived credentials are listed only there; check the "
-        "workspace of the key");
-  }
-  for (const std::string& id : missing) {
-    sight.unseen.push_back(fmt::format("{}: in no vault that was listed", id));
-  }
-  match_uses(*question, sight, radius);
   sight.unseen.emplace_back(
       "who created a session, vault or credential: the platform records no creator");
   sight.unseen.emplace_back("workflow runs inside sessions: no call lists them");
   sight.unseen.emplace_back("use of the tokens outside the platform");
   Outcome out;
-  out.outputs = outputs_of(radius, std::move(sight.unseen));
+  out.outputs = outputs_of(*question, sight, reach);
   co_return out;
 }
 

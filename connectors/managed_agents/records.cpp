@@ -16,6 +16,10 @@ constexpr std::size_t kUrlBytesMax = 2048;
 /// A deployment allows 50; sessions state none (API sheet 1.3).
 constexpr std::size_t kVaultIdsMax = 1000;
 constexpr std::size_t kMetadataPairsMax = 64;
+/// A deployment allows 500 (API sheet 1.9).
+constexpr std::size_t kResourcesMax = 5'000;
+constexpr std::size_t kRosterMax = 1'000;
+constexpr std::size_t kPathBytesMax = 1'024;
 
 Error broken(std::string_view what, std::string_view member) {
   return make_error(ErrorCode::invalid, "answer",
@@ -54,6 +58,74 @@ Result<std::vector<std::string>> read_vault_ids(const Value& value, std::string_
     out.push_back(id.as_string());
   }
   return out;
+}
+
+/// `resources` of a session or deployment. What is left out or null is no resource; one that names
+/// no object spoils the record, since a memory that is not seen carries on what was written there.
+Result<Holdings> read_holdings(const Value& value, std::string_view what) {
+  const Value& resources = value["resources"];
+  Holdings holdings;
+  if (resources.is_null()) return holdings;
+  if (!resources.is_list() || resources.as_list().size() > kResourcesMax)
+    return broken(what, "resources");
+  for (const Value& resource : resources.as_list()) {
+    const std::string type = resource["type"].string_or("");
+    if (type == "memory_store") {
+      Result<std::string> id = read_id(resource, "memory store resource", "memory_store_id");
+      if (!id) return id.error();
+      holdings.stores.push_back(Mount{.memory_store_id = *std::move(id),
+                                      .writes = resource["access"].string_or("") != "read_only"});
+    } else if (type == "file") {
+      Result<std::string> id = read_id(resource, "file resource", "file_id");
+      if (!id) return id.error();
+      holdings.file_ids.push_back(*std::move(id));
+    } else if (type == "github_repository") {
+      holdings.repositories.push_back(outside_text(resource["url"].string_or(""), kUrlBytesMax));
+    }
+  }
+  return holdings;
+}
+
+/// An agent as rosters and threads show it: one of the workspace, an advisor, or one that was made
+/// up at run time and is kept nowhere.
+Participant read_participant(const Value& value) {
+  const std::string type = value["type"].string_or("");
+  if (type == "advisor") {
+    const Value& model = value["model"];
+    const std::string name = model.is_map() ? model["id"].string_or("") : model.string_or("");
+    return {.kind = Participant::Kind::advisor, .name = outside_text(name, kNameBytesMax)};
+  }
+  const std::string id = value["id"].string_or("");
+  const bool is_kept = type != "inline" && is_valid_id(id);
+  return {.kind = is_kept ? Participant::Kind::agent : Participant::Kind::inline_agent,
+          .id = is_kept ? id : std::string(),
+          .name = outside_text(value["name"].string_or(""), kNameBytesMax)};
+}
+
+void read_participants(const Value& list, std::vector<Participant>& roster) {
+  if (!list.is_list()) return;
+  for (const Value& entry : list.as_list()) {
+    if (roster.size() < kRosterMax && entry.is_map()) roster.push_back(read_participant(entry));
+  }
+}
+
+/// Both forms of `multiagent`: `coordinator` with its agents, and the later one with a part for
+/// each kind (API sheet 1.3, 1.8).
+std::vector<Participant> read_roster(const Value& multiagent) {
+  std::vector<Participant> roster;
+  if (!multiagent.is_map()) return roster;
+  read_participants(multiagent["agents"], roster);
+  for (const std::string_view part : {"subagents", "workflows"}) {
+    if (multiagent[part]["type"].string_or("") != "enabled") continue;
+    read_participants(multiagent[part]["predefined_agents"], roster);
+    read_participants(multiagent[part]["inline_agents"], roster);
+  }
+  const Value& advisor = multiagent["advisor"];
+  if (advisor["type"].string_or("") == "enabled") {
+    roster.push_back({.kind = Participant::Kind::advisor,
+                      .name = outside_text(advisor["model"].string_or(""), kNameBytesMax)});
+  }
+  return roster;
 }
 
 /// A URL or a client's name goes on to other calls, so it stays as it is; a monstrous one is cut
@@ -162,6 +234,14 @@ Result<Session> Session::read(const Value& value) {
   Result<std::vector<std::string>> vaults = read_vault_ids(value, kWhat);
   if (!vaults) return vaults.error();
   session.vault_ids = std::move(*vaults);
+  session.title = outside_text(value["title"].string_or(""), kNameBytesMax);
+  const Value& agent = value["agent"];
+  if (is_valid_id(agent["id"].string_or(""))) session.agent_id = agent["id"].as_string();
+  session.agent_name = outside_text(agent["name"].string_or(""), kNameBytesMax);
+  session.roster = read_roster(agent["multiagent"]);
+  Result<Holdings> holdings = read_holdings(value, kWhat);
+  if (!holdings) return holdings.error();
+  session.holdings = *std::move(holdings);
   const Result<std::optional<Timestamp>> created = read_time(value, kWhat, "created_at");
   if (!created) return created.error();
   session.created_at = *created;
@@ -193,10 +273,105 @@ Result<Deployment> Deployment::read(const Value& value) {
   Result<std::vector<std::string>> vaults = read_vault_ids(value, kWhat);
   if (!vaults) return vaults.error();
   deployment.vault_ids = std::move(*vaults);
+  deployment.name = outside_text(value["name"].string_or(""), kNameBytesMax);
+  if (is_valid_id(value["agent"]["id"].string_or("")))
+    deployment.agent_id = value["agent"]["id"].as_string();
+  deployment.has_schedule = value["schedule"].is_map();
+  Result<Holdings> holdings = read_holdings(value, kWhat);
+  if (!holdings) return holdings.error();
+  deployment.holdings = *std::move(holdings);
   const Result<std::optional<Timestamp>> archived = read_time(value, kWhat, "archived_at");
   if (!archived) return archived.error();
   deployment.archived_at = *archived;
   return deployment;
+}
+
+Result<Agent> Agent::read(const Value& value) {
+  constexpr std::string_view kWhat = "agent";
+  Agent agent;
+  Result<std::string> id = read_id(value, kWhat, "id");
+  if (!id) return id.error();
+  agent.id = *std::move(id);
+  agent.name = outside_text(value["name"].string_or(""), kNameBytesMax);
+  agent.roster = read_roster(value["multiagent"]);
+  const Result<std::optional<Timestamp>> archived = read_time(value, kWhat, "archived_at");
+  if (!archived) return archived.error();
+  agent.archived_at = *archived;
+  return agent;
+}
+
+Result<Thread> Thread::read(const Value& value, std::string_view session_id) {
+  constexpr std::string_view kWhat = "thread";
+  Thread thread;
+  Result<std::string> id = read_id(value, kWhat, "id");
+  if (!id) return id.error();
+  thread.id = *std::move(id);
+  if (value.has("session_id") && value["session_id"].string_or("") != session_id)
+    return broken(kWhat, "session_id");
+  thread.session_id = std::string(session_id);
+  thread.parent_thread_id = outside_text(value["parent_thread_id"].string_or(""), kIdBytesMax);
+  if (!value["status"].is_string()) return broken(kWhat, "status");
+  thread.status = outside_text(value["status"].as_string(), kWordBytesMax);
+  thread.agent = read_participant(value["agent"]);
+  thread.of_workflow = !value["workflow_run_id"].is_null();
+  const Result<std::optional<Timestamp>> archived = read_time(value, kWhat, "archived_at");
+  if (!archived) return archived.error();
+  thread.archived_at = *archived;
+  return thread;
+}
+
+Result<MemoryStore> MemoryStore::read(const Value& value) {
+  constexpr std::string_view kWhat = "memory store";
+  MemoryStore store;
+  Result<std::string> id = read_id(value, kWhat, "id");
+  if (!id) return id.error();
+  store.id = *std::move(id);
+  store.name = outside_text(value["name"].string_or(""), kNameBytesMax);
+  const Result<std::optional<Timestamp>> archived = read_time(value, kWhat, "archived_at");
+  if (!archived) return archived.error();
+  store.archived_at = *archived;
+  return store;
+}
+
+Result<MemoryVersion> MemoryVersion::read(const Value& value, std::string_view store_id) {
+  constexpr std::string_view kWhat = "memory version";
+  MemoryVersion version;
+  Result<std::string> id = read_id(value, kWhat, "id");
+  if (!id) return id.error();
+  version.id = *std::move(id);
+  Result<std::string> memory = read_id(value, kWhat, "memory_id");
+  if (!memory) return memory.error();
+  version.memory_id = *std::move(memory);
+  if (value.has("memory_store_id") && value["memory_store_id"].string_or("") != store_id)
+    return broken(kWhat, "memory_store_id");
+  version.memory_store_id = std::string(store_id);
+  version.operation = outside_text(value["operation"].string_or(""), kWordBytesMax);
+  version.path = outside_text(value["path"].string_or(""), kPathBytesMax);
+  const Value& author = value["created_by"];
+  version.author_kind = outside_text(author["type"].string_or(""), kWordBytesMax);
+  for (const std::string_view member :
+       {"session_id", "api_key_id", "user_id", "service_account_id"}) {
+    if (is_valid_id(author[member].string_or(""))) version.author_id = author[member].as_string();
+  }
+  const Result<std::optional<Timestamp>> created = read_time(value, kWhat, "created_at");
+  if (!created) return created.error();
+  version.created_at = *created;
+  const Result<std::optional<Timestamp>> redacted = read_time(value, kWhat, "redacted_at");
+  if (!redacted) return redacted.error();
+  version.redacted_at = *redacted;
+  return version;
+}
+
+Value MemoryVersion::to_value() const {
+  return Value::map({{"id", id},
+                     {"memory_id", memory_id},
+                     {"memory_store_id", memory_store_id},
+                     {"operation", operation},
+                     {"path", text_or_null(path)},
+                     {"author_kind", text_or_null(author_kind)},
+                     {"author_id", text_or_null(author_id)},
+                     {"created_at", time_or_null(created_at)},
+                     {"redacted_at", time_or_null(redacted_at)}});
 }
 
 }  // namespace quell::managed_agents

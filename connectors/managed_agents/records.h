@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -52,11 +53,37 @@ struct Credential {
   Value to_value() const;
 };
 
+/// A memory store as a session or deployment mounts it.
+struct Mount {
+  std::string memory_store_id{};
+  bool writes = true;  // what does not say `read_only` can write
+};
+
+/// What a session or deployment has at hand beside its vaults (API sheet 1.3, 1.6).
+struct Holdings {
+  std::vector<Mount> stores{};
+  std::vector<std::string> file_ids{};
+  std::vector<std::string> repositories{};  // URLs
+};
+
+/// One that may take part in what an agent does: an entry of its roster, or the agent of a thread.
+struct Participant {
+  enum class Kind : std::uint8_t { agent, advisor, inline_agent };
+  Kind kind = Kind::agent;
+  std::string id{};    // of `agent`
+  std::string name{};  // the model of `advisor`
+};
+
 struct Session {
   std::string id{};
   std::string status{};
+  std::string title{};
   std::string deployment_id{};
   std::vector<std::string> vault_ids{};
+  std::string agent_id{};  // as it was at its creation, like the next two
+  std::string agent_name{};
+  std::vector<Participant> roster{};
+  Holdings holdings{};
   std::optional<Timestamp> created_at{};
   std::optional<Timestamp> archived_at{};
 
@@ -72,12 +99,62 @@ struct Session {
 struct Deployment {
   std::string id{};
   std::string status{};
+  std::string name{};
   std::vector<std::string> vault_ids{};
+  std::string agent_id{};
+  Holdings holdings{};
+  bool has_schedule = false;
   std::optional<Timestamp> archived_at{};
 
   static Result<Deployment> read(const Value& value);
   /// An archived deployment reads `active` with `archived_at` set (API sheet 1.9).
   bool is_off() const { return archived_at.has_value() || status == "paused"; }
+};
+
+struct Agent {
+  std::string id{};
+  std::string name{};
+  std::vector<Participant> roster{};
+  std::optional<Timestamp> archived_at{};
+
+  static Result<Agent> read(const Value& value);
+};
+
+/// One line of work inside a session (API sheet 1.5).
+struct Thread {
+  std::string id{};
+  std::string session_id{};
+  std::string parent_thread_id{};  // empty: the primary one
+  std::string status{};
+  Participant agent{};
+  bool of_workflow = false;
+  std::optional<Timestamp> archived_at{};
+
+  static Result<Thread> read(const Value& value, std::string_view session_id);
+};
+
+struct MemoryStore {
+  std::string id{};
+  std::string name{};
+  std::optional<Timestamp> archived_at{};
+
+  static Result<MemoryStore> read(const Value& value);
+};
+
+/// What was written once to a memory, and by whom (API sheet 1.7).
+struct MemoryVersion {
+  std::string id{};
+  std::string memory_id{};
+  std::string memory_store_id{};
+  std::string operation{};    // created, modified, deleted, or a newer word
+  std::string path{};         // empty once redacted
+  std::string author_kind{};  // session_actor, api_actor, ...; empty when not recorded
+  std::string author_id{};
+  std::optional<Timestamp> created_at{};
+  std::optional<Timestamp> redacted_at{};
+
+  static Result<MemoryVersion> read(const Value& value, std::string_view store_id);
+  Value to_value() const;
 };
 
 Value time_or_null(const std::optional<Timestamp>& time);
