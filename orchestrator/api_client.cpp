@@ -183,6 +183,21 @@ Result<RunId> ApiClient::start_as_planned(const StartCommand& command,
   return run_in(*started);
 }
 
+Result<Value> ApiClient::radius(const std::vector<std::string>& start, const std::string& since,
+                                const std::string& connection) const {
+  ValueList words;
+  for (const std::string& word : start) words.emplace_back(word);
+  ValueMap question{{"start", Value(std::move(words))}};
+  if (!since.empty()) question["since"] = since;
+  if (!connection.empty()) question["connection"] = connection;
+  const Result<Value> asked = post("/api/v1/radius", Value(std::move(question)));
+  if (!asked) return asked.error();
+  Result<Value> answer =
+      settled_plan("/api/v1/radius/" + std::string((*asked)["id"].string_or("")));
+  if (!answer) return answer;
+  return (*answer)["radius"];
+}
+
 Result<FiledAlert> ApiClient::send(const AlertCommand& command) const {
   const bool replays = command.kind == AlertCommand::Kind::replay;
   const Result<Value> answer =

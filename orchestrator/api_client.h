@@ -36,6 +36,9 @@ class ApiClient {
   /// The same, if its plan has that digest, whole or its first digits, and still has it right
   /// before the run begins. Error topic "approval" otherwise.
   Result<RunId> start_as_planned(const StartCommand& command, const std::string& digest) const;
+  /// What can be reached from `start`: the document of quell radius --json.
+  Result<Value> radius(const std::vector<std::string>& start, const std::string& since,
+                       const std::string& connection) const;
   /// Sends a person's word on an alert.
   Result<FiledAlert> send(const AlertCommand& command) const;
 

@@ -5,6 +5,8 @@
 #include "orchestrator/api/run_routes.h"
 #include "orchestrator/http_server.h"
 
+#include "orchestrator/radius_routes.h"
+
 namespace quell {
 namespace {
 
@@ -49,7 +51,10 @@ OwnerApi::OwnerApi(Parts parts)
                           .verify = std::move(parts.verify),
                           .evidence = std::move(parts.evidence)}));
   api_.add(alert_routes(engine_, board_, alerts_));
-  if (parts.make_transport) api_.add(plan_routes(plans_));
+  if (parts.make_transport) {
+    api_.add(plan_routes(plans_));
+    api_.add(radius_routes(plans_, parts.connectors, parts.clock));
+  }
 }
 
 OwnerApi::~OwnerApi() = default;

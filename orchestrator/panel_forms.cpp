@@ -10,9 +10,12 @@
 #include "orchestrator/api/problem.h"
 #include "orchestrator/panel/door_pages.h"
 #include "orchestrator/panel/office_pages.h"
+#include "orchestrator/panel/radius_page.h"
 #include "orchestrator/panel/run_pages.h"
 #include "orchestrator/panel_server.h"
 #include "orchestrator/playbook_library.h"
+#include "orchestrator/radius_routes.h"
+#include "orchestrator/radius_scan.h"
 #include "orchestrator/report/run_document.h"
 #include "state/base/bytes.h"
 #include "state/base/json.h"
@@ -115,6 +118,7 @@ HttpReply PanelServer::carry_out(const HttpCall& call, const Caller& caller, std
   }
   if (path.starts_with("/access/")) return change_access(caller, path, form);
   if (path.starts_with("/start/")) return ask_plan(caller, path, form);
+  if (path == "/radius") return ask_radius(caller, form);
   if (path.starts_with("/plans/")) return start_plan(caller, path, form);
   if (path.starts_with("/runs/") && path.ends_with("/approve"))
     return approve(call, caller, path, form);
@@ -206,6 +210,30 @@ HttpReply PanelServer::ask_plan(const Caller& caller, std::string_view path, con
   if (id) return see("/plans/" + *id);
   return page(panel::inputs_page(**playbook, shown, describe(id.error()) + " " + id.error().hint,
                                  frame_of(caller)),
+              caller, status_of(id.error()));
+}
+
+HttpReply PanelServer::ask_radius(const Caller& caller, const Form& form) {
+  if (!caller.actor.may(Right::act))
+    return refuse(caller, "askRadius", "Responders may do this. You are a viewer.");
+  const std::string start = in(form, "start");
+  const std::string since = in(form, "since");
+  std::vector<std::string> words;
+  for (std::size_t at = 0; at < start.size();) {
+    const std::size_t end = std::min(start.find_first_of(" ,\t", at), start.size());
+    if (end > at) words.push_back(start.substr(at, end - at));
+    at = end + 1;
+  }
+  Result<std::map<std::string, std::string>> texts =
+      radius_texts(words, since, parts_.clock.now());
+  Result<StartCommand> wish =
+      texts ? radius_wish(parts_.connectors, "", *std::move(texts), caller.actor)
+            : Result<StartCommand>(texts.error());
+  const Result<std::string> id =
+      wish ? parts_.owner.plans().ask(*std::move(wish)) : Result<std::string>(wish.error());
+  if (id) return see("/radius/" + *id);
+  return page(panel::radius_form_page(start, since, describe(id.error()) + " " + id.error().hint,
+                                      frame_of(caller)),
               caller, status_of(id.error()));
 }
 

@@ -56,6 +56,7 @@ class PanelServer {
   HttpReply show_item(const Caller& caller, RunId id, const std::string& step,
                       const std::string& key);
   HttpReply show_start(const Caller& caller, std::string_view path);
+  HttpReply show_radius(const Caller& caller, std::string_view path);
   HttpReply show_journal(const Caller& caller, const Form& query);
   HttpReply show_access(const Caller& caller, const std::string& shown_once,
                         const std::string& problem);
@@ -64,6 +65,7 @@ class PanelServer {
   HttpReply approve(const HttpCall& call, const Caller& caller, std::string_view path,
                     const Form& form);
   HttpReply ask_plan(const Caller& caller, std::string_view path, const Form& form);
+  HttpReply ask_radius(const Caller& caller, const Form& form);
   HttpReply start_plan(const Caller& caller, std::string_view path, const Form& form);
   HttpReply change_access(const Caller& caller, std::string_view path, const Form& form);
   /// Calls a route of the API on behalf of a form.

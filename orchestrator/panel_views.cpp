@@ -8,10 +8,13 @@
 #include "orchestrator/kill_switch.h"
 #include "orchestrator/panel/door_pages.h"
 #include "orchestrator/panel/office_pages.h"
+#include "orchestrator/panel/radius_page.h"
+#include "orchestrator/panel/radius_picture.h"
 #include "orchestrator/panel/run_pages.h"
 #include "orchestrator/panel_forms.h"
 #include "orchestrator/panel_server.h"
 #include "orchestrator/playbook_library.h"
+#include "orchestrator/radius_scan.h"
 #include "state/base/json.h"
 #include "state/hash_chain.h"
 
@@ -84,6 +87,7 @@ HttpReply PanelServer::show(const HttpCall& call, const Caller& caller, std::str
     return page(panel::refusal_page(404, "There is no such alert.", "Alerts lists them."), caller,
                 404);
   }
+  if (path == "/radius" || path.starts_with("/radius/")) return show_radius(caller, path);
   if (path == "/journal") return show_journal(caller, query);
   if (path == "/access") return show_access(caller, "", "");
   if (path == "/confirm")
@@ -236,6 +240,51 @@ HttpReply PanelServer::show_start(const Caller& caller, std::string_view path) {
   return page(to_start ? panel::inputs_page(**playbook, {}, "", frame)
                        : panel::playbook_page(**playbook, parts_.connectors, frame),
               caller);
+}
+
+HttpReply PanelServer::show_radius(const Caller& caller, std::string_view path) {
+  const panel::Frame frame = frame_of(caller);
+  const std::vector<std::string> parts = parts_behind(path, "/radius/");
+  if (parts.empty()) return page(panel::radius_form_page("", "", "", frame), caller);
+  const std::shared_ptr<const PlanDesk::Entry> entry =
+      parts_.owner.plans().find(parts.front(), caller.actor.who);
+  if (!entry || entry->wish.playbook_id != kRadiusId) {
+    return page(panel::refusal_page(404, "There is no such blast radius.",
+                                    "They are kept for half an hour: ask again."),
+                caller, 404);
+  }
+  panel::RadiusView view{.id = entry->id,
+                         .is_busy = entry->state == PlanDesk::State::computing,
+                         .error = entry->error ? describe(*entry->error) : std::string(),
+                         .hint = entry->error ? entry->error->hint : std::string()};
+  for (const auto& [name, text] : entry->wish.texts) {
+    if (name == "since")
+      view.since = text;
+    else
+      view.asked += (view.asked.empty() ? "" : " ") + text;
+  }
+  std::replace(view.asked.begin(), view.asked.end(), ',', ' ');
+  if (!entry->rehearsal) return page(panel::radius_page(view, frame), caller);
+  const Radius radius = radius_of(*entry->rehearsal);
+  const std::string kind = parts.size() > 1 ? parts[1] : std::string();
+  const auto file = [](std::string body, std::string_view media, std::string_view name) {
+    HttpReply reply{.body = std::move(body)};
+    reply.headers = {{"Content-Type", std::string(media)},
+                     {"Content-Disposition", "attachment; filename=\"" + std::string(name) + "\""}};
+    return reply;
+  };
+  if (kind == "svg")
+    return file(panel::radius_svg(radius.graph, "Blast radius of " + view.asked), "image/svg+xml",
+                "radius.svg");
+  if (kind == "dot") return file(radius_dot(radius.graph), "text/vnd.graphviz", "radius.dot");
+  if (kind == "json")
+    return file(to_pretty_json(radius_document(radius, *entry->rehearsal)), "application/json",
+                "radius.json");
+  view.radius = &radius;
+  view.scanned_at = entry->rehearsal->state.started;
+  view.took = entry->rehearsal->took;
+  view.requests = entry->rehearsal->plan.counts.read;
+  return page(panel::radius_page(view, frame), caller);
 }
 
 HttpReply PanelServer::show_journal(const Caller& caller, const Form& query) {

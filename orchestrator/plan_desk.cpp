@@ -6,6 +6,7 @@
 #include "orchestrator/api/problem.h"
 #include "orchestrator/api/run_routes.h"
 #include "orchestrator/engine/run_inputs.h"
+#include "orchestrator/radius_scan.h"
 
 namespace quell {
 namespace {
@@ -187,6 +188,9 @@ Status PlanDesk::start(const std::string& id, const std::string& who, const std:
   const std::lock_guard lock(mutex_);
   const auto found = entries_.find(id);
   if (found == entries_.end() || found->second->wish.who != who) return no_such_plan();
+  if (found->second->playbook->id == kRadiusId)
+    return make_error(ErrorCode::conflict, "plan", "a blast radius begins no run.",
+                      "plan a playbook over what it found");
   if (found->second->state != State::ready) {
     return make_error(ErrorCode::conflict, "plan",
                       "that plan is " + std::string(word_of(found->second->state)) + ".",

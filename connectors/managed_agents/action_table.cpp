@@ -180,6 +180,21 @@ ActionSpec find_credentials() {
   return spec;
 }
 
+ActionSpec find_vaults() {
+  ActionSpec spec =
+      read("find_vaults", "list vaults by a pair of their metadata, matched here", Plane::holder);
+  spec.inputs = {required("metadata_key", Type::of(Kind::string), "for instance external_user_id"),
+                 required("metadata_value", Type::of(Kind::string), "what it must be, to the letter")};
+  spec.outputs = Type::object({Field{.name = "vault_ids", .type = texts()},
+                               field("vaults_scanned", Kind::integer),
+                               field("without_key", Kind::integer)});
+  spec.errors = list_errors();
+  spec.cost = {.read = 1};
+  spec.note =
+      "whoever may write a vault can take it out of a filter by its metadata, so see without_key";
+  return spec;
+}
+
 Type graph_object() {
   return Type::object(
              {list_field(
@@ -503,8 +518,9 @@ ActionSpec stop_session() {
 }  // namespace
 
 std::span<const ActionSpec> managed_agents_actions() {
-  static const std::array<ActionSpec, 19> kActions{get_credential(),
+  static const std::array<ActionSpec, 20> kActions{get_credential(),
                                                    find_credentials(),
+                                                   find_vaults(),
                                                    blast_radius(),
                                                    credential_is_archived(),
                                                    credentials_are_archived(),

@@ -19,6 +19,7 @@ using ActionTask = Task<Result<Outcome>>;
 // --- Holder: credentials and vaults
 ActionTask get_credential(Io& io, Api api, Value params);
 ActionTask find_credentials(Io& io, Api api, Value params);
+ActionTask find_vaults(Io& io, Api api, Value params);
 ActionTask archive_credential(Io& io, Api api, Value params, Intent intent, Value known);
 ActionTask delete_credential(Io& io, Api api, Value params, Intent intent);
 ActionTask validate_credential(Io& io, Api api, Value params, Intent intent);

@@ -108,6 +108,32 @@ ActionTask find_credentials(Io& io, Api api, Value params) {
   co_return out;
 }
 
+ActionTask find_vaults(Io& io, Api api, Value params) {
+  const std::string key(params["metadata_key"].string_or(""));
+  const std::string wanted(params["metadata_value"].string_or(""));
+  if (key.empty() || wanted.empty()) {
+    co_return make_error(ErrorCode::invalid, "bad-input",
+                         "vaults are found by a pair of their metadata.",
+                         "give metadata_key and metadata_value");
+  }
+  std::vector<Vault> vaults;
+  ListCall call = vault_list(api, false, vaults);
+  const Status listed = co_await read_list(io, api, std::move(call));
+  if (!listed) co_return listed.error();
+  ValueList ids;
+  std::int64_t without_key = 0;
+  for (const Vault& vault : vaults) {
+    const auto has = vault.metadata.find(key);
+    if (has == vault.metadata.end()) ++without_key;
+    if (has != vault.metadata.end() && has->second == wanted) ids.emplace_back(vault.id);
+  }
+  Outcome out;
+  out.outputs = Value::map({{"vault_ids", Value(std::move(ids))},
+                            {"vaults_scanned", static_cast<std::int64_t>(vaults.size())},
+                            {"without_key", without_key}});
+  co_return out;
+}
+
 ActionTask delete_credential(Io& io, Api api, Value params, Intent intent) {
   const Result<Subject> named = credential_param(params);
   if (!named) co_return named.error();

@@ -20,9 +20,10 @@ namespace ma = managed_agents;
 using Read = ma::ActionTask (*)(Io&, ma::Api, Value);
 using Mutation = ma::ActionTask (*)(Io&, ma::Api, Value, Intent);
 
-constexpr std::array<std::pair<std::string_view, Read>, 9> kReads{{
+constexpr std::array<std::pair<std::string_view, Read>, 10> kReads{{
     {"get_credential", ma::get_credential},
     {"find_credentials", ma::find_credentials},
+    {"find_vaults", ma::find_vaults},
     {"blast_radius", ma::blast_radius},
     {"credential_is_archived", ma::credential_is_archived},
     {"credentials_are_archived", ma::credentials_are_archived},

@@ -136,6 +136,17 @@ std::string word(const Value& value, std::size_t bytes_max) {
   return text;
 }
 
+/// Pairs beyond what the platform allows are passed over.
+std::map<std::string, std::string, std::less<>> read_metadata(const Value& value) {
+  std::map<std::string, std::string, std::less<>> metadata;
+  if (!value["metadata"].is_map()) return metadata;
+  for (const auto& [key, text] : value["metadata"].as_map()) {
+    if (metadata.size() == kMetadataPairsMax) break;
+    if (text.is_string()) metadata.emplace(key, text.as_string());
+  }
+  return metadata;
+}
+
 }  // namespace
 
 bool is_valid_id(std::string_view id) noexcept {
@@ -165,6 +176,7 @@ Result<Vault> Vault::read(const Value& value) {
   if (!id) return id.error();
   vault.id = std::move(*id);
   vault.display_name = outside_text(value["display_name"].string_or(""), kNameBytesMax);
+  vault.metadata = read_metadata(value);
   const Result<std::optional<Timestamp>> archived = read_time(value, kWhat, "archived_at");
   if (!archived) return archived.error();
   vault.archived_at = *archived;
@@ -199,12 +211,7 @@ Result<Credential> Credential::read(const Value& value, std::string_view vault_i
   const Result<std::optional<Timestamp>> archived = read_time(value, kWhat, "archived_at");
   if (!archived) return archived.error();
   credential.archived_at = *archived;
-  if (value["metadata"].is_map()) {
-    for (const auto& [key, text] : value["metadata"].as_map()) {
-      if (credential.metadata.size() == kMetadataPairsMax) break;
-      if (text.is_string()) credential.metadata.emplace(key, text.as_string());
-    }
-  }
+  credential.metadata = read_metadata(value);
   return credential;
 }
 

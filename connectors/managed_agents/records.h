@@ -28,6 +28,7 @@ std::string outside_text(std::string_view text, std::size_t bytes_max = 200);
 struct Vault {
   std::string id{};
   std::string display_name{};
+  std::map<std::string, std::string, std::less<>> metadata{};
   std::optional<Timestamp> archived_at{};
 
   static Result<Vault> read(const Value& value);

@@ -18,7 +18,7 @@ usage: quell COMMAND [options]
 Leak now    plan, run                 what a playbook would do; do it
             approve, deny             answer a waiting run
             follow, pause, resume, abort, retry, skip, note
-See         runs, show, alerts
+See         radius, runs, show, alerts
 Afterwards  journal, evidence         the record; one run of it, signed
 Be ready    drill, range, notify      before you need it
 Write       check, test, eval, actions, schema
@@ -177,7 +177,7 @@ int dispatch(std::vector<std::string> words) {
 }  // namespace
 
 std::vector<Verb> all_verbs() {
-  return {plan_verb(),   run_verb(),    approve_verb(), deny_verb(),   done_verb(),
+  return {plan_verb(),   radius_verb(), run_verb(),    approve_verb(), deny_verb(),   done_verb(),
           follow_verb(), pause_verb(),  resume_verb(),  abort_verb(),  retry_verb(),
           skip_verb(),   note_verb(),   undo_verb(),    disarm_verb(), arm_verb(),
           runs_verb(),   show_verb(),   journal_verb(), serve_verb(),  alerts_verb(),

@@ -62,6 +62,8 @@ class Session {
   std::unique_ptr<StateReader> open_reader();
   /// The process that owns the state of `run`: its socket, or the quell that --server names.
   Result<ApiClient> owner_of(RunId run);
+  /// The quell that --server names.
+  Result<ApiClient> remote();
   /// A transport with this configuration's egress policy.
   Result<std::unique_ptr<HttpTransport>> make_transport(const Clock& clock);
 
@@ -90,7 +92,6 @@ class Session {
   static std::string who();
 
  private:
-  Result<ApiClient> remote();
   /// The remedy of `error`: never empty, with the place of the setting that it ends in.
   std::string remedy(const Error& error) const;
 

@@ -38,7 +38,7 @@ struct Sign {
   std::string_view ascii;
 };
 
-constexpr std::array<Sign, 12> kSigns{{{"check", "✓", "+"},
+constexpr std::array<Sign, 13> kSigns{{{"check", "✓", "+"},
                                        {"cross", "✗", "x"},
                                        {"question", "?", "?"},
                                        {"bang", "!", "!"},
@@ -47,6 +47,7 @@ constexpr std::array<Sign, 12> kSigns{{{"check", "✓", "+"},
                                        {"bar", "█", "#"},
                                        {"tee", "├", "|"},
                                        {"corner", "└", "|"},
+                                       {"trunk", "│", "|"},
                                        {"rule", "─", "-"},
                                        {"spinner", "⠹", "*"},
                                        {"ellipsis", "…", "..."}}};

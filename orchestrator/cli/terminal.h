@@ -24,7 +24,7 @@ class Stream {
   /// `text` in `colour`, where the stream shows colours.
   std::string paint(std::string_view text, Colour colour) const;
   /// `✓` or its ASCII stand-in where the locale is not UTF-8. Known: check cross question bang dot
-  /// arrow bar tee corner.
+  /// arrow bar tee corner trunk.
   std::string_view sign(std::string_view name) const noexcept;
 
   void line(std::string_view text);

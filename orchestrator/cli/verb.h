@@ -33,6 +33,7 @@ Verb eval_verb();
 Verb schema_verb();
 Verb completion_verb();
 Verb plan_verb();
+Verb radius_verb();
 Verb run_verb();
 Verb resume_verb();
 Verb runs_verb();

@@ -5,6 +5,7 @@
 
 #include "orchestrator/cli/run_loop.h"
 #include "orchestrator/cli/verb.h"
+#include "orchestrator/range/crowd.h"
 #include "orchestrator/range/front.h"
 
 namespace quell::cli {
@@ -14,10 +15,12 @@ constexpr std::chrono::milliseconds kSignalEvery{100};
 
 constexpr std::string_view kHelp =
     R"(quell range - the simulated platform, issuer and MCP server on this machine
-usage: quell range [--port N] [--profile NAME[,NAME...]] [--seed N]
+usage: quell range [--port N] [--profile NAME[,NAME...]] [--seed N] [--crowd SIZES]
 --port N     the first of four ports; any free ones without it
 --profile    how the hosts deviate from what is documented; `quell range --profile list` names them
 --seed N     the same seed makes the same ids and secrets (7)
+--crowd      an organization around the leak, of the same seed: large, or
+             vaults=700,credentials=3000,sessions=2000,stores=200,deployments=50, which is large
 Prints one JSON line with URLs and keys when it is ready, then serves until a signal. Everything listens on 127.0.0.1.
 A credential may also live at an http issuer and MCP server of yours on this machine; the platform then calls those.
 Examples    quell range
@@ -28,6 +31,7 @@ struct RangeOptions {
   std::uint16_t port = 0;
   std::string profile{};
   std::uint64_t seed = 7;
+  std::string crowd{};
 };
 
 int serve(Session& session, const RangeOptions& options) {
@@ -37,9 +41,14 @@ int serve(Session& session, const RangeOptions& options) {
     session.out().write(table(rows, "  "));
     return kExitOk;
   }
+  const Result<range::CrowdSize> crowd = range::parse_crowd(options.crowd);
+  if (!crowd) return session.fail(crowd.error());
   const StopSignals signals;
   Result<std::unique_ptr<range::SocketFront>> front = range::SocketFront::start(
-      {.seed = options.seed, .profile = options.profile, .start = session.clock().now()},
+      {.seed = options.seed,
+       .profile = options.profile,
+       .start = session.clock().now(),
+       .crowd = *crowd},
       session.clock(), options.port);
   if (!front) return session.fail(front.error());
   (*front)->with_world([&](range::World& world, Timestamp) {
@@ -61,6 +70,7 @@ Verb range_verb() {
                 app.add_option("--port", options->port);
                 app.add_option("--profile", options->profile);
                 app.add_option("--seed", options->seed);
+                app.add_option("--crowd", options->crowd);
               },
           .run = [options](Session& session) { return serve(session, *options); }};
 }

@@ -73,6 +73,7 @@ Result<Value> scenario_inputs(const Scenario& scenario, const Playbook& playbook
   Scope scope;
   scope.names["leaked"] = Value::map({{"vault_id", leaked.vault_id},
                                       {"credential_id", leaked.credential_id},
+                                      {"mcp_server_url", std::string(kMcpUrl) + "/mcp"},
                                       {"access_token", secret(leaked.access_token)},
                                       {"refresh_token", secret(leaked.refresh_token)}});
   scope.names["fresh"] = Value::map({{"access_token", secret(fresh.access_token)},

@@ -5,37 +5,12 @@
 
 #include <fmt/format.h>
 
-#include "state/base/assert.h"
-#include "state/base/json.h"
+#include "orchestrator/range/inhabitant.h"
 
 namespace quell::range {
 namespace {
 
 constexpr Duration kAge = std::chrono::days{90};
-
-class Operator {
- public:
-  Operator(Platform& platform, const Keys& keys) : platform_(platform), keys_(keys) {}
-
-  /// Creates an object and gives its id.
-  std::string create(const std::string& path, const Value& body, Timestamp at) {
-    const Request request{.host = Host::platform,
-                          .method = "POST",
-                          .target = path,
-                          .headers = {{"authorization", "Bearer " + keys_.api_key},
-                                      {"anthropic-version", "2026-10-21"},
-                                      {"anthropic-beta", "managed-agents-2026-04-01"},
-                                      {"content-type", "application/json"}},
-                          .body = to_json(body)};
-    const Response response = platform_.handle(request, at);
-    QUELL_ASSERT(response.status == 200);
-    return (*parse_json(response.body))["id"].as_string();
-  }
-
- private:
-  Platform& platform_;
-  const Keys& keys_;
-};
 
 Value message(std::string_view text) {
   return Value::list(
@@ -88,7 +63,7 @@ Value deployment(const std::string& agent, const std::string& environment, std::
 
 Incident seed_incident(Platform& platform, Issuer& issuer, const Keys& keys,
                        const std::string& mcp_endpoint, Timestamp start) {
-  Operator by(platform, keys);
+  Inhabitant by(platform, keys);
   const Timestamp before = start - kAge;
   const Value cloud =
       Value::map({{"type", "cloud"}, {"networking", Value::map({{"type", "unrestricted"}})}});
@@ -98,8 +73,11 @@ Incident seed_incident(Platform& platform, Issuer& issuer, const Keys& keys,
   const std::string writer =
       by.create("/v1/agents",
                 Value::map({{"name", "Handbook writer"}, {"model", "claude-opus-5-5"}}), before);
-  const auto vault = [&](std::string_view name) {
-    return by.create("/v1/vaults", Value::map({{"display_name", name}}), before);
+  const auto vault = [&](std::string_view name, std::string_view user) {
+    return by.create("/v1/vaults",
+                     Value::map({{"display_name", name},
+                                 {"metadata", Value::map({{"external_user_id", user}})}}),
+                     before);
   };
   const auto credential = [&](const std::string& in, std::string_view name, const Value& auth) {
     return by.create("/v1/vaults/" + in + "/credentials",
@@ -115,7 +93,7 @@ Incident seed_incident(Platform& platform, Issuer& issuer, const Keys& keys,
                                     {"token_endpoint_auth", client_auth},
                                     {"resource", mcp_endpoint}});
   Incident incident;
-  incident.leaked = {.vault_id = vault("Tracker, billing"),
+  incident.leaked = {.vault_id = vault("Tracker, billing", "usr_billing"),
                      .access_token = grant.access_token,
                      .refresh_token = grant.refresh_token};
   const std::string& leaked_vault = incident.leaked.vault_id;
@@ -126,8 +104,8 @@ Incident seed_incident(Platform& platform, Issuer& issuer, const Keys& keys,
                                                          {"expires_at", grant.expires_at},
                                                          {"refresh", refresh}}));
 
-  const std::string beside = vault("Mail, billing");
-  const std::string handbook = vault("Handbook");
+  const std::string beside = vault("Mail, billing", "usr_mail");
+  const std::string handbook = vault("Handbook", "usr_handbook");
   incident.other_vault_ids = {beside, handbook};
   incident.other_credential_ids = {
       credential(beside, "Mail",

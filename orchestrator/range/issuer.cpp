@@ -295,6 +295,10 @@ void Issuer::prune(Timestamp now) {
   }
 }
 
+void Issuer::end_all_grants(Timestamp now) {
+  for (const auto& [grant, record] : grants_) kill_grant(grant, now);
+}
+
 bool Issuer::access_token_works(std::string_view token, Timestamp now) const {
   const auto found = access_tokens_.find(token);
   return found != access_tokens_.end() && found->second.expires_at > now &&

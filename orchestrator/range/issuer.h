@@ -76,6 +76,8 @@ class Issuer {
   /// A fresh grant, as if a user had consented. An unknown `client_id` becomes a public client.
   Grant mint(std::string_view client_id, std::string_view resource, Timestamp now);
   void register_client(IssuerClient client);
+  /// Ends every grant there is, as a vendor may that was breached.
+  void end_all_grants(Timestamp now);
 
   /// Neither expired nor revoked at the issuer. Profiles of the MCP server do not count here: ask
   /// McpServer::accepts what a holder of the token can do.

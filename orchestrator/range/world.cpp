@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "orchestrator/range/crowd.h"
 #include "orchestrator/range/faults.h"
 #include "orchestrator/range/incident.h"
 #include "orchestrator/range/intruder.h"
@@ -112,6 +113,8 @@ class RangeWorld final : public World {
         now_(options_.start),
         platform_(profiles_, keys_, random_, options_.seed, fetch_as("platform", true)),
         incident_(seed_incident(platform_, issuer_, keys_, mcp_.endpoint(), now_)),
+        crowd_(seed_crowd(options_.crowd, platform_, issuer_, keys_, mcp_.endpoint(),
+                          options_.seed, now_)),
         intruder_({.access_token = incident_.leaked.access_token,
                    .refresh_token = incident_.leaked.refresh_token,
                    .client_id = keys_.client_id,
@@ -185,6 +188,7 @@ class RangeWorld final : public World {
   Faults faults_{};
   Platform platform_;
   Incident incident_;
+  Crowd crowd_;
   Intruder intruder_;
   Webhooks webhooks_;
 };
@@ -384,6 +388,7 @@ Value RangeWorld::truth(Timestamp now) const {
        {"sessions_not_archived", Value(std::move(not_archived))},
        {"deployments_active", Value(std::move(active))},
        {"bystanders_untouched", bystanders_untouched()},
+       {"crowd", to_value(crowd_)},
        {"profile", profiles_.to_string()}});
 }
 
@@ -439,6 +444,10 @@ Response RangeWorld::control(const Request& request, Timestamp now) {
   if (request.method == "POST") {
     if (path == "/faults") return set_faults(request);
     if (path == "/grants") return control_grant(now);
+    if (path == "/grants/end") {
+      issuer_.end_all_grants(now);
+      return json(200, Value::map({{"ok", true}}));
+    }
     if (path == "/webhooks") return control_subscribe(request);
   }
   if (request.method == "GET") {

@@ -61,6 +61,17 @@ struct Response {
   std::optional<EventStream> stream{};
 };
 
+/// How much of an organization stands around the incident: `seed_crowd` fills it in.
+struct CrowdSize {
+  int vaults = 0;
+  int credentials = 0;  // at most 20 a vault
+  int sessions = 0;
+  int stores = 0;
+  int deployments = 0;
+
+  bool none() const noexcept { return vaults == 0; }
+};
+
 struct WorldOptions {
   std::uint64_t seed = 7;
   /// Comma-separated profile names; docs/range.md lists them. Empty: everything behaves as
@@ -74,6 +85,7 @@ struct WorldOptions {
   std::string mcp_url{};  // origin; the MCP endpoint is mcp_url + "/mcp"
   std::string control_url{};
   bool intruder = true;
+  CrowdSize crowd{};
   /// Makes the platform's own requests (validate, refresh, running sessions) to servers that are no
   /// host of this world; none is what a broken connection looks like. Without it nothing leaves the
   /// world.

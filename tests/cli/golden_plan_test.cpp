@@ -61,6 +61,10 @@ TEST_CASE("the plans of the shipped playbooks are the golden ones") {
   rotation.insert(rotation.end(), {"-i", "new_access_token=@" + site.folder().path() + "/refresh"});
   check_plan(site, "rotate-only", rotation);
   check_plan(site, "leaked-vault", {"-i", "incident=INC-42", "-i", "vault_ids=" + site.vault_id()});
+  check_plan(site, "vendor-breach",
+             {"-i", "incident=INC-42", "-i", "mcp_server_url=" + site.range()["mcp"]["url"].as_string(),
+              "-i", "sample_token=@" + site.folder().path() + "/token"});
+  check_plan(site, "compromised-user", {"-i", "incident=INC-42", "-i", "user=usr_billing"});
 }
 
 }  // namespace quell::test

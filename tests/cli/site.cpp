@@ -77,11 +77,15 @@ Told told(const Finished& finished) {
   return said;
 }
 
-Site::Site(const std::string& profile) {
+Site::Site(const std::string& profile, const std::string& crowd) {
   std::vector<std::string> arguments{quell_path(), "range", "--seed", "7"};
   if (!profile.empty()) {
     arguments.push_back("--profile");
     arguments.push_back(profile);
+  }
+  if (!crowd.empty()) {
+    arguments.push_back("--crowd");
+    arguments.push_back(crowd);
   }
   range_ = std::make_unique<Process>(arguments, Environment{{"HOME", folder_.path()}});
   const Result<Value> ready = parse_json(range_->read_line());
@@ -182,8 +186,10 @@ Value Site::post(const std::string& path, const std::string& json) const {
   return *value;
 }
 
-void Site::fault(const std::string& json) const {
-  http("POST", ready_["control_url"].string_or("") + "/faults", json);
+void Site::post_control(const std::string& path, const std::string& json) const {
+  http("POST", ready_["control_url"].string_or("") + path, json);
 }
+
+void Site::fault(const std::string& json) const { post_control("/faults", json); }
 
 }  // namespace quell::test

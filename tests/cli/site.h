@@ -21,8 +21,9 @@ Told told(const Finished& finished);
 /// machine looks like.
 class Site {
  public:
-  /// `profile` names deviations of the range; empty: as documented.
-  explicit Site(const std::string& profile = "");
+  /// `profile` names deviations of the range; empty: as documented. `crowd`: how much of an
+  /// organization stands around the leak.
+  explicit Site(const std::string& profile = "", const std::string& crowd = "");
 
   /// Starts quell with `arguments` and this site's configuration.
   Process start(std::vector<std::string> arguments, const std::string& input = "") const;
@@ -48,6 +49,8 @@ class Site {
 
   /// A JSON document of the range's control host.
   Value control(const std::string& path) const;
+  /// Posts to the control host.
+  void post_control(const std::string& path, const std::string& json) const;
   /// Posts faults to the control host.
   void fault(const std::string& json) const;
   /// POST of `json` to the platform, by somebody else than quell; its answer.
