@@ -101,7 +101,7 @@ void Graph::add_credentials() {
                           .state = std::string(state_of(credential->archived_at)),
                           .tie = is_target ? "named" : "beside"});
     edge(credential->id, credential->vault_id,
-         {.kind = "stored_in", .reason = "is stored in the vault"});
+         {.kind = "stored_in", .reason = "is stored in"});
   }
   for (const Credential* one : reach_.credentials) {
     if (nodes_.at(one->id).tie != "named") continue;
@@ -111,7 +111,7 @@ void Graph::add_credentials() {
         continue;
       edge(one->id, other->id,
            {.kind = "same_url",
-            .reason = "has the same URL: where both vaults are attached it takes over"});
+            .reason = "would hand over, since the URL is the same, to"});
     }
   }
 }
@@ -129,7 +129,7 @@ void Graph::add_roster(const std::string& of, const std::vector<Participant>& ro
   for (const Participant& entry : roster) {
     const std::string id = id_of(entry);
     add_agent(id, entry.name, "part");
-    edge(of, id, {.kind = "invokes", .reason = "has it on its roster"});
+    edge(of, id, {.kind = "invokes", .reason = "has on its roster"});
   }
 }
 
@@ -150,10 +150,10 @@ void Graph::add_holdings(const std::string& of, const Holdings& holdings) {
   for (const Mount& mount : holdings.stores) {
     add_store(mount.memory_store_id);
     if (mount.writes) {
-      edge(of, mount.memory_store_id, {.kind = "writes", .reason = "mounts it to write"});
+      edge(of, mount.memory_store_id, {.kind = "writes", .reason = "can write"});
     }
     edge(mount.memory_store_id, of,
-         {.kind = "reads", .reason = mount.writes ? "reads it" : "mounts it to read only"});
+         {.kind = "reads", .reason = "is read by"});
   }
   for (const std::string& id : holdings.file_ids) {
     node(id, {.kind = "file", .tie = "part"});
@@ -161,7 +161,7 @@ void Graph::add_holdings(const std::string& of, const Holdings& holdings) {
   }
   for (const std::string& url : holdings.repositories) {
     node(url, {.kind = "repository", .tie = "part"});
-    edge(of, url, {.kind = "mounts", .reason = "has the repository, with a token of its own"});
+    edge(of, url, {.kind = "mounts", .reason = "has, with a token of its own, the repository"});
   }
 }
 
@@ -169,7 +169,7 @@ void Graph::add_uses(const std::string& of, const std::vector<std::string>& vaul
                      const Holdings& holdings, std::string_view tie) {
   for (const std::string& id : vault_ids) {
     add_vault(id, tie == "steered" ? "steered" : "beside");
-    edge(id, of, {.kind = "used_by", .reason = "names the vault"});
+    edge(id, of, {.kind = "used_by", .reason = "is used by"});
   }
   add_holdings(of, holdings);
 }
@@ -183,10 +183,10 @@ void Graph::add_session(const Session& session, std::string_view tie) {
                     .changed = is_new});
   add_uses(session.id, session.vault_ids, session.holdings, tie);
   edge(session.deployment_id, session.id,
-       {.kind = "starts", .did = is_new, .reason = "started it"});
+       {.kind = "starts", .did = is_new, .reason = "started"});
   if (session.agent_id.empty()) return;
   add_agent(session.agent_id, session.agent_name, "part");
-  edge(session.id, session.agent_id, {.kind = "runs", .reason = "runs the agent"});
+  edge(session.id, session.agent_id, {.kind = "runs", .reason = "runs"});
   add_roster(session.agent_id, session.roster);
 }
 
@@ -196,7 +196,7 @@ void Graph::add_deployment(const Deployment& deployment, std::string_view tie) {
   add_uses(deployment.id, deployment.vault_ids, deployment.holdings, tie);
   if (deployment.agent_id.empty()) return;
   add_agent(deployment.agent_id, "", "part");
-  edge(deployment.id, deployment.agent_id, {.kind = "runs", .reason = "runs the agent"});
+  edge(deployment.id, deployment.agent_id, {.kind = "runs", .reason = "runs"});
   const auto agent = sight_.agents.find(deployment.agent_id);
   if (agent != sight_.agents.end()) add_roster(deployment.agent_id, agent->second.roster);
 }
@@ -213,7 +213,7 @@ void Graph::add_versions() {
     edge(pair.first, pair.second,
          {.kind = "wrote",
           .did = true,
-          .reason = fmt::format("wrote {} version{} since", count, count == 1 ? "" : "s")});
+          .reason = fmt::format("wrote {} version{} since in", count, count == 1 ? "" : "s")});
   }
 }
 
@@ -226,9 +226,9 @@ void Graph::add_threads() {
     edge(thread.session_id, thread.id,
          {.kind = "runs",
           .did = true,
-          .reason = thread.of_workflow ? "a workflow made the thread" : "began the thread"});
+          .reason = thread.of_workflow ? "has, by a workflow, the thread" : "began the thread"});
     add_agent(id_of(thread.agent), thread.agent.name, "part");
-    edge(thread.id, id_of(thread.agent), {.kind = "runs", .did = true, .reason = "runs the agent"});
+    edge(thread.id, id_of(thread.agent), {.kind = "runs", .did = true, .reason = "runs"});
   }
 }
 

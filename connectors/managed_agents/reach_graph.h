@@ -14,7 +14,7 @@ namespace quell::managed_agents {
 /// since.
 ///
 /// An edge is `{from, to, kind, did, reason}`: from whoever acts to what it acts on; `did` is false
-/// where it only could.
+/// where it only could; `reason` reads `from reason to`.
 Value graph_of(const ReachQuestion& question, const Sight& sight, const Reach& reach);
 
 /// Who can steer whom among the agents within reach: `{agents, relations}`. An agent is

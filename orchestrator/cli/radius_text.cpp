@@ -190,7 +190,7 @@ Branch RadiusWords::store_branch(const RadiusNode& store) const {
   std::string written;
   if (const auto edges = in_.find(store.id); edges != in_.end()) {
     for (const RadiusEdge* edge : edges->second) {
-      if (edge->kind == "wrote") written += (written.empty() ? "" : "; ") + edge->from + " " + edge->reason;
+      if (edge->kind == "wrote") written += (written.empty() ? "" : "; ") + edge->from + " " + edge->reason + " it";
     }
   }
   if (!written.empty()) branch.branches.push_back({.text = written});
