@@ -207,6 +207,9 @@ void Graph::add_versions() {
   for (const MemoryVersion& version : sight_.versions) {
     const auto store = nodes_.find(version.memory_store_id);
     if (store != nodes_.end()) store->second.changed = true;
+    // Keys and people that wrote are no session within reach, but they are who did it.
+    if (!version.author_id.empty() && version.author_kind != "session_actor")
+      node(version.author_id, {.kind = "author", .name = version.author_kind, .tie = "part"});
     ++written[{version.author_id, version.memory_store_id}];
   }
   for (const auto& [pair, count] : written) {

@@ -8,7 +8,7 @@ namespace quell::managed_agents {
 /// The web around what was asked, for pictures: `{nodes, edges}`.
 ///
 /// A node is `{id, kind, name, state, tie, changed}`: `kind` credential, vault, deployment,
-/// session, thread, agent, memory_store, file or repository; `tie` why it is there: named, holds
+/// session, thread, agent, memory_store, file, repository or author (a key or a person); `tie` why it is there: named, holds
 /// (it can use what was named), beside (attached beside it, or would take over), steered (it reads
 /// what one of those can write), part (belongs to one of those); `changed` when it came up or wrote
 /// since.

@@ -32,6 +32,14 @@ constexpr std::array kProfiles = {
     Profile{"other_workspace", "the key belongs to another workspace: empty lists and 404"},
     Profile{"session_restarts", "an interrupted session starts again twice"},
     Profile{"throttles", "the platform answers 429 with retry-after now and then"},
+    // What others do around the leak.
+    Profile{"twin_credential",
+            "another vault holds a credential of the same URL, and a session names both"},
+    Profile{"archived_deployment", "an archived deployment names the vault and reads active"},
+    Profile{"runs_by_hand", "somebody runs a deployment by hand right after it was paused"},
+    Profile{"late_session", "a session starts after the scan, when the first one is archived"},
+    Profile{"recreated_credential",
+            "a pipeline makes the credential anew as soon as it is archived"},
     // Issuer.
     Profile{"lying_200", "revocation answers 200 and nothing dies"},
     Profile{"access_token_survives", "revocation kills the refresh token only"},

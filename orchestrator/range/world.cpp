@@ -12,6 +12,7 @@
 #include "orchestrator/range/intruder.h"
 #include "orchestrator/range/issuer.h"
 #include "orchestrator/range/mcp_server.h"
+#include "orchestrator/range/meddling.h"
 #include "orchestrator/range/platform.h"
 #include "orchestrator/range/profile.h"
 #include "orchestrator/range/webhooks.h"
@@ -115,6 +116,7 @@ class RangeWorld final : public World {
         incident_(seed_incident(platform_, issuer_, keys_, mcp_.endpoint(), now_)),
         crowd_(seed_crowd(options_.crowd, platform_, issuer_, keys_, mcp_.endpoint(),
                           options_.seed, now_)),
+        meddling_(profiles_, platform_, keys_, incident_.leaked, mcp_.endpoint()),
         intruder_({.access_token = incident_.leaked.access_token,
                    .refresh_token = incident_.leaked.refresh_token,
                    .client_id = keys_.client_id,
@@ -123,6 +125,7 @@ class RangeWorld final : public World {
                    .token_endpoint = issuer_.token_endpoint()},
                   now_, fetch_as("intruder", false)),
         webhooks_(options_.seed ^ kWebhookSeed, keys_.webhook_secret) {
+    meddling_.begin(now_);
     platform_.open();
     webhooks_.collect(platform_.events());
     if (options_.intruder && profiles_.has("spent_refresh_200")) intruder_.refresh(now_);
@@ -189,6 +192,7 @@ class RangeWorld final : public World {
   Platform platform_;
   Incident incident_;
   Crowd crowd_;
+  Meddling meddling_;
   Intruder intruder_;
   Webhooks webhooks_;
 };
@@ -251,8 +255,11 @@ void RangeWorld::log(const Request& request, std::string_view who, std::string_v
 
 Response RangeWorld::dispatch(const Request& request, Timestamp now) {
   switch (request.host) {
-    case Host::platform:
-      return platform_.handle(request, now);
+    case Host::platform: {
+      Response response = platform_.handle(request, now);
+      meddling_.after(request, response, now);
+      return response;
+    }
     case Host::issuer:
       return issuer_.handle(request, now);
     case Host::mcp_server:

@@ -66,7 +66,7 @@ struct KindWords {
   std::string_view one{};
   std::string_view many{};
 };
-constexpr std::array<KindWords, 9> kKinds{{{"credential", "credential", "credentials"},
+constexpr std::array<KindWords, 10> kKinds{{{"credential", "credential", "credentials"},
                                            {"vault", "vault", "vaults"},
                                            {"deployment", "deployment", "deployments"},
                                            {"session", "session", "sessions"},
@@ -74,7 +74,8 @@ constexpr std::array<KindWords, 9> kKinds{{{"credential", "credential", "credent
                                            {"agent", "agent", "agents"},
                                            {"memory_store", "memory store", "memory stores"},
                                            {"file", "file", "files"},
-                                           {"repository", "repository", "repositories"}}};
+                                           {"repository", "repository", "repositories"},
+                                           {"author", "author", "authors"}}};
 
 std::string counts_text(const std::map<std::string, std::size_t, std::less<>>& counts) {
   std::vector<std::string> parts;

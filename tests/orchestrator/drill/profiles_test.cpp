@@ -109,6 +109,26 @@ TEST_CASE("a validation that says nothing leaves the refresh token unproved") {
   CHECK(outcome.result != RunResult::contained);
 }
 
+// Goal: what others do in the middle of a containment is seen at its end, and the run is not called
+// contained over it.
+// Method: a second credential of the same URL beside, a paused deployment run by hand, a session
+// after the scan, the credential made anew.
+TEST_CASE("what happens beside a containment is not called contained") {
+  for (const char* const profile :
+       {"twin_credential", "runs_by_hand", "late_session", "recreated_credential"}) {
+    CAPTURE(profile);
+    const DrillOutcome outcome = play("leaked-mcp-oauth", profile);
+    CHECK(outcome.result == RunResult::exposed);
+  }
+}
+
+// Goal: a deployment that is archived is no work, whatever its status reads; a key of another
+// workspace sees nothing, and that is no proof (threat T9).
+TEST_CASE("what is over does not burn, and what cannot be seen is not dead") {
+  CHECK(play("leaked-mcp-oauth", "archived_deployment").result == RunResult::contained);
+  CHECK(play("leaked-mcp-oauth", "other_workspace").result != RunResult::contained);
+}
+
 // Goal: no profile, alone, gets a run called contained while the thief can still get in.
 TEST_CASE("no profile of the range gets a false contained") {
   for (const auto& profile : range::profiles()) {

@@ -27,7 +27,8 @@ TEST_CASE("profile names") {
   REQUIRE_FALSE(made);
   CHECK(made.error().code == ErrorCode::invalid);
   CHECK(made.error().hint.find("slow_propagation") != std::string::npos);
-  CHECK(profiles().size() == 24);
+  std::set<std::string> names;
+  for (const auto& profile : profiles()) CHECK(names.insert(profile.first).second);
   std::set<std::string> names;
   for (const auto& [name, what] : profiles()) {
     names.insert(name);
