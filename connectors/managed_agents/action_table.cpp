@@ -1,37 +1,14 @@
 // What connections of kind `managed_agents` can do; the names are promised to playbooks.
-#include <array>
 #include <utility>
 #include <vector>
 
+#include "connectors/managed_agents/action_rows.h"
 #include "connectors/managed_agents/managed_agents_connector.h"
 
 namespace quell {
 namespace {
 
-using Kind = Type::Kind;
-
-constexpr int kRetriesMax = 3;
-
-ParamSpec required(std::string name, Type type, std::string help) {
-  return ParamSpec{
-      .name = std::move(name), .type = std::move(type), .required = true, .help = std::move(help)};
-}
-
-ParamSpec optional(std::string name, const Type& type, std::string help) {
-  return ParamSpec{
-      .name = std::move(name), .type = type.or_null(), .required = false, .help = std::move(help)};
-}
-
-Field field(std::string name, Kind kind) {
-  return Field{.name = std::move(name), .type = Type::of(kind)};
-}
-Field nullable(std::string name, Kind kind) {
-  return Field{.name = std::move(name), .type = Type::of(kind).or_null()};
-}
-Field list_field(std::string name, Type element) {
-  return Field{.name = std::move(name), .type = Type::list_of(std::move(element))};
-}
-Type texts() { return Type::list_of(Type::of(Kind::string)); }
+using namespace managed_agents;
 
 ParamSpec vault_id() { return required("vault_id", Type::of(Kind::string), "vlt_..."); }
 ParamSpec credential_id() { return required("credential_id", Type::of(Kind::string), "vcrd_..."); }
@@ -39,7 +16,6 @@ ParamSpec credential_ids() {
   return required("credential_ids", texts(), "vcrd_..., all of this vault");
 }
 ParamSpec deployment_id() { return required("deployment_id", Type::of(Kind::string), "depl_..."); }
-ParamSpec session_id() { return required("session_id", Type::of(Kind::string), "sesn_..."); }
 
 std::vector<Field> credential_fields() {
   return {field("id", Kind::string),
@@ -73,18 +49,9 @@ Type id_and_status() {
   return Type::object({field("id", Kind::string), field("status", Kind::string)});
 }
 
-Type archived_object() {
-  return Type::object({field("id", Kind::string), nullable("archived_at", Kind::timestamp)});
-}
-
 Type deployment_object() {
   return Type::object({field("id", Kind::string), field("status", Kind::string),
                        nullable("archived_at", Kind::timestamp)});
-}
-
-Type found_object() {
-  return Type::object({field("id", Kind::string), field("found", Kind::boolean),
-                       nullable("status", Kind::string), nullable("archived_at", Kind::timestamp)});
 }
 
 Type http_response_object() {
@@ -93,60 +60,7 @@ Type http_response_object() {
       .or_null();
 }
 
-std::vector<ErrorCode> read_errors() {
-  return {ErrorCode::denied, ErrorCode::throttled, ErrorCode::transient, ErrorCode::gone,
-          ErrorCode::invalid};
-}
-std::vector<ErrorCode> list_errors() {
-  return {ErrorCode::denied, ErrorCode::throttled, ErrorCode::transient,
-          ErrorCode::gone,   ErrorCode::invalid,   ErrorCode::unavailable_here};
-}
-std::vector<ErrorCode> change_errors() {
-  return {
-      ErrorCode::denied, ErrorCode::throttled, ErrorCode::transient, ErrorCode::unknown,
-      ErrorCode::gone,   ErrorCode::conflict,  ErrorCode::invalid,   ErrorCode::unavailable_here};
-}
-
-RequestTemplate post(std::string path) {
-  return RequestTemplate{
-      .method = "POST", .url = "{base}" + std::move(path), .effect = Effect::mutate};
-}
-
 constexpr const char* kCredentialPath = "/vaults/{vault_id}/credentials/{credential_id}";
-
-/// Reads and acts once; the answer shows the change, or it is read back.
-ActionSpec change(std::string name, std::string summary, Plane plane) {
-  ActionSpec spec;
-  spec.name = std::move(name);
-  spec.summary = std::move(summary);
-  spec.effect = Effect::mutate;
-  spec.planes = {plane};
-  spec.errors = change_errors();
-  spec.retry.max = kRetriesMax;
-  spec.repeat = Repeat::safe;
-  spec.can_look = true;
-  spec.cost = {.read = 1, .mutate = 1};
-  return spec;
-}
-
-ActionSpec read(std::string name, std::string summary, Plane plane) {
-  ActionSpec spec;
-  spec.name = std::move(name);
-  spec.summary = std::move(summary);
-  spec.effect = Effect::read;
-  spec.planes = {plane};
-  spec.errors = read_errors();
-  spec.retry.max = kRetriesMax;
-  spec.cost = {.read = 1};
-  return spec;
-}
-
-ActionSpec probe(std::string name, std::string summary, Plane plane, Kill proves) {
-  ActionSpec spec = read(std::move(name), std::move(summary), plane);
-  spec.is_probe = true;
-  spec.proves = {proves};
-  return spec;
-}
 
 // --- Reads
 
@@ -219,14 +133,6 @@ Type lateral_object() {
                                                           field("named", Kind::boolean)})),
                        list_field("relations", std::move(relation))})
       .or_null();
-}
-
-Type memory_version_object() {
-  return Type::object({field("id", Kind::string), field("memory_id", Kind::string),
-                       field("memory_store_id", Kind::string), field("operation", Kind::string),
-                       nullable("path", Kind::string), nullable("author_kind", Kind::string),
-                       nullable("author_id", Kind::string), nullable("created_at", Kind::timestamp),
-                       nullable("redacted_at", Kind::timestamp)});
 }
 
 ActionSpec blast_radius() {
@@ -518,26 +424,30 @@ ActionSpec stop_session() {
 }  // namespace
 
 std::span<const ActionSpec> managed_agents_actions() {
-  static const std::array<ActionSpec, 20> kActions{get_credential(),
-                                                   find_credentials(),
-                                                   find_vaults(),
-                                                   blast_radius(),
-                                                   credential_is_archived(),
-                                                   credentials_are_archived(),
-                                                   no_active_credential(),
-                                                   deployment_is_paused(),
-                                                   session_is_stopped(),
-                                                   no_new_session(),
-                                                   archive_credential(),
-                                                   archive_credentials(),
-                                                   delete_credential(),
-                                                   validate_credential(),
-                                                   overwrite_credential(),
-                                                   archive_vault(),
-                                                   pause_deployment(),
-                                                   unpause_deployment(),
-                                                   archive_deployment(),
-                                                   stop_session()};
+  static const std::vector<ActionSpec> kActions = [] {
+    std::vector<ActionSpec> actions{get_credential(),
+                                    find_credentials(),
+                                    find_vaults(),
+                                    blast_radius(),
+                                    credential_is_archived(),
+                                    credentials_are_archived(),
+                                    no_active_credential(),
+                                    deployment_is_paused(),
+                                    session_is_stopped(),
+                                    no_new_session(),
+                                    archive_credential(),
+                                    archive_credentials(),
+                                    delete_credential(),
+                                    validate_credential(),
+                                    overwrite_credential(),
+                                    archive_vault(),
+                                    pause_deployment(),
+                                    unpause_deployment(),
+                                    archive_deployment(),
+                                    stop_session()};
+    for (ActionSpec& spec : memory_actions()) actions.push_back(std::move(spec));
+    return actions;
+  }();
   return kActions;
 }
 

@@ -91,6 +91,28 @@ Subject memory_store_subject(std::string_view memory_store_id) {
                  .path = "/memory_stores/" + percent_encode(memory_store_id)};
 }
 
+namespace {
+
+Subject inside_store(std::string_view store_id, std::string_view kind, std::string_view collection,
+                     std::string_view id) {
+  return Subject{.kind = std::string(kind),
+                 .id = std::string(id),
+                 .holder = std::string(store_id),
+                 .path = fmt::format("{}/{}/{}", memory_store_subject(store_id).path, collection,
+                                     percent_encode(id)),
+                 .query = "view=basic"};
+}
+
+}  // namespace
+
+Subject memory_subject(std::string_view memory_store_id, std::string_view memory_id) {
+  return inside_store(memory_store_id, "memory", "memories", memory_id);
+}
+
+Subject memory_version_subject(std::string_view memory_store_id, std::string_view version_id) {
+  return inside_store(memory_store_id, "memory version", "memory_versions", version_id);
+}
+
 Subject deployment_subject(std::string_view deployment_id) {
   return Subject{.kind = "deployment",
                  .id = std::string(deployment_id),
@@ -148,8 +170,8 @@ HttpRequest Api::post_json(const std::string& path, SecretText body) const {
   return request;
 }
 
-HttpRequest Api::erase(const std::string& path) const {
-  HttpRequest request = make("DELETE", path, {});
+HttpRequest Api::erase(const std::string& path, const std::string& query) const {
+  HttpRequest request = make("DELETE", path, query);
   request.effect = Effect::mutate;
   return request;
 }
@@ -178,7 +200,9 @@ Error Api::unanswered(Error error) const {
 }
 
 std::string_view plane_words(std::string_view path) {
-  return resource_of(path) == "vaults" ? "holder" : "runtime";
+  const std::string_view resource = resource_of(path);
+  if (resource == "vaults") return "holder";
+  return resource == "memory_stores" ? "resource" : "runtime";
 }
 
 Error refusal(const Api& api, const HttpResponse& response, Effect effect, const Subject& subject,
@@ -324,7 +348,7 @@ Task<Result<Value>> fetch(Io& io, Api api, Subject subject) {
   }
   constexpr int kLooksMax = 2;
   for (int look = 1;; ++look) {
-    HttpRequest request = api.get(subject.path);
+    HttpRequest request = api.get(subject.path, subject.query);
     const Result<HttpResponse> answer = co_await io.send(std::move(request));
     Result<Value> object = read_object(api, answer, subject, io.now());
     if (!object) {

@@ -22,6 +22,7 @@ struct Subject {
   std::string id{};      // "vcrd_01QX"
   std::string holder{};  // "vlt_01HQ", or empty where the platform itself holds it
   std::string path{};    // behind the base path: "/vaults/vlt_01HQ/credentials/vcrd_01QX"
+  std::string query{};   // of a read of it, encoded
 
   /// "vcrd_01QX in vlt_01HQ"
   std::string words() const;
@@ -32,6 +33,9 @@ Subject credential_subject(std::string_view vault_id, std::string_view credentia
 Subject session_subject(std::string_view session_id);
 Subject deployment_subject(std::string_view deployment_id);
 Subject memory_store_subject(std::string_view memory_store_id);
+/// Read without their content, which is nobody's business here.
+Subject memory_subject(std::string_view memory_store_id, std::string_view memory_id);
+Subject memory_version_subject(std::string_view memory_store_id, std::string_view version_id);
 
 /// Builds requests in the configured wire form. Cheap to copy; the configuration outlives it.
 class Api {
@@ -45,7 +49,7 @@ class Api {
   /// Without body and without content type, as the official client sends it (API sheet 0.1).
   HttpRequest post(const std::string& path) const;
   HttpRequest post_json(const std::string& path, SecretText body) const;
-  HttpRequest erase(const std::string& path) const;
+  HttpRequest erase(const std::string& path, const std::string& query = {}) const;
 
   const ManagedAgentsConfig& config() const { return *config_; }
   /// So many at once that one list for all costs less than a read for each.
@@ -69,7 +73,8 @@ class Api {
   int together_;
 };
 
-/// The plane that a path belongs to, in words: "holder" for vaults, "runtime" for all else.
+/// The plane that a path belongs to, in words: "holder" for vaults, "resource" for memory, else
+/// "runtime".
 std::string_view plane_words(std::string_view path);
 
 /// What an answer other than 2xx to a call of `subject.path` comes to, said about `subject`.

@@ -33,7 +33,18 @@ ActionTask unpause_deployment(Io& io, Api api, Value params, Intent intent);
 ActionTask archive_deployment(Io& io, Api api, Value params, Intent intent);
 ActionTask stop_session(Io& io, Api api, Value params, Intent intent);
 
+// --- Resource: memory
+ActionTask restore_memory(Io& io, Api api, Value params, Intent intent);
+ActionTask delete_memory(Io& io, Api api, Value params, Intent intent);
+ActionTask redact_memory_version(Io& io, Api api, Value params, Intent intent);
+ActionTask archive_memory_store(Io& io, Api api, Value params, Intent intent);
+
 // --- Looks
+ActionTask find_memory_versions(Io& io, Api api, Value params);
+ActionTask memory_is_clean(Io& io, Api api, Value params);
+ActionTask no_poisoned_memory(Io& io, Api api, Value params);
+ActionTask memory_version_is_redacted(Io& io, Api api, Value params);
+ActionTask memory_store_is_archived(Io& io, Api api, Value params);
 ActionTask blast_radius(Io& io, Api api, Value params);
 ActionTask credential_is_archived(Io& io, Api api, Value params);
 ActionTask credentials_are_archived(Io& io, Api api, Value params);

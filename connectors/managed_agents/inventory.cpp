@@ -11,12 +11,24 @@ namespace quell::managed_agents {
 namespace {
 
 constexpr std::string_view kIncludeArchived = "include_archived=true";
+constexpr std::string_view kBasicView = "view=basic";
 
 /// Puts each record of a list at the end of `records`.
 template <typename Record>
 std::function<Status(const Value&)> taking(std::vector<Record>& records) {
   return [&records](const Value& item) -> Status {
     Result<Record> record = Record::read(item);
+    if (!record) return record.error();
+    records.push_back(*std::move(record));
+    return ok();
+  };
+}
+
+/// Likewise records that say which store they are of.
+template <typename Record>
+std::function<Status(const Value&)> taking(std::vector<Record>& records, std::string store_id) {
+  return [&records, store = std::move(store_id)](const Value& item) -> Status {
+    Result<Record> record = Record::read(item, store);
     if (!record) return record.error();
     records.push_back(*std::move(record));
     return ok();
@@ -132,20 +144,27 @@ ListCall memory_store_list(const Api& api, std::vector<MemoryStore>& stores) {
   return call;
 }
 
-ListCall memory_version_list(const Api& api, const std::string& store_id, Timestamp since,
+ListCall memory_version_list(const Api& api, const std::string& store_id,
+                             const std::optional<Timestamp>& since,
                              std::vector<MemoryVersion>& versions) {
   ListCall call;
   call.held_by = memory_store_subject(store_id);
   call.what = "the list of memory versions of " + outside_text(store_id);
   call.path = call.held_by.path + "/memory_versions";
-  call.query = "created_at%5Bgte%5D=" + percent_encode(format_rfc3339(since));
+  if (since) call.query = "created_at%5Bgte%5D=" + percent_encode(format_rfc3339(*since));
   call.limit = api.config().page_limit;
-  call.take = [&versions, store_id](const Value& item) -> Status {
-    Result<MemoryVersion> version = MemoryVersion::read(item, store_id);
-    if (!version) return version.error();
-    versions.push_back(*std::move(version));
-    return ok();
-  };
+  call.take = taking(versions, store_id);
+  return call;
+}
+
+ListCall memory_list(const Api& api, const std::string& store_id, std::vector<Memory>& memories) {
+  ListCall call;
+  call.held_by = memory_store_subject(store_id);
+  call.what = "the list of memories of " + outside_text(store_id);
+  call.path = call.held_by.path + "/memories";
+  call.query = kBasicView;
+  call.limit = api.config().page_limit;
+  call.take = taking(memories, store_id);
   return call;
 }
 

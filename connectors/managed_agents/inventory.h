@@ -80,9 +80,13 @@ ListCall agent_list(const Api& api, std::vector<Agent>& agents);
 /// The list of all memory stores, archived ones too: what is in them can still be read.
 ListCall memory_store_list(const Api& api, std::vector<MemoryStore>& stores);
 
-/// The versions written in a store at or after `since`.
-ListCall memory_version_list(const Api& api, const std::string& store_id, Timestamp since,
+/// The versions written in a store at or after `since`, or all that it still keeps.
+ListCall memory_version_list(const Api& api, const std::string& store_id,
+                             const std::optional<Timestamp>& since,
                              std::vector<MemoryVersion>& versions);
+
+/// What a store holds now, without the contents.
+ListCall memory_list(const Api& api, const std::string& store_id, std::vector<Memory>& memories);
 
 /// The threads of a session but its primary one.
 ListCall thread_list(const Api& api, const std::string& session_id, std::vector<Thread>& threads);

@@ -20,7 +20,7 @@ namespace ma = managed_agents;
 using Read = ma::ActionTask (*)(Io&, ma::Api, Value);
 using Mutation = ma::ActionTask (*)(Io&, ma::Api, Value, Intent);
 
-constexpr std::array<std::pair<std::string_view, Read>, 10> kReads{{
+constexpr std::array<std::pair<std::string_view, Read>, 15> kReads{{
     {"get_credential", ma::get_credential},
     {"find_credentials", ma::find_credentials},
     {"find_vaults", ma::find_vaults},
@@ -31,9 +31,14 @@ constexpr std::array<std::pair<std::string_view, Read>, 10> kReads{{
     {"deployment_is_paused", ma::deployment_is_paused},
     {"session_is_stopped", ma::session_is_stopped},
     {"no_new_session", ma::no_new_session},
+    {"find_memory_versions", ma::find_memory_versions},
+    {"memory_is_clean", ma::memory_is_clean},
+    {"no_poisoned_memory", ma::no_poisoned_memory},
+    {"memory_version_is_redacted", ma::memory_version_is_redacted},
+    {"memory_store_is_archived", ma::memory_store_is_archived},
 }};
 
-constexpr std::array<std::pair<std::string_view, Mutation>, 9> kMutations{{
+constexpr std::array<std::pair<std::string_view, Mutation>, 13> kMutations{{
     {"delete_credential", ma::delete_credential},
     {"validate_credential", ma::validate_credential},
     {"overwrite_credential", ma::overwrite_credential},
@@ -43,6 +48,10 @@ constexpr std::array<std::pair<std::string_view, Mutation>, 9> kMutations{{
     {"unpause_deployment", ma::unpause_deployment},
     {"archive_deployment", ma::archive_deployment},
     {"stop_session", ma::stop_session},
+    {"restore_memory", ma::restore_memory},
+    {"delete_memory", ma::delete_memory},
+    {"redact_memory_version", ma::redact_memory_version},
+    {"archive_memory_store", ma::archive_memory_store},
 }};
 
 /// Every member of the table at the value that claims nothing.
@@ -120,9 +129,11 @@ Value ManagedAgentsConnector::predict(const ActionSpec& action, const Inputs& in
     const auto found = out.find(member);
     if (found != out.end() && !value.is_null()) found->second = value;
   };
-  for (const std::string_view name : {"vault_id", "credential_id"}) set(name, inputs.params[name]);
+  for (const std::string_view name : {"vault_id", "credential_id", "memory_store_id"})
+    set(name, inputs.params[name]);
   // The subject is the innermost id that the action takes.
-  for (const std::string_view name : {"vault_id", "credential_id", "deployment_id", "session_id"}) {
+  for (const std::string_view name : {"vault_id", "credential_id", "deployment_id", "session_id",
+                                      "memory_store_id", "memory_id", "memory_version_id"}) {
     set("id", inputs.params[name]);
   }
   if (action.name == "pause_deployment") set("status", "paused");
@@ -131,7 +142,7 @@ Value ManagedAgentsConnector::predict(const ActionSpec& action, const Inputs& in
   }
   if (action.name == "stop_session") set("status", "terminated");
   if (action.name == "archive_credentials") set("archived", inputs.params["credential_ids"]);
-  if (action.name == "delete_credential") set("deleted", true);
+  if (action.name == "delete_credential" || action.name == "delete_memory") set("deleted", true);
   if (action.name == "overwrite_credential") {
     set("expires_at", inputs.params["expires_at"]);
     set("refresh_overwritten", inputs.params["refresh_token"].is_secret());

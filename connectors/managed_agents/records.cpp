@@ -19,7 +19,7 @@ constexpr std::size_t kMetadataPairsMax = 64;
 /// A deployment allows 500 (API sheet 1.9).
 constexpr std::size_t kResourcesMax = 5'000;
 constexpr std::size_t kRosterMax = 1'000;
-constexpr std::size_t kPathBytesMax = 1'024;
+constexpr std::size_t kSha256HexSize = 64;
 
 Error broken(std::string_view what, std::string_view member) {
   return make_error(ErrorCode::invalid, "answer",
@@ -126,6 +126,18 @@ std::vector<Participant> read_roster(const Value& multiagent) {
                       .name = outside_text(advisor["model"].string_or(""), kNameBytesMax)});
   }
   return roster;
+}
+
+/// A hash in lower-case hex; empty where the member is null or left out.
+Result<std::string> read_sha256(const Value& value, std::string_view what) {
+  constexpr std::string_view kMember = "content_sha256";
+  const Value& hash = value[kMember];
+  if (hash.is_null()) return std::string();
+  const auto is_hex = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
+  if (!hash.is_string() || hash.as_string().size() != kSha256HexSize ||
+      !std::ranges::all_of(hash.as_string(), is_hex))
+    return broken(what, kMember);
+  return hash.as_string();
 }
 
 /// A URL or a client's name goes on to other calls, so it stays as it is; a monstrous one is cut
@@ -353,7 +365,6 @@ Result<MemoryVersion> MemoryVersion::read(const Value& value, std::string_view s
     return broken(kWhat, "memory_store_id");
   version.memory_store_id = std::string(store_id);
   version.operation = outside_text(value["operation"].string_or(""), kWordBytesMax);
-  version.path = outside_text(value["path"].string_or(""), kPathBytesMax);
   const Value& author = value["created_by"];
   version.author_kind = outside_text(author["type"].string_or(""), kWordBytesMax);
   for (const std::string_view member :
@@ -366,6 +377,11 @@ Result<MemoryVersion> MemoryVersion::read(const Value& value, std::string_view s
   const Result<std::optional<Timestamp>> redacted = read_time(value, kWhat, "redacted_at");
   if (!redacted) return redacted.error();
   version.redacted_at = *redacted;
+  Result<std::string> hash = read_sha256(value, kWhat);
+  if (!hash) return hash.error();
+  version.content_sha256 = *std::move(hash);
+  if (value["content_size_bytes"].is_int())
+    version.content_size_bytes = value["content_size_bytes"].as_int();
   return version;
 }
 
@@ -374,11 +390,32 @@ Value MemoryVersion::to_value() const {
                      {"memory_id", memory_id},
                      {"memory_store_id", memory_store_id},
                      {"operation", operation},
-                     {"path", text_or_null(path)},
                      {"author_kind", text_or_null(author_kind)},
                      {"author_id", text_or_null(author_id)},
                      {"created_at", time_or_null(created_at)},
-                     {"redacted_at", time_or_null(redacted_at)}});
+                     {"redacted_at", time_or_null(redacted_at)},
+                     {"content_sha256", text_or_null(content_sha256)},
+                     {"content_size_bytes",
+                      content_size_bytes ? Value(*content_size_bytes) : Value()}});
+}
+
+Result<Memory> Memory::read(const Value& value, std::string_view store_id) {
+  constexpr std::string_view kWhat = "memory";
+  Memory memory;
+  Result<std::string> id = read_id(value, kWhat, "id");
+  if (!id) return id.error();
+  memory.id = *std::move(id);
+  if (value.has("memory_store_id") && value["memory_store_id"].string_or("") != store_id)
+    return broken(kWhat, "memory_store_id");
+  memory.memory_store_id = std::string(store_id);
+  Result<std::string> head = read_id(value, kWhat, "memory_version_id");
+  if (!head) return head.error();
+  memory.version_id = *std::move(head);
+  Result<std::string> hash = read_sha256(value, kWhat);
+  if (!hash) return hash.error();
+  if (hash->empty()) return broken(kWhat, "content_sha256");
+  memory.content_sha256 = *std::move(hash);
+  return memory;
 }
 
 }  // namespace quell::managed_agents

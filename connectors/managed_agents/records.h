@@ -148,14 +148,26 @@ struct MemoryVersion {
   std::string memory_id{};
   std::string memory_store_id{};
   std::string operation{};    // created, modified, deleted, or a newer word
-  std::string path{};         // empty once redacted
   std::string author_kind{};  // session_actor, api_actor, ...; empty when not recorded
   std::string author_id{};
   std::optional<Timestamp> created_at{};
   std::optional<Timestamp> redacted_at{};
+  std::string content_sha256{};  // empty of a deletion and once redacted
+  std::optional<std::int64_t> content_size_bytes{};
 
   static Result<MemoryVersion> read(const Value& value, std::string_view store_id);
+  /// Without path and content: agents wrote both, and a redaction must not leave a copy here.
   Value to_value() const;
+};
+
+/// What a memory holds now, by its hash (API sheet 1.7).
+struct Memory {
+  std::string id{};
+  std::string memory_store_id{};
+  std::string version_id{};  // its head
+  std::string content_sha256{};
+
+  static Result<Memory> read(const Value& value, std::string_view store_id);
 };
 
 Value time_or_null(const std::optional<Timestamp>& time);
