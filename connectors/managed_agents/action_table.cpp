@@ -234,7 +234,8 @@ ActionSpec session_is_stopped() {
 ActionSpec no_new_session() {
   ActionSpec spec = probe("no_new_session", "runs no session that was started since?",
                           Plane::runtime, Kill::session);
-  spec.inputs = {required("vault_ids", texts(), "sessions that name one of these vaults"),
+  spec.inputs = {optional("vault_ids", texts(), "sessions that name one of these vaults"),
+                 optional("agent_ids", texts(), "or run one of these agents, by a roster too"),
                  required("since", Type::of(Kind::timestamp), "created at or after")};
   spec.outputs =
       Type::object({list_field("sessions", id_and_status()), field("running", Kind::integer)});

@@ -56,6 +56,7 @@ std::string_view parameter_of(std::string_view kind) {
   if (kind == "credential") return "vcrd_";
   if (kind == "session") return "sesn_";
   if (kind == "memory store") return "memstore_";
+  if (kind == "agent") return "agent_";
   return "depl_";
 }
 
@@ -83,6 +84,11 @@ Subject session_subject(std::string_view session_id) {
   return Subject{.kind = "session",
                  .id = std::string(session_id),
                  .path = "/sessions/" + percent_encode(session_id)};
+}
+
+Subject agent_subject(std::string_view agent_id) {
+  return Subject{
+      .kind = "agent", .id = std::string(agent_id), .path = "/agents/" + percent_encode(agent_id)};
 }
 
 Subject memory_store_subject(std::string_view memory_store_id) {

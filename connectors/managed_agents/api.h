@@ -32,6 +32,7 @@ Subject vault_subject(std::string_view vault_id);
 Subject credential_subject(std::string_view vault_id, std::string_view credential_id);
 Subject session_subject(std::string_view session_id);
 Subject deployment_subject(std::string_view deployment_id);
+Subject agent_subject(std::string_view agent_id);
 Subject memory_store_subject(std::string_view memory_store_id);
 /// Read without their content, which is nobody's business here.
 Subject memory_subject(std::string_view memory_store_id, std::string_view memory_id);

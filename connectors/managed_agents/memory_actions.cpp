@@ -41,8 +41,18 @@ ActionSpec find_memory_versions() {
        Field{.name = "poisoned_version_ids", .type = texts()},
        Field{.name = "poisoned_sha256", .type = texts()},
        Field{.name = "later_version_ids", .type = texts()}});
+  const auto work = [](std::vector<Field> more) {
+    std::vector<Field> fields{
+        field("memory_store_id", Kind::string), field("memory_id", Kind::string),
+        field("head_sha256", Kind::string), Field{.name = "poisoned_sha256", .type = texts()}};
+    fields.insert(fields.end(), more.begin(), more.end());
+    return Type::object(std::move(fields));
+  };
   spec.outputs = Type::object(
       {list_field("versions", memory_version_object()), list_field("memories", std::move(memory)),
+       list_field("to_restore", work({field("version_id", Kind::string),
+                                      field("good_sha256", Kind::string)})),
+       list_field("to_delete", work({})), Field{.name = "session_ids", .type = texts()},
        list_field("to_redact", Type::object({field("memory_store_id", Kind::string),
                                              field("memory_version_id", Kind::string)})),
        Field{.name = "memory_store_ids", .type = texts()},

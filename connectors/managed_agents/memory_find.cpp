@@ -153,9 +153,12 @@ ValueList ids_of(const std::vector<const MemoryVersion*>& versions) {
 struct Told {
   ValueList versions{};
   ValueList memories{};
+  ValueList to_restore{};
+  ValueList to_delete{};
   ValueList to_redact{};
   Ids hashes{};
   Ids stores{};
+  Ids sessions{};  // that wrote suspects
   std::size_t already_redacted = 0;
 };
 
@@ -165,6 +168,7 @@ void tell(const MemoryFinding& found, Told& told, std::vector<std::string>& unse
   Ids hashes;
   for (const MemoryVersion* version : found.suspects) {
     told.versions.push_back(version->to_value());
+    if (version->author_kind == "session_actor") told.sessions.insert(version->author_id);
     if (version->redacted_at) {
       ++told.already_redacted;
     } else if (found.is_poison(*version)) {
@@ -193,6 +197,18 @@ void tell(const MemoryFinding& found, Told& told, std::vector<std::string>& unse
                   {"poisoned_version_ids", Value(ids_of(found.suspects))},
                   {"poisoned_sha256", Value(list_of(hashes))},
                   {"later_version_ids", Value(ids_of(found.later))}}));
+  if (found.remedy != Remedy::none) {
+    ValueMap work{{"memory_store_id", found.memory_store_id},
+                  {"memory_id", found.memory_id},
+                  {"head_sha256", found.head->content_sha256},
+                  {"poisoned_sha256", Value(list_of(hashes))}};
+    if (found.remedy == Remedy::restore) {
+      work["version_id"] = found.good->id;
+      work["good_sha256"] = found.good->content_sha256;
+    }
+    (found.remedy == Remedy::restore ? told.to_restore : told.to_delete)
+        .push_back(Value(std::move(work)));
+  }
   const std::string memory =
       fmt::format("{} in {}", found.memory_id, outside_text(found.memory_store_id));
   if (found.is_cut && found.good == nullptr) {
@@ -275,7 +291,10 @@ ActionTask find_memory_versions(Io& io, Api api, Value params) {
   Outcome out;
   out.outputs = Value::map({{"versions", Value(std::move(told.versions))},
                             {"memories", Value(std::move(told.memories))},
+                            {"to_restore", Value(std::move(told.to_restore))},
+                            {"to_delete", Value(std::move(told.to_delete))},
                             {"to_redact", Value(std::move(told.to_redact))},
+                            {"session_ids", Value(list_of(told.sessions))},
                             {"memory_store_ids", Value(list_of(told.stores))},
                             {"poisoned_sha256", Value(list_of(told.hashes))},
                             {"stores_scanned", scanned},

@@ -37,6 +37,16 @@ ActionTask absent_credential(Io& io, Api api, Subject subject, bool was_read) {
                    "read before in this run, now 404 and in no list of its vault", outputs);
 }
 
+/// Runs one of `agents`, itself or by its roster.
+bool runs_any(const Session& session, const std::vector<std::string>& agents) {
+  const auto is_one = [&agents](const std::string& id) {
+    return std::ranges::binary_search(agents, id);
+  };
+  return is_one(session.agent_id) ||
+         std::ranges::any_of(session.roster,
+                             [&](const Participant& one) { return is_one(one.id); });
+}
+
 }  // namespace
 
 ActionTask credential_is_archived(Io& io, Api api, Value params) {
@@ -200,27 +210,36 @@ ActionTask session_is_stopped(Io& io, Api api, Value params) {
 ActionTask no_new_session(Io& io, Api api, Value params) {
   const Result<std::optional<std::vector<std::string>>> vaults = ids_param(params, "vault_ids");
   if (!vaults) co_return vaults.error();
+  const Result<std::optional<std::vector<std::string>>> agents = ids_param(params, "agent_ids");
+  if (!agents) co_return agents.error();
   const Value& since = params["since"];
-  if (!*vaults || (*vaults)->empty() || !since.is_timestamp()) {
+  const std::vector<std::string> scope = vaults->value_or(std::vector<std::string>{});
+  const std::vector<std::string> runners = agents->value_or(std::vector<std::string>{});
+  if ((scope.empty() && runners.empty()) || !since.is_timestamp()) {
     co_return make_error(ErrorCode::invalid, "bad-input",
-                         "no_new_session needs vault_ids and since.",
+                         "no_new_session needs vault_ids or agent_ids, and since.",
                          "for instance vault_ids: [vlt_01HQ], since: ${run.started_at}");
   }
-  const std::vector<std::string> scope = **vaults;
   // Records may carry whole seconds; a session of the same second counts as started since.
   const Timestamp from = std::chrono::floor<std::chrono::seconds>(since.as_timestamp());
-  // The scan's own list may rightly be empty, so what is known is the vaults: a key that does not
-  // see them would not see their sessions either.
-  for (const std::string& vault_id : scope) {
-    Subject subject = vault_subject(vault_id);
-    const Result<Value> vault = co_await fetch(io, api, std::move(subject));
-    if (vault) break;
-    if (vault.error().code != ErrorCode::gone) co_return vault.error();
-    if (vault_id == scope.back()) {
-      const Value outputs = Value::map({{"sessions", Value(ValueList{})}, {"running", 0}});
-      co_return unproved("this key sees none of the vaults (404), so no session proves nothing",
-                         outputs);
-    }
+  // The scan's own list may rightly be empty, so what is known is the vaults and agents: a key that
+  // does not see them would not see their sessions either.
+  std::vector<Subject> known;
+  for (const std::string& id : scope) known.push_back(vault_subject(id));
+  for (const std::string& id : runners) known.push_back(agent_subject(id));
+  bool sees_one = false;
+  for (std::size_t i = 0; i < known.size() && !sees_one; ++i) {
+    Subject subject = known[i];
+    const Result<Value> object = co_await fetch(io, api, std::move(subject));
+    if (!object && object.error().code != ErrorCode::gone) co_return object.error();
+    sees_one = object.has_value();
+  }
+  if (!sees_one) {
+    const Value outputs = Value::map({{"sessions", Value(ValueList{})}, {"running", 0}});
+    co_return unproved(
+        fmt::format("this key sees none of the {} (404), so no session proves nothing",
+                    runners.empty() ? "vaults" : "vaults and agents"),
+        outputs);
   }
   std::vector<Session> sessions;
   ListCall call = session_list(api, {.since = from, .archived_too = false}, sessions);
@@ -236,7 +255,7 @@ ActionTask no_new_session(Io& io, Api api, Value params) {
     };
     // The filter is the server's; a session that says it is older stays out all the same.
     if (session.created_at && *session.created_at < from) continue;
-    if (std::ranges::none_of(session.vault_ids, in_scope)) continue;
+    if (std::ranges::none_of(session.vault_ids, in_scope) && !runs_any(session, runners)) continue;
     matching.push_back(Value::map({{"id", session.id}, {"status", session.status}}));
     if (session.is_running()) {
       running.push_back(session.id);
@@ -254,9 +273,9 @@ ActionTask no_new_session(Io& io, Api api, Value params) {
                      fmt::format("none runs; started since and idle: {}", named(waiting)), outputs);
   }
   co_return judged(Verdict::proved, Grade::strong,
-                   fmt::format("complete list of {} sessions since: none names these vaults and "
-                               "runs",
-                               sessions.size()),
+                   fmt::format("complete list of {} sessions since: none names these {} and runs",
+                               sessions.size(),
+                               runners.empty() ? "vaults" : "vaults or agents"),
                    outputs);
 }
 

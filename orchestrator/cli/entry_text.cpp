@@ -29,6 +29,12 @@ std::string words_of(const std::string& action, const ItemState& item) {
            ", " +
            counted(static_cast<std::int64_t>(out["vault_ids"].list_or_empty().size()), "vault");
   }
+  if (action == "find_memory_versions") {
+    return counted(static_cast<std::int64_t>(out["versions"].list_or_empty().size()), "version") +
+           " of " +
+           counted(static_cast<std::int64_t>(out["memories"].list_or_empty().size()), "memory",
+                   "memories");
+  }
   if (action == "probe_token") {
     const std::string answer = out["answer"].string_or("unknown");
     const std::string status =
@@ -114,7 +120,10 @@ std::string person_step_finished(const Stream& stream, const RunState& run, cons
       std::holds_alternative<ParallelStep>(step->kind))
     return "";
   std::string tail;
-  if (state->second.verdict == Verdict::unproved && is_judged_later(run, id)) {
+  const bool is_empty = step->foreach_items && state->second.items.empty();
+  if (is_empty && state->second.outcome != OutcomeKind::failed) {
+    tail = "";  // nothing was claimed
+  } else if (state->second.verdict == Verdict::unproved && is_judged_later(run, id)) {
     tail = stream.paint(to_string(state->second.outcome.value_or(OutcomeKind::done)), Colour::grey);
   } else if (state->second.verdict) {
     tail = verdict_text(stream, *state->second.verdict,

@@ -133,7 +133,7 @@ std::string noun_of(const Step& step) {
       case Kill::key:
         return "key";
       case Kill::entry:
-        return "entry";
+        return "record";
       case Kill::refresh_token:
       case Kill::access_token:
         return "grant";

@@ -76,6 +76,10 @@ Result<Value> scenario_inputs(const Scenario& scenario, const Playbook& playbook
                                       {"mcp_server_url", std::string(kMcpUrl) + "/mcp"},
                                       {"access_token", secret(leaked.access_token)},
                                       {"refresh_token", secret(leaked.refresh_token)}});
+  const range::Injected injected = world.injected();
+  scope.names["injected"] = Value::map({{"session_id", injected.session_id},
+                                        {"agent_id", injected.agent_id},
+                                        {"memory_store_id", injected.memory_store_id}});
   scope.names["fresh"] = Value::map({{"access_token", secret(fresh.access_token)},
                                      {"refresh_token", secret(fresh.refresh_token)}});
   ValueMap inputs;
@@ -270,7 +274,8 @@ Result<DrillOutcome> run_drill(const Scenario& scenario, const DrillOptions& opt
   outcome.begun = play.begun();
   outcome.lasted = clock->now() - play.begun();
   fill_intruder(outcome, **world);
-  outcome.thief_in = (*world)->truth(clock->now())["thief_in"].bool_or(true);
+  outcome.truth = (*world)->truth(clock->now());
+  outcome.thief_in = outcome.truth["thief_in"].bool_or(true);
   const bool truth_agrees = scenario.ends == RunResult::exposed
                                 ? outcome.thief_in
                                 : scenario.ends != RunResult::contained || !outcome.thief_in;

@@ -41,7 +41,8 @@ struct DrillOutcome {
   Duration lasted{};
   std::optional<Duration> last_success{};   // of the intruder
   std::optional<Duration> first_failure{};  // none: never refused
-  bool thief_in = false;                    // the world's own truth at the end
+  Value truth{};                            // the world's own at the end
+  bool thief_in = false;                    // according to it
   bool stopped = false;
   bool as_expected = false;  // result and truth are what the scenario says
 };

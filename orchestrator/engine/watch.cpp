@@ -15,6 +15,7 @@ std::string_view event_seen_by(std::string_view action) {
   if (action == "no_active_credential") return "credential_created";
   if (action == "no_new_session") return "session_started";
   if (action == "token_is_dead") return "token_accepted";
+  if (action == "no_poisoned_memory") return "memory_poisoned";
   return "";
 }
 

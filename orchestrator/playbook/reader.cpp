@@ -17,7 +17,7 @@ namespace {
 constexpr std::int64_t kLanguageVersion = 1;
 constexpr std::int64_t kWatchBudgetMax = 6'000;  // requests per minute
 const std::vector<std::string> kReopenWords{"credential_created", "session_started",
-                                            "token_accepted"};
+                                            "token_accepted", "memory_poisoned"};
 
 void read_identity(Findings& findings, Fields& fields, std::string_view file, Playbook& playbook) {
   if (const YamlNode* const version = fields.need("quell");

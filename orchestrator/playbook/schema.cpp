@@ -34,7 +34,7 @@ constexpr std::string_view kLanguage = R"({
   "every":{"$ref":"#/$defs/duration"},"for":{"$ref":"#/$defs/duration"},
   "budget":{"type":"integer","minimum":1,"description":"requests a minute"},
   "reopen_on":{"type":"array","uniqueItems":true,
-   "items":{"enum":["credential_created","session_started","token_accepted"]}}}},
+   "items":{"enum":["credential_created","session_started","token_accepted","memory_poisoned"]}}}},
  "finally":{"$ref":"#/$defs/steps","description":"runs whatever happened, before the result is given"}},
 "$defs":{
  "duration":{"type":"string","pattern":"^([0-9]+(ms|s|m|h|d))+$"},

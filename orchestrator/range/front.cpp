@@ -308,7 +308,8 @@ void SocketFront::stop() { impl_->finish(); }
 std::string ready_line(const World& world, const WorldOptions& options, std::int64_t pid) {
   const Keys& keys = world.keys();
   const Leaked& leaked = world.leaked();
-  return to_json(Value::map({
+  const Injected injected = world.injected();
+  ValueMap line{
       {"ready", true},
       {"pid", pid},
       {"seed", options.seed},
@@ -327,7 +328,13 @@ std::string ready_line(const World& world, const WorldOptions& options, std::int
                              {"access_token", leaked.access_token},
                              {"refresh_token", leaked.refresh_token}})},
       {"control_url", options.control_url},
-  }));
+  };
+  if (!injected.session_id.empty()) {
+    line["injected"] = Value::map({{"session_id", injected.session_id},
+                                   {"agent_id", injected.agent_id},
+                                   {"memory_store_id", injected.memory_store_id}});
+  }
+  return to_json(Value(std::move(line)));
 }
 
 }  // namespace quell::range

@@ -288,6 +288,7 @@ void Platform::fire_next() {
     case Timer::Kind::deployment:
       return run_scheduled(timer.id, now);
     case Timer::Kind::session_use:
+    case Timer::Kind::session_memory:
     case Timer::Kind::session_done:
     case Timer::Kind::session_restart:
     case Timer::Kind::interrupt:
@@ -299,6 +300,8 @@ void Platform::fire_next() {
   switch (timer.kind) {
     case Timer::Kind::session_use:
       return use_mcp(session, now);
+    case Timer::Kind::session_memory:
+      return remember_again(session, now);
     case Timer::Kind::session_done:
       if (now >= session.work_until) stop_work(session, {}, now);
       return;

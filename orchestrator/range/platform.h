@@ -55,7 +55,15 @@ class Platform {
     return deployments_;
   }
   const std::map<std::string, VaultRecord, std::less<>>& vaults() const { return vaults_; }
+  const std::map<std::string, MemoryStoreRecord, std::less<>>& stores() const { return stores_; }
   const std::deque<PlatformEvent>& events() const { return events_; }
+
+  /// An agent writes to a store that its session mounts to write; nothing where it does not.
+  void remember(std::string_view session_id, std::string_view store_id, std::string_view path,
+                std::string_view content, Timestamp now);
+  /// Another line of work in a session: by an agent of the workspace (`{type, id}`), an advisor or
+  /// one that is made up on the spot (API sheet section 1.5).
+  void begin_thread(std::string_view session_id, Value agent, Timestamp now);
 
   using Handler = Answer (Platform::*)(const Call&);
 
@@ -215,12 +223,18 @@ class Platform {
   static std::optional<Answer> path_is_taken(const MemoryStoreRecord& store, std::string_view path,
                                              std::string_view own_id);
   void add_version(MemoryStoreRecord& store, MemoryRecord& memory, std::string_view operation,
-                   Timestamp now);
+                   const Value& author, Timestamp now);
+
+  // platform_sandbox.cpp
+  std::optional<Answer> mount(const ValueList& given, ValueList& resources) const;
+  void plan_to_remember(SessionRecord& session, Timestamp now);
+  void remember_again(SessionRecord& session, Timestamp now);
 
   struct Timer {
     enum class Kind : std::uint8_t {
       refresh,
       session_use,
+      session_memory,
       session_done,
       session_restart,
       interrupt,

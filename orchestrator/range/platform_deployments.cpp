@@ -256,6 +256,11 @@ DeploymentRunRecord& Platform::start_run(DeploymentRecord& deployment,
   if (agent == agents_.end() || agent->second.archived_at) {
     run.error = run_error("agent_archived_error", "The agent is archived.");
   }
+  ValueList resources;
+  if (mount(deployment.resources, resources)) {
+    run.error =
+        run_error("memory_store_archived_error", "A memory store of the deployment is archived.");
+  }
   if (run.error.is_null()) {
     SessionRecord draft{.environment_id = deployment.environment_id,
                         .deployment_id = deployment.id,
@@ -263,7 +268,7 @@ DeploymentRunRecord& Platform::start_run(DeploymentRecord& deployment,
                         .agent_id = deployment.agent_id,
                         .agent_version = deployment.agent_version,
                         .agent = snapshot_of(agent->second),
-                        .resources = deployment.resources,
+                        .resources = std::move(resources),
                         .budget = deployment.budget};
     SessionRecord& session = insert_session(std::move(draft), now);
     for (const Value& event : deployment.initial_events) take_event(session, event, now);

@@ -178,14 +178,14 @@ std::optional<Answer> Platform::path_is_taken(const MemoryStoreRecord& store, st
 }
 
 void Platform::add_version(MemoryStoreRecord& store, MemoryRecord& memory,
-                           std::string_view operation, Timestamp now) {
+                           std::string_view operation, const Value& author, Timestamp now) {
   MemoryVersionRecord version{.id = make_id("memver_"),
                               .seq = ++seq_,
                               .memory_id = memory.id,
                               .store_id = store.id,
                               .operation = std::string(operation),
                               .path = memory.path,
-                              .created_by = actor(),
+                              .created_by = author,
                               .created_at = now};
   if (operation != "deleted") version.content = memory.content;
   memory.version_id = version.id;
@@ -215,7 +215,7 @@ Answer Platform::create_memory(const Call& call) {
                       .path = path,
                       .content = call.body["content"].string_or(""),
                       .created_at = call.now};
-  add_version(*store, memory, "created", call.now);
+  add_version(*store, memory, "created", actor(), call.now);
   const std::string id = memory.id;
   return {.body = to_value(store->memories.emplace(id, std::move(memory)).first->second, full)};
 }
@@ -259,7 +259,7 @@ Answer Platform::update_memory(const Call& call) {
   if (path == memory->path && content == memory->content) return {.body = to_value(*memory, full)};
   memory->path = path;
   memory->content = content;
-  add_version(*store, *memory, "modified", call.now);
+  add_version(*store, *memory, "modified", actor(), call.now);
   return {.body = to_value(*memory, full)};
 }
 
@@ -270,7 +270,7 @@ Answer Platform::delete_memory(const Call& call) {
   if (memory == nullptr) return not_found("memory", call.id(1));
   const auto wanted = call.param("expected_content_sha256");
   if (wanted && *wanted != sha256_hex(memory->content)) return stale();
-  add_version(*store, *memory, "deleted", call.now);
+  add_version(*store, *memory, "deleted", actor(), call.now);
   store->memories.erase(call.id(1));
   return {.body = Value::map({{"id", call.id(1)}, {"type", "memory_deleted"}})};
 }
@@ -341,10 +341,13 @@ Answer Platform::list_versions(const Call& call) {
   };
   std::vector<const MemoryVersionRecord*> all;
   for (const MemoryVersionRecord& one : store->versions) {
-    // Every version here was written by the key; no session and no service account wrote any.
+    const auto author = [&one](std::string_view member) {
+      return one.created_by[member].string_or("");
+    };
+    // No service account wrote any version here.
     if (!range.contains(one.created_at) || differs("memory_id", one.memory_id) ||
-        differs("operation", one.operation) || differs("session_id", "") ||
-        differs("api_key_id", kApiKeyId) || differs("service_account_id", "")) {
+        differs("operation", one.operation) || differs("session_id", author("session_id")) ||
+        differs("api_key_id", author("api_key_id")) || differs("service_account_id", "")) {
       continue;
     }
     all.push_back(&one);

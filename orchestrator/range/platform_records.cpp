@@ -138,8 +138,12 @@ Value to_value(const SessionRecord& session, Timestamp now) {
 }
 
 Value to_value(const ThreadRecord& thread, const SessionRecord& session) {
-  ValueMap agent = session.agent;
-  agent.erase("multiagent");
+  Value agent = thread.agent;
+  if (agent.is_null()) {
+    ValueMap own = session.agent;
+    own.erase("multiagent");
+    agent = Value(std::move(own));
+  }
   return Value::map(
       {{"id", thread.id},
        {"type", "session_thread"},
@@ -147,7 +151,7 @@ Value to_value(const ThreadRecord& thread, const SessionRecord& session) {
        {"parent_thread_id", string_or_null(thread.parent_thread_id)},
        {"workflow_run_id", Value()},
        {"status", to_string(thread.archived_at ? RunStatus::terminated : thread.status)},
-       {"agent", Value(std::move(agent))},
+       {"agent", std::move(agent)},
        {"stats", Value()},
        {"usage", Value()},
        {"created_at", thread.created_at},

@@ -69,6 +69,7 @@ struct ThreadRecord {
   std::string session_id{};
   std::optional<std::string> parent_thread_id{};
   RunStatus status = RunStatus::idle;
+  Value agent{};  // null: the session's own
   Timestamp created_at{}, updated_at{};
   std::optional<Timestamp> archived_at{};
 };
@@ -89,6 +90,13 @@ struct ResolvedCredential {
   std::string token{};
   bool opened = false;        // `initialize` was answered
   std::string mcp_session{};  // what the server calls the conversation, if it keeps sessions
+};
+
+/// What a session wrote to memory, for one that writes it again.
+struct Remembered {
+  std::string store_id{};
+  std::string path{};
+  std::string content{};
 };
 
 struct SessionRecord {
@@ -112,6 +120,8 @@ struct SessionRecord {
   std::map<std::string, ResolvedCredential, std::less<>> resolved{};  // by MCP server URL
   Timestamp work_until{};
   bool use_timer = false;  // a session_use timer is in the queue
+  std::vector<Remembered> remembered{};
+  bool remember_timer = false;  // likewise session_memory
   int restarts_left = 0;   // profile session_restarts
   std::optional<Timestamp> running_since{};
   Duration active{0};

@@ -50,7 +50,7 @@ std::optional<Answer> Platform::fill_session(const Value& body, SessionRecord& s
   if (auto refused = check_vaults(session.vault_ids)) return refused;
   if (auto refused = patch_metadata(session.metadata, body["metadata"])) return refused;
   if (body["title"].is_string()) session.title = body["title"].as_string();
-  session.resources = body["resources"].list_or_empty();
+  if (auto refused = mount(body["resources"].list_or_empty(), session.resources)) return refused;
   session.budget = body["budget"];
   const ValueList& events = body["initial_events"].list_or_empty();
   if (events.size() > kInitialEventsMax) return bad_request("initial_events: at most 50.");
@@ -230,6 +230,7 @@ void Platform::start_work(SessionRecord& session, Timestamp now) {
   session.work_until = now + work;
   set_timer(session.work_until, {.kind = Timer::Kind::session_done, .id = session.id});
   set_running(session, session.threads.front(), true, now);
+  plan_to_remember(session, now);
   if (session.use_timer || session.agent.at("mcp_servers").list_or_empty().empty()) return;
   session.use_timer = true;
   set_timer(now + kFirstUse, {.kind = Timer::Kind::session_use, .id = session.id});

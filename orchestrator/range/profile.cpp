@@ -40,6 +40,9 @@ constexpr std::array kProfiles = {
     Profile{"late_session", "a session starts after the scan, when the first one is archived"},
     Profile{"recreated_credential",
             "a pipeline makes the credential anew as soon as it is archived"},
+    Profile{"poisoned",
+            "a session has written to memory that others read, and goes on; the intruder holds no "
+            "token and works through it alone"},
     // Issuer.
     Profile{"lying_200", "revocation answers 200 and nothing dies"},
     Profile{"access_token_survives", "revocation kills the refresh token only"},

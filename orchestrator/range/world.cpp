@@ -14,6 +14,7 @@
 #include "orchestrator/range/mcp_server.h"
 #include "orchestrator/range/meddling.h"
 #include "orchestrator/range/platform.h"
+#include "orchestrator/range/poisoning.h"
 #include "orchestrator/range/profile.h"
 #include "orchestrator/range/webhooks.h"
 #include "state/base/bytes.h"
@@ -117,6 +118,10 @@ class RangeWorld final : public World {
         crowd_(seed_crowd(options_.crowd, platform_, issuer_, keys_, mcp_.endpoint(),
                           options_.seed, now_)),
         meddling_(profiles_, platform_, keys_, incident_.leaked, mcp_.endpoint()),
+        poisoning_(profiles_.has("poisoned")
+                       ? seed_poisoning(platform_, keys_, incident_.leaked.vault_id,
+                                        mcp_.endpoint(), now_)
+                       : Poisoning{}),
         intruder_({.access_token = incident_.leaked.access_token,
                    .refresh_token = incident_.leaked.refresh_token,
                    .client_id = keys_.client_id,
@@ -127,6 +132,8 @@ class RangeWorld final : public World {
         webhooks_(options_.seed ^ kWebhookSeed, keys_.webhook_secret) {
     meddling_.begin(now_);
     platform_.open();
+    // Whoever works through memory alone holds no token.
+    if (profiles_.has("poisoned")) options_.intruder = false;
     webhooks_.collect(platform_.events());
     if (options_.intruder && profiles_.has("spent_refresh_200")) intruder_.refresh(now_);
   }
@@ -156,6 +163,11 @@ class RangeWorld final : public World {
   }
 
   const Leaked& leaked() const override { return incident_.leaked; }
+  Injected injected() const override {
+    return {.session_id = poisoning_.writer_session_id,
+            .agent_id = poisoning_.coordinator_id,
+            .memory_store_id = poisoning_.store_id};
+  }
   const Keys& keys() const override { return keys_; }
   const std::vector<LogLine>& request_log() const override { return log_; }
   const std::vector<LogLine>& intruder_log() const override { return intruder_.log(); }
@@ -193,6 +205,7 @@ class RangeWorld final : public World {
   Incident incident_;
   Crowd crowd_;
   Meddling meddling_;
+  Poisoning poisoning_;
   Intruder intruder_;
   Webhooks webhooks_;
 };
@@ -375,8 +388,9 @@ Value RangeWorld::truth(Timestamp now) const {
   const auto any = [](const std::vector<std::string>& tokens, const auto& works) {
     return std::ranges::any_of(tokens, works);
   };
-  return Value::map(
-      {{"at", now},
+  ValueMap all = truth_of(poisoning_, platform_);
+  all.merge(ValueMap{
+      {"at", now},
        {"access_token_works", any(family.access_tokens, accepted)},
        {"leaked_access_token_works", accepted(leaked.access_token)},
        {"access_token_live_at_issuer", any(family.access_tokens, live)},
@@ -397,6 +411,7 @@ Value RangeWorld::truth(Timestamp now) const {
        {"bystanders_untouched", bystanders_untouched()},
        {"crowd", to_value(crowd_)},
        {"profile", profiles_.to_string()}});
+  return Value(std::move(all));
 }
 
 Response RangeWorld::control_intruder() const {

@@ -113,6 +113,13 @@ struct Leaked {
   std::string refresh_token{};
 };
 
+/// Ids of what profile `poisoned` began with; empty without it.
+struct Injected {
+  std::string session_id{};  // that wrote to memory what nobody asked for
+  std::string agent_id{};    // which it runs
+  std::string memory_store_id{};
+};
+
 /// Tokens of a grant that is not the leaked one.
 struct FreshGrant {
   std::string access_token{};
@@ -157,6 +164,7 @@ class World {
   virtual void delivered(std::uint64_t number, int status, Timestamp now) = 0;
 
   virtual const Leaked& leaked() const = 0;
+  virtual Injected injected() const = 0;
   virtual const Keys& keys() const = 0;
   virtual const std::vector<LogLine>& request_log() const = 0;
   virtual const std::vector<LogLine>& intruder_log() const = 0;

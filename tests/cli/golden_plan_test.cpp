@@ -65,6 +65,12 @@ TEST_CASE("the plans of the shipped playbooks are the golden ones") {
              {"-i", "incident=INC-42", "-i", "mcp_server_url=" + site.range()["mcp"]["url"].as_string(),
               "-i", "sample_token=@" + site.folder().path() + "/token"});
   check_plan(site, "compromised-user", {"-i", "incident=INC-42", "-i", "user=usr_billing"});
+  const Site poisoned("poisoned");
+  const Value& injected = poisoned.range()["injected"];
+  check_plan(poisoned, "poisoned-memory",
+             {"-i", "incident=INC-42", "-i", "session_ids=" + injected["session_id"].string_or("")});
+  check_plan(poisoned, "lateral-movement",
+             {"-i", "incident=INC-42", "-i", "agent_ids=" + injected["agent_id"].string_or("")});
 }
 
 }  // namespace quell::test

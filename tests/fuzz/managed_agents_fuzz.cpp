@@ -8,6 +8,7 @@
 #include <variant>
 
 #include "connectors/managed_agents/managed_agents_connector.h"
+#include "state/base/json.h"
 #include "tests/fuzz/target.h"
 
 namespace {
@@ -19,9 +20,19 @@ constexpr std::string_view kCredential = "vcrd_1";
 /// More answers than any list has pages; an action that asks for more never ends.
 constexpr int kTurnsMax = 100'000;
 
-constexpr std::array<std::string_view, 6> kActions{"get_credential", "find_credentials",
-                                                   "blast_radius",   "credential_is_archived",
-                                                   "no_new_session", "archive_credential"};
+constexpr std::array<std::string_view, 13> kActions{"get_credential",
+                                                    "find_credentials",
+                                                    "blast_radius",
+                                                    "credential_is_archived",
+                                                    "no_new_session",
+                                                    "archive_credential",
+                                                    "find_memory_versions",
+                                                    "restore_memory",
+                                                    "delete_memory",
+                                                    "redact_memory_version",
+                                                    "memory_is_clean",
+                                                    "no_poisoned_memory",
+                                                    "memory_version_is_redacted"};
 constexpr std::array<int, 6> kStatuses{200, 200, 404, 429, 500, 201};
 
 class Bodies {
@@ -45,15 +56,31 @@ class Bodies {
   bool over_ = false;
 };
 
+quell::Value memory_params(std::string_view action) {
+  quell::ValueMap params{{"session_ids", quell::Value::list({"sesn_9"})},
+                         {"since", quell::Timestamp(std::chrono::hours(500'000))}};
+  if (action == "find_memory_versions") return quell::Value(std::move(params));
+  params["memory_store_ids"] = quell::Value::list({"memstore_1"});
+  if (action == "no_poisoned_memory") return quell::Value(std::move(params));
+  params["memory_store_id"] = "memstore_1";
+  params["memory_id"] = "mem_1";
+  params["version_id"] = "memver_1";
+  params["memory_version_id"] = "memver_1";
+  return quell::Value(std::move(params));
+}
+
 quell::Value params_of(std::string_view action) {
   if (action == "find_credentials") return quell::Value(quell::ValueMap{});
   if (action == "blast_radius") {
-    return quell::Value::map({{"vault_ids", quell::Value::list({kVault})}});
+    return quell::Value::map({{"vault_ids", quell::Value::list({kVault})},
+                              {"since", quell::Timestamp(std::chrono::hours(500'000))},
+                              {"deep", true}});
   }
   if (action == "no_new_session") {
     return quell::Value::map({{"vault_ids", quell::Value::list({kVault})},
                               {"since", quell::Timestamp(std::chrono::hours(500'000))}});
   }
+  if (action.find("memory") != std::string_view::npos) return memory_params(action);
   return quell::Value::map({{"vault_id", kVault}, {"credential_id", kCredential}});
 }
 
@@ -108,6 +135,8 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     QUELL_ASSERT(!outcome.error().message.empty());
     return 0;
   }
+  const std::string outputs = quell::to_json(outcome->outputs);
+  QUELL_ASSERT(outputs.find("POISON") == std::string::npos);  // contents stay where they are
   // A success speaks of the credential that was asked for, whatever the answer said.
   if (name == "get_credential") QUELL_ASSERT(outcome->outputs["id"].string_or("") == kCredential);
   return 0;

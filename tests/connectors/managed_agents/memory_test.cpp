@@ -159,6 +159,11 @@ TEST_CASE("versions are found by the session that wrote them") {
   CHECK(outcome->outputs["to_redact"].as_list().size() == 4);
   CHECK(outcome->outputs["poisoned_sha256"] == Value::list({kPoisonHash}));
   CHECK(outcome->outputs["memory_store_ids"] == Value::list({"memstore_1"}));
+  CHECK(outcome->outputs["session_ids"] == Value::list({"sesn_9"}));
+  REQUIRE(outcome->outputs["to_restore"].as_list().size() == 1);
+  CHECK(outcome->outputs["to_restore"].as_list().front()["version_id"] == Value("memver_11"));
+  REQUIRE(outcome->outputs["to_delete"].as_list().size() == 1);
+  CHECK(outcome->outputs["to_delete"].as_list().front()["memory_id"] == Value("mem_2"));
   const Value& first = outcome->outputs["memories"].as_list().front();
   CHECK(first["live"] == Value(true));
   CHECK(first["head_sha256"] == Value(kPoisonHash));

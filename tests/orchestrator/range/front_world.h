@@ -56,6 +56,7 @@ class EchoWorld final : public World {
   void delivered(std::uint64_t, int, Timestamp) override {}
 
   const Leaked& leaked() const override { return leaked_; }
+  Injected injected() const override { return {}; }
   const Keys& keys() const override { return keys_; }
   const std::vector<LogLine>& request_log() const override { return log_; }
   const std::vector<LogLine>& intruder_log() const override { return log_; }
