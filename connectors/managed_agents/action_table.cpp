@@ -422,6 +422,53 @@ ActionSpec stop_session() {
   return spec;
 }
 
+// --- The tools of a session
+
+Type tools_object() {
+  return Type::object({field("id", Kind::string), field("status", Kind::string),
+                       field("mcp_servers", Kind::integer)});
+}
+
+ActionSpec get_session_tools() {
+  ActionSpec spec =
+      read("get_session_tools", "which MCP servers and tools a session has", Plane::runtime);
+  spec.inputs = {session_id()};
+  spec.outputs = Type::object({field("id", Kind::string), field("status", Kind::string),
+                               Field{.name = "mcp_server_urls", .type = texts()},
+                               field("tools", Kind::string)});
+  spec.note = "`tools` is for set_session_tools, which brings exactly this back";
+  return spec;
+}
+
+ActionSpec detach_mcp_server() {
+  ActionSpec spec = change("detach_mcp_server",
+                           "Take an MCP server from a session that does not run; can be undone.",
+                           Plane::runtime);
+  spec.inputs = {session_id(),
+                 required("mcp_server_url", Type::of(Kind::url), "the server to take away")};
+  spec.outputs = tools_object();
+  spec.repeat = Repeat::look_first;
+  spec.requests = {post("/sessions/{session_id}")};
+  spec.cost = {.read = 2, .mutate = 1};
+  spec.note =
+      "a freeze, no claim: it holds for the session's own agent from its next turn on, agents on "
+      "its roster keep theirs, and any client can set it again; undo: set_session_tools";
+  return spec;
+}
+
+ActionSpec set_session_tools() {
+  ActionSpec spec = change("set_session_tools",
+                           "Give a session back the MCP servers and tools that were read before.",
+                           Plane::runtime);
+  spec.inputs = {session_id(),
+                 required("tools", Type::of(Kind::string), "as get_session_tools gave them")};
+  spec.outputs = tools_object();
+  spec.repeat = Repeat::look_first;
+  spec.requests = {post("/sessions/{session_id}")};
+  spec.cost = {.read = 2, .mutate = 1};
+  return spec;
+}
+
 }  // namespace
 
 std::span<const ActionSpec> managed_agents_actions() {
@@ -445,7 +492,10 @@ std::span<const ActionSpec> managed_agents_actions() {
                                     pause_deployment(),
                                     unpause_deployment(),
                                     archive_deployment(),
-                                    stop_session()};
+                                    stop_session(),
+                                    get_session_tools(),
+                                    detach_mcp_server(),
+                                    set_session_tools()};
     for (ActionSpec& spec : memory_actions()) actions.push_back(std::move(spec));
     return actions;
   }();

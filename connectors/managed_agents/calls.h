@@ -32,6 +32,8 @@ ActionTask pause_deployment(Io& io, Api api, Value params, Intent intent);
 ActionTask unpause_deployment(Io& io, Api api, Value params, Intent intent);
 ActionTask archive_deployment(Io& io, Api api, Value params, Intent intent);
 ActionTask stop_session(Io& io, Api api, Value params, Intent intent);
+ActionTask detach_mcp_server(Io& io, Api api, Value params, Intent intent);
+ActionTask set_session_tools(Io& io, Api api, Value params, Intent intent);
 
 // --- Resource: memory
 ActionTask restore_memory(Io& io, Api api, Value params, Intent intent);
@@ -40,6 +42,7 @@ ActionTask redact_memory_version(Io& io, Api api, Value params, Intent intent);
 ActionTask archive_memory_store(Io& io, Api api, Value params, Intent intent);
 
 // --- Looks
+ActionTask get_session_tools(Io& io, Api api, Value params);
 ActionTask find_memory_versions(Io& io, Api api, Value params);
 ActionTask memory_is_clean(Io& io, Api api, Value params);
 ActionTask no_poisoned_memory(Io& io, Api api, Value params);

@@ -31,6 +31,7 @@ constexpr std::array<std::pair<std::string_view, Read>, 15> kReads{{
     {"deployment_is_paused", ma::deployment_is_paused},
     {"session_is_stopped", ma::session_is_stopped},
     {"no_new_session", ma::no_new_session},
+    {"get_session_tools", ma::get_session_tools},
     {"find_memory_versions", ma::find_memory_versions},
     {"memory_is_clean", ma::memory_is_clean},
     {"no_poisoned_memory", ma::no_poisoned_memory},
@@ -38,7 +39,7 @@ constexpr std::array<std::pair<std::string_view, Read>, 15> kReads{{
     {"memory_store_is_archived", ma::memory_store_is_archived},
 }};
 
-constexpr std::array<std::pair<std::string_view, Mutation>, 13> kMutations{{
+constexpr std::array<std::pair<std::string_view, Mutation>, 15> kMutations{{
     {"delete_credential", ma::delete_credential},
     {"validate_credential", ma::validate_credential},
     {"overwrite_credential", ma::overwrite_credential},
@@ -48,6 +49,8 @@ constexpr std::array<std::pair<std::string_view, Mutation>, 13> kMutations{{
     {"unpause_deployment", ma::unpause_deployment},
     {"archive_deployment", ma::archive_deployment},
     {"stop_session", ma::stop_session},
+    {"detach_mcp_server", ma::detach_mcp_server},
+    {"set_session_tools", ma::set_session_tools},
     {"restore_memory", ma::restore_memory},
     {"delete_memory", ma::delete_memory},
     {"redact_memory_version", ma::redact_memory_version},

@@ -27,9 +27,10 @@ struct Poisoning {
 Poisoning seed_poisoning(Platform& platform, const Keys& keys, const std::string& vault_id,
                          const std::string& mcp_endpoint, Timestamp start);
 
-/// What is true of it now: `memory_sessions_not_archived` (that mount the store), `memory_poisoned` (ids of memories that hold an injected content),
-/// `memory_poisoned_versions` (ids of versions that still do), `memory_restored` (what was
-/// overwritten is back, byte for byte) and `memory_untouched` (nobody wrote to what was good).
+/// What is true of it now: `memory_sessions_not_archived` (they mount the store), `memory_poisoned`
+/// (ids of memories that hold an injected content), `memory_poisoned_versions` (ids of versions
+/// that still do), `memory_restored` (what was overwritten is back, byte for byte) and
+/// `memory_untouched` (nobody wrote to what was good).
 ValueMap truth_of(const Poisoning& poisoning, const Platform& platform);
 
 }  // namespace quell::range

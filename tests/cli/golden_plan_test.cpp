@@ -67,8 +67,9 @@ TEST_CASE("the plans of the shipped playbooks are the golden ones") {
   check_plan(site, "compromised-user", {"-i", "incident=INC-42", "-i", "user=usr_billing"});
   const Site poisoned("poisoned");
   const Value& injected = poisoned.range()["injected"];
-  check_plan(poisoned, "poisoned-memory",
-             {"-i", "incident=INC-42", "-i", "session_ids=" + injected["session_id"].string_or("")});
+  check_plan(
+      poisoned, "poisoned-memory",
+      {"-i", "incident=INC-42", "-i", "session_ids=" + injected["session_id"].string_or("")});
   check_plan(poisoned, "lateral-movement",
              {"-i", "incident=INC-42", "-i", "agent_ids=" + injected["agent_id"].string_or("")});
 }
