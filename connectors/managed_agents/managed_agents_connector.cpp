@@ -20,7 +20,7 @@ namespace ma = managed_agents;
 using Read = ma::ActionTask (*)(Io&, ma::Api, Value);
 using Mutation = ma::ActionTask (*)(Io&, ma::Api, Value, Intent);
 
-constexpr std::array<std::pair<std::string_view, Read>, 15> kReads{{
+constexpr std::array<std::pair<std::string_view, Read>, 16> kReads{{
     {"get_credential", ma::get_credential},
     {"find_credentials", ma::find_credentials},
     {"find_vaults", ma::find_vaults},
