@@ -23,6 +23,12 @@ constexpr int kOpenWaitMs = 2'000;    // an owner waits for readers while it ope
 constexpr int kRowBytesMax = 8 << 20;
 constexpr int kSqlBytesMax = 64 << 10;
 constexpr mode_t kFileMode = 0600;
+constexpr std::int64_t kPageBytes = 4'096;
+constexpr std::int64_t kFrameBytes = kPageBytes + 24;  // a page in the write-ahead log
+constexpr int kLogPagesMax = 4'000;                    // then they move into the file
+/// Zeros that are kept ready behind the last frame of the log, and written at a time.
+constexpr std::int64_t kLogAheadMin = 64 << 10;
+constexpr std::int64_t kLogAheadStep = 512 << 10;
 
 /// Our words for a result of SQLite; its own text may quote content, so it stays here.
 Error database_error(int code, int system_code, const std::string& path) {
@@ -66,14 +72,18 @@ Error database_error(int code, int system_code, const std::string& path) {
   }
 }
 
+/// The write-ahead log of an open database; null before it is there.
+sqlite3_file* log_of(sqlite3* handle) {
+  sqlite3_file* log = nullptr;
+  const int asked = sqlite3_file_control(handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+  return asked == SQLITE_OK && log != nullptr && log->pMethods != nullptr ? log : nullptr;
+}
+
 /// The system error of the last write to the write-ahead log that failed, or 0. What
 /// sqlite3_system_errno() says after a COMMIT is of an earlier call.
 int log_errno(sqlite3* handle) {
-  sqlite3_file* log = nullptr;
-  if (sqlite3_file_control(handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) != SQLITE_OK ||
-      log == nullptr || log->pMethods == nullptr) {
-    return 0;
-  }
+  sqlite3_file* const log = log_of(handle);
+  if (log == nullptr) return 0;
   int code = 0;
   const int asked = log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &code);
   return asked == SQLITE_OK ? code : 0;
@@ -238,14 +248,39 @@ Status SqliteDatabase::configure(std::uint32_t pages_max) {
   if (Status waits = set_wait(kOpenWaitMs); !waits) return waits;
   for (const std::string_view setting :
        {"PRAGMA cell_size_check = ON", "PRAGMA secure_delete = ON", "PRAGMA foreign_keys = ON",
-        "PRAGMA temp_store = MEMORY", "PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL",
-        "PRAGMA wal_autocheckpoint = 4000"}) {
+        "PRAGMA temp_store = MEMORY", "PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL"}) {
     if (Status set = run(setting); !set) return set;
   }
+  sqlite3_wal_hook(handle_, &after_commit, this);
   if (pages_max > 0) {
     if (Status set = run(fmt::format("PRAGMA max_page_count = {}", pages_max)); !set) return set;
   }
   return set_wait(0);
+}
+
+/// As SQLite's own hook for checkpoints: what a reader holds up is moved after a later commit.
+int SqliteDatabase::after_commit(void* self, sqlite3* handle, const char* name, int pages) {
+  if (pages >= kLogPagesMax)
+    sqlite3_wal_checkpoint_v2(handle, name, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+  static_cast<SqliteDatabase*>(self)->write_ahead_of_log(pages * kFrameBytes);
+  return SQLITE_OK;
+}
+
+/// Keeps zeros behind the `used` bytes of the log: a commit that overwrites is durable with its
+/// data alone, one that makes the file longer waits for the file system's books too. A reader takes
+/// zeros for the end of the log. Where there is no room SQLite says so itself, at a commit.
+void SqliteDatabase::write_ahead_of_log(std::int64_t used) {
+  static constexpr std::array<char, kPageBytes> kZeros{};
+  // Known, not asked each time: a file whose times were looked at gets new ones with every write.
+  if (used + kLogAheadMin <= log_bytes_) return;
+  sqlite3_file* const log = log_of(handle_);
+  sqlite3_int64 size = 0;
+  if (log == nullptr || log->pMethods->xFileSize(log, &size) != SQLITE_OK) return;
+  // Page by page: the system keeps what was written at once in pieces that are slow to change.
+  const sqlite3_int64 end = size < used + kLogAheadMin ? size + kLogAheadStep : size;
+  while (size < end && log->pMethods->xWrite(log, kZeros.data(), kPageBytes, size) == SQLITE_OK)
+    size += kPageBytes;
+  log_bytes_ = size;
 }
 
 Status SqliteDatabase::set_wait(int milliseconds) {
@@ -324,6 +359,7 @@ Status SqliteDatabase::writable() const {
 std::int64_t SqliteDatabase::rows_changed() const noexcept { return sqlite3_changes64(handle_); }
 
 Result<bool> SqliteDatabase::truncate_wal() {
+  log_bytes_ = 0;
   const int code =
       sqlite3_wal_checkpoint_v2(handle_, "main", SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
   if (code == SQLITE_OK) return true;

@@ -101,12 +101,15 @@ class SqliteDatabase {
   Status connect_read_only();
   Status configure(std::uint32_t pages_max);
   Status set_wait(int milliseconds);
+  static int after_commit(void* self, sqlite3* handle, const char* name, int pages);
+  void write_ahead_of_log(std::int64_t used);
   Result<sqlite3_stmt*> compile(std::string_view sql, unsigned flags) const;
 
   std::string path_;
   OpenMode mode_;
   sqlite3* handle_ = nullptr;
   bool in_doubt_ = false;
+  std::int64_t log_bytes_ = 0;  // that the file of the write-ahead log has at least
   std::map<std::string, sqlite3_stmt*, std::less<>> statements_{};
 };
 

@@ -38,6 +38,49 @@ TEST_CASE("a journal lives on in its file") {
   CHECK_FALSE(journal->verify()->failure.has_value());
 }
 
+// Goal: a commit waits for its data alone. Where the log grows with each, it waits for the file
+// system's books as well.
+TEST_CASE("commits overwrite room that the log has already") {
+  JournalFile file;
+  std::unique_ptr<SqliteJournal> journal = file.open();
+  append(*journal, {run_start()});
+  const std::string log = file.path + "-wal";
+  const std::uintmax_t size = std::filesystem::file_size(log);
+  for (int i = 0; i < 10; ++i) append(*journal, {note("short")});
+  CHECK(std::filesystem::file_size(log) == size);
+  append(*journal, {note(std::string(size, 'x'))});  // one that does not fit
+  CHECK(std::filesystem::file_size(log) > 2 * size);
+  append(*journal, {note("last")});
+
+  SUBCASE("what a process that died leaves is whole") {
+    const std::string copy = file.folder / "copy.db";
+    std::filesystem::copy_file(file.path, copy);
+    std::filesystem::copy_file(log, copy + "-wal");
+    file.path = copy;
+    const std::unique_ptr<SqliteJournal> found = file.open();
+    CHECK(read_all(*found).size() == 13);
+    append(*found, {note("after")});
+    CHECK_FALSE(found->verify()->failure.has_value());
+  }
+  SUBCASE("a log of zeros alone is an empty one") {
+    journal.reset();
+    write_file(file.path + "-wal", std::string(size, '\0'));
+    CHECK(read_all(*file.open()).size() == 13);
+  }
+}
+
+// Goal: the log does not grow for ever, and the file gets what it held.
+TEST_CASE("a long log is moved into the file") {
+  constexpr std::size_t kBytes = 200'000;
+  constexpr std::uintmax_t kLogMax = 20U << 20U;  // 4,000 pages, and the last commit
+  JournalFile file;
+  const std::unique_ptr<SqliteJournal> journal = file.open();
+  for (int i = 0; i < 200; ++i) append(*journal, {note(std::string(kBytes, 'x'))});
+  CHECK(std::filesystem::file_size(file.path + "-wal") < kLogMax);
+  CHECK(std::filesystem::file_size(file.path) > 100 * kBytes);
+  CHECK_FALSE(journal->verify()->failure.has_value());
+}
+
 // Goal: nobody else can read the record, whatever the umask (threat model section 4, "Files").
 TEST_CASE("files are 0600 and folders that we make 0700, also under an open umask") {
   JournalFile file;
