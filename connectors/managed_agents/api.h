@@ -1,6 +1,8 @@
 #pragma once
 
 #include <functional>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,6 +34,7 @@ Subject credential_subject(std::string_view vault_id, std::string_view credentia
 Subject session_subject(std::string_view session_id);
 Subject deployment_subject(std::string_view deployment_id);
 Subject memory_store_subject(std::string_view memory_store_id);
+Subject api_key_subject(std::string_view api_key_id);
 
 /// Builds requests in the configured wire form. Cheap to copy; the configuration outlives it.
 class Api {
@@ -52,7 +55,18 @@ class Api {
   bool reads_together() const { return together_ >= kTogetherMin; }
   int together() const { return together_; }
   /// The same for a call that goes its own way: nobody else asks for its lists just then.
-  Api alone() const { return Api(*config_); }
+  Api alone() const {
+    Api one = *this;
+    one.together_ = 1;
+    return one;
+  }
+  /// The same with the key of the admin API. Error topic "secret" where there is none.
+  Result<Api> as_admin() const;
+  /// The same with another key, `words` for messages: "the leaked key".
+  Api with_key(BoundSecret key, std::string words) const;
+  /// "the key fp:77aa01bc", as messages name what is sent.
+  std::string key_words() const;
+  bool has_own_key() const { return !key_; }
   /// Host of the base URL, for messages.
   std::string host() const;
   /// "compare platform.base_url at quell.yaml:5", for remedies.
@@ -67,6 +81,8 @@ class Api {
 
   const ManagedAgentsConfig* config_;
   int together_;
+  std::shared_ptr<const BoundSecret> key_{};  // null: the configured one
+  std::string key_words_{};
 };
 
 /// The plane that a path belongs to, in words: "holder" for vaults, "runtime" for all else.
@@ -98,6 +114,7 @@ struct ListCall {
   std::string path{};   // "/vaults"
   std::string query{};  // filters, encoded, without `limit` and `page`
   int limit = 100;
+  std::optional<Pagination> pagination{};  // where it is not the configuration's
   Subject held_by{};  // what a 404 says is missing; without id: the list itself
   /// Called with each item in order; an error breaks the list off.
   std::function<Status(const Value& item)> take{};

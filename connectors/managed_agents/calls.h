@@ -32,7 +32,17 @@ ActionTask unpause_deployment(Io& io, Api api, Value params, Intent intent);
 ActionTask archive_deployment(Io& io, Api api, Value params, Intent intent);
 ActionTask stop_session(Io& io, Api api, Value params, Intent intent);
 
+// --- The organization's API keys (API sheet 1.11)
+ActionTask list_api_keys(Io& io, Api api, Value params);
+ActionTask deactivate_api_key(Io& io, Api api, Value params, Intent intent);
+ActionTask activate_api_key(Io& io, Api api, Value params, Intent intent);
+ActionTask archive_api_key(Io& io, Api api, Value params, Intent intent);
+ActionTask api_key_is_inactive(Io& io, Api api, Value params);
+ActionTask probe_api_key(Io& io, Api api, Value params);
+ActionTask api_key_is_dead(Io& io, Api api, Value params);
+
 // --- Looks
+ActionTask survey(Io& io, Api api, Value params);
 ActionTask blast_radius(Io& io, Api api, Value params);
 ActionTask credential_is_archived(Io& io, Api api, Value params);
 ActionTask credentials_are_archived(Io& io, Api api, Value params);
@@ -56,6 +66,7 @@ struct Change {
   Subject subject{};
   std::string verb{};  // "archive", for messages
   std::string path{};  // of the POST
+  std::string body{};  // JSON; empty: without one
   Value known{};       // the object as read a moment ago and found unchanged; else null
   std::function<Result<Reading>(const Value& object)> read{};
 };

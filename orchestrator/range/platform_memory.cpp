@@ -22,8 +22,6 @@ constexpr std::size_t kMemoriesPerStoreMax = 2'000;
 constexpr std::size_t kVersionsPerStoreMax = 20'000;
 constexpr std::size_t kPathBytesMax = 1'024;
 constexpr std::ptrdiff_t kPathSegmentsMax = 20;
-/// The key of this world, as memory versions name it; the admin API is not simulated.
-constexpr std::string_view kApiKeyId = "apikey_01RangeKeyOfThisWorld";
 
 bool is_path(std::string_view path) {
   if (!path.starts_with('/') || path.size() > kPathBytesMax || path.ends_with('/')) return false;
@@ -37,7 +35,9 @@ bool is_in_the_way(std::string_view a, std::string_view b) {
   return b.starts_with(a) && (a.size() == b.size() || b[a.size()] == '/');
 }
 
-Value actor() { return Value::map({{"type", "api_actor"}, {"api_key_id", kApiKeyId}}); }
+Value actor(const std::string& api_key_id) {
+  return Value::map({{"type", "api_actor"}, {"api_key_id", api_key_id}});
+}
 
 Answer memory_conflict(std::string_view type, std::string_view message, ValueMap more) {
   Answer answer = conflict("");
@@ -185,7 +185,7 @@ void Platform::add_version(MemoryStoreRecord& store, MemoryRecord& memory,
                               .store_id = store.id,
                               .operation = std::string(operation),
                               .path = memory.path,
-                              .created_by = actor(),
+                              .created_by = actor(caller_),
                               .created_at = now};
   if (operation != "deleted") version.content = memory.content;
   memory.version_id = version.id;
@@ -341,10 +341,11 @@ Answer Platform::list_versions(const Call& call) {
   };
   std::vector<const MemoryVersionRecord*> all;
   for (const MemoryVersionRecord& one : store->versions) {
-    // Every version here was written by the key; no session and no service account wrote any.
+    // Every version here was written with a key; no session and no service account wrote any.
     if (!range.contains(one.created_at) || differs("memory_id", one.memory_id) ||
         differs("operation", one.operation) || differs("session_id", "") ||
-        differs("api_key_id", kApiKeyId) || differs("service_account_id", "")) {
+        differs("api_key_id", one.created_by["api_key_id"].string_or("")) ||
+        differs("service_account_id", "")) {
       continue;
     }
     all.push_back(&one);
@@ -367,7 +368,7 @@ Answer Platform::redact_version(const Call& call) {
     version->content.reset();
     version->path.reset();
     version->redacted_at = call.now;
-    version->redacted_by = actor();
+    version->redacted_by = actor(caller_);
   }
   return {.body = to_value(*version, true)};
 }
