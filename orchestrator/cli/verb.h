@@ -33,6 +33,8 @@ Verb eval_verb();
 Verb schema_verb();
 Verb completion_verb();
 Verb plan_verb();
+Verb preflight_verb();
+Verb init_verb();
 Verb run_verb();
 Verb resume_verb();
 Verb runs_verb();

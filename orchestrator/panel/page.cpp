@@ -15,11 +15,12 @@ struct Link {
   std::string_view group;  // a heading above it; empty: none
 };
 
-constexpr std::array<Link, 7> kLinks{{{Section::now, "/", "Now", "Respond"},
+constexpr std::array<Link, 8> kLinks{{{Section::now, "/", "Now", "Respond"},
                                       {Section::start, "/start", "Start a run", ""},
                                       {Section::alerts, "/alerts", "Alerts", ""},
                                       {Section::runs, "/runs", "Runs", ""},
                                       {Section::playbooks, "/playbooks", "Playbooks", "Understand"},
+                                      {Section::preflight, "/preflight", "Preflight", ""},
                                       {Section::journal, "/journal", "Journal", "Record"},
                                       {Section::access, "/access", "Access", ""}}};
 

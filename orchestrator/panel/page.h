@@ -34,7 +34,17 @@ struct Frame {
 };
 
 /// Which entry of the navigation is the present one.
-enum class Section : std::uint8_t { none, now, start, alerts, runs, playbooks, journal, access };
+enum class Section : std::uint8_t {
+  none,
+  now,
+  start,
+  alerts,
+  runs,
+  playbooks,
+  preflight,
+  journal,
+  access
+};
 
 /// One page: what differs from the others.
 struct Page {
