@@ -221,9 +221,10 @@ std::vector<KeyFinding> misplaced_keys(const Config& config) {
     if (!in_state && !lies_in(path, config.directory)) return;
     findings.push_back(
         {.grave = in_state,
-         .what = fmt::format("{} ({}) lies {}", name, path,
-                             in_state ? "in the state's folder: whoever takes that folder has it"
-                                      : "beside the configuration: a copy of one is a copy of both"),
+         .what = fmt::format(
+             "{} ({}) lies {}", name, path,
+             in_state ? "in the state's folder: whoever takes that folder has it"
+                      : "beside the configuration: a copy of one is a copy of both"),
          .remedy = fmt::format("move it away, best into a systemd credential, and change {}",
                                key.named_at)});
   };
@@ -237,6 +238,8 @@ std::vector<KeyFinding> misplaced_keys(const Config& config) {
       borrowed("private_key_jwt of " + issuer.match_mcp_server_url.value, issuer.private_key_jwt);
     }
   }
+  std::stable_partition(findings.begin(), findings.end(),
+                        [](const KeyFinding& one) { return one.grave; });
   return findings;
 }
 

@@ -27,8 +27,8 @@ struct PreflightParts {
 };
 
 /// Reads everything that the key sees and the metadata of every issuer behind it, as the dry run of
-/// a playbook of its own: the guard of dry runs lets nothing but reads leave, and discovery sends no
-/// token. Gives the document of judge_preflight().
+/// a playbook of its own: the guard of dry runs lets nothing but reads leave, and discovery sends
+/// no token. Gives the document of judge_preflight().
 Result<Value> make_preflight(const PreflightParts& parts);
 
 /// Keys that lie in the state's folder, where whoever steals the state has them too, or beside the

@@ -92,7 +92,8 @@ Value PreflightDesk::document() const {
                                  : error_           ? "failed"
                                  : last_.is_null()  ? "none"
                                                     : "ready";
-  ValueMap document{{"state", state}, {"preflight", last_}, {"error", Value()}, {"next_at", Value()}};
+  ValueMap document{
+      {"state", state}, {"preflight", last_}, {"error", Value()}, {"next_at", Value()}};
   if (error_)
     document["error"] = Value::map({{"detail", describe(*error_)},
                                     {"type", error_->topic},
@@ -160,9 +161,9 @@ std::vector<ApiRoute> preflight_routes(PreflightDesk& desk) {
        .path = "/api/v1/preflight",
        .operation = "getPreflight",
        .summary = "The last preflight: which credentials could not be killed today",
-       .answer = "`state` none, computing, failed with `error`, or ready; `preflight`, the document "
-                 "of quell preflight --json, of the last one that was made; `next_at`, when the "
-                 "next daily one is due",
+       .answer = "`state` none, computing, failed with `error`, or ready; `preflight`, the "
+                 "document of quell preflight --json, of the last one that was made; `next_at`, "
+                 "when the next daily one is due",
        .handle = [&desk](const ApiCall&) { return json_reply(200, desk.document()); }});
   routes.push_back(
       {.method = "POST",

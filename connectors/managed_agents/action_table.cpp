@@ -276,7 +276,8 @@ ActionSpec survey() {
                                                nullable("client_id", Kind::string)})),
        list_field("sessions", user_object()), list_field("deployments", user_object()),
        list_field("memory_stores", named("name")),
-       list_field("closed", Type::object({field("part", Kind::string), field("why", Kind::string)}))});
+       list_field("closed",
+                  Type::object({field("part", Kind::string), field("why", Kind::string)}))});
   spec.errors = list_errors();
   spec.cost = {.read = 6};
   spec.note =

@@ -1,6 +1,6 @@
-// The organization's API keys (API sheet 1.11): listed and switched off with a key of the admin API,
-// and tried with the leaked key itself. Nothing is documented about how soon the servers that answer
-// calls hear of a change, so the record alone is weak proof.
+// The organization's API keys (API sheet 1.11): listed and switched off with a key of the admin
+// API, and tried with the leaked key itself. Nothing is documented about how soon the servers that
+// answer calls hear of a change, so the record alone is weak proof.
 #include <utility>
 
 #include <fmt/format.h>

@@ -142,7 +142,8 @@ ActionTask survey(Io& io, Api api, Value /*params*/) {
                 [](const Credential& credential) { return credential.archived_at.has_value(); });
   // One after the other: where one list is closed, those beside it in a batch would fail alike.
   call = session_list(api, {.archived_too = false}, seen.sessions);
-  Status read = co_await read_part(io, api, std::move(call), "sessions", seen.sessions, seen.closed);
+  Status read =
+      co_await read_part(io, api, std::move(call), "sessions", seen.sessions, seen.closed);
   if (!read) co_return read.error();
   call = deployment_list(api, seen.deployments);
   read = co_await read_part(io, api, std::move(call), "deployments", seen.deployments, seen.closed);

@@ -54,9 +54,8 @@ std::string first_lines(const Stream& stream, const Value& document) {
     const double off = std::abs(clock.is_int() ? static_cast<double>(clock.as_int())
                                                : clock.as_number());
     const std::string words = fmt::format("clock differs by {:.1f} s", off);
-    line += ", " + (off > kClockOffMax ? stream.paint(std::string(stream.sign("bang")) + " " + words,
-                                                      Colour::yellow)
-                                       : words);
+    const std::string loud = std::string(stream.sign("bang")) + " " + words;
+    line += ", " + (off > kClockOffMax ? stream.paint(loud, Colour::yellow) : words);
   }
   const auto credentials =
       static_cast<std::int64_t>(document["credentials"].list_or_empty().size());

@@ -15,8 +15,8 @@ namespace {
 constexpr std::string_view kHelp =
     R"(quell init - write a commented quell.yaml
 usage: quell init [--stdout]
-Every setting stands in it with its default and a line of explanation. The file is quell.yaml here, or
-where --config says; an existing one is never touched.
+Every setting stands in it with its default and a line of explanation. The file is quell.yaml
+here, or where --config says; an existing one is never touched.
 --stdout    write to standard output instead
 Exit codes  0 written  2 it is there already, or cannot be written
 Examples    quell init

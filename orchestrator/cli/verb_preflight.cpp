@@ -16,10 +16,10 @@ namespace {
 constexpr std::string_view kHelp =
     R"(quell preflight - which credentials could not be killed today, and what is missing
 usage: quell preflight [--all] [--connection NAME] [--json]
-Looks at every active credential in every vault: could quell close it now in the vault (holder), where
-it was issued (issuer), and where it is used (runtime)? Reads only; no token is sent anywhere.
-It also writes the paragraph that a threat model needs: what flows into memory, who can read it, how
-access is revoked.
+Looks at every active credential in every vault: could quell close it now in the vault (holder),
+where it was issued (issuer), and where it is used (runtime)? Reads only; no token is sent
+anywhere. It also writes the paragraph that a threat model needs: what flows into memory, who can
+read it, how access is revoked.
 --all               list the credentials that are ready everywhere too
 --connection NAME   of kind managed_agents; without it the first one of quell.yaml
 Exit codes  0 every credential could be killed at its issuer  1 some could not  2 not started

@@ -151,9 +151,10 @@ void open_preflights(Session& session, Owner& owner, PreflightDesk& desk) {
                 {{"who", "quell itself"},
                  {"text", "preflight: " + std::to_string(open) + " of " + std::to_string(all) +
                               " credentials could not be killed at the issuer"},
-                 {"preflight", Value::map({{"credentials", all},
-                                           {"not_revocable", open},
-                                           {"worse", Value(ValueList(worse.begin(), worse.end()))}})}});
+                 {"preflight",
+                  Value::map({{"credentials", all},
+                              {"not_revocable", open},
+                              {"worse", Value(ValueList(worse.begin(), worse.end()))}})}});
   };
   desk.open({.clock = session.clock(),
              .random = session.random(),

@@ -77,8 +77,8 @@ std::string subject_of(const ItemState& item, Kill kill) {
     if (token.is_null()) return word + " (not held)";
     return word + " " + token.string_or("").substr(0, kShortFingerprintSize);
   }
-  constexpr std::array<std::string_view, 4> kIds{"credential_id", "deployment_id", "session_id",
-                                                 "vault_id"};
+  constexpr std::array<std::string_view, 5> kIds{"credential_id", "deployment_id", "session_id",
+                                                 "api_key_id", "vault_id"};
   for (const std::string_view id : kIds) {
     if (item.params[id].is_string()) return item.params[id].as_string();
   }

@@ -80,9 +80,10 @@ Markup issuers(const ValueList& servers) {
     std::string lacks;
     for (const Value& what : server["missing"].list_or_empty())
       lacks += (lacks.empty() ? "" : ", ") + what.string_or("");
-    rows += html(R"(<tr><th scope="row"><span class="id">{}</span></th><td>{}</td><td>{}</td></tr>)",
-                 breakable(server["mcp_server_url"].string_or("")),
-                 server["profile"].string_or(""), lacks.empty() ? "nothing" : lacks);
+    rows += html(
+        R"(<tr><th scope="row"><span class="id">{}</span></th><td>{}</td><td>{}</td></tr>)",
+        breakable(server["mcp_server_url"].string_or("")), server["profile"].string_or(""),
+        lacks.empty() ? "nothing" : lacks);
   }
   return rows.empty()
              ? empty_state("No credential names an MCP server.")

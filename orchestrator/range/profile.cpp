@@ -33,7 +33,8 @@ constexpr std::array kProfiles = {
     Profile{"session_restarts", "an interrupted session starts again twice"},
     Profile{"steals_api_key", "the intruder has an API key of the platform instead of a grant"},
     Profile{"after_containment",
-            "the stolen grant is dead, its credential archived and replaced, its deployments paused"},
+            "the stolen grant is dead, its credential archived and replaced, its deployments "
+            "paused"},
     Profile{"throttles", "the platform answers 429 with retry-after now and then"},
     // Issuer.
     Profile{"lying_200", "revocation answers 200 and nothing dies"},

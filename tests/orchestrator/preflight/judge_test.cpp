@@ -83,7 +83,10 @@ TEST_CASE("each missing piece at an issuer has its name") {
   CHECK(issuer_of(server_with("introspection_endpoint", Value())) == "slow: slow death");
   CHECK(issuer_of(server_with("revocation_endpoint", Value())) == "missing: no endpoint");
   ServerLook unpinned = server_with("revocable", false);
-  CHECK(issuer_of(unpinned) != "ready");
+  ValueMap outputs = unpinned.discovered->as_map();
+  outputs["obstacle"] = "the endpoint is on a host that nobody named";
+  unpinned.discovered = Value(std::move(outputs));
+  CHECK(issuer_of(unpinned) == "missing: not pinned");
 
   ServerLook no_client = server();
   no_client.is_configured = false;
@@ -180,8 +183,9 @@ TEST_CASE("the paragraph about memory") {
   };
   survey["memory_stores"] =
       Value::list({Value::map({{"id", "memstore_1"}, {"name", "Handbook"}})});
-  survey["sessions"] = Value::list({user("sesn_1", "memstore_1", ""), user("sesn_2", "", "memstore_1"),
-                                    user("sesn_3", "", "")});
+  survey["sessions"] =
+      Value::list({user("sesn_1", "memstore_1", ""), user("sesn_2", "", "memstore_1"),
+                   user("sesn_3", "", "")});
   survey["deployments"] = Value::list({user("depl_1", "memstore_1", "")});
   facts.survey = Value(std::move(survey));
   const Value document = judge_preflight(facts);
