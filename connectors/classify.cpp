@@ -27,7 +27,8 @@ std::optional<Duration> parse_delay_seconds(std::string_view text) {
   return Duration(std::chrono::seconds(std::min(seconds, most)));
 }
 
-/// IMF-fixdate, the one form that senders must use: `Sun, 06 Nov 1994 08:49:37 GMT`.
+}  // namespace
+
 std::optional<Timestamp> parse_http_date(std::string_view text) {
   constexpr std::array<std::string_view, 12> kMonths{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                                      "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
@@ -40,8 +41,6 @@ std::optional<Timestamp> parse_http_date(std::string_view text) {
                        std::string(text.substr(5, 2)) + "T" + std::string(text.substr(17, 8)) +
                        "Z");
 }
-
-}  // namespace
 
 std::optional<Duration> retry_after(const HttpResponse& response, Timestamp now) {
   const std::string_view text = response.header("retry-after");

@@ -23,4 +23,7 @@ Error classify(const HttpResponse& response, Effect effect, std::string_view sub
 /// or unreadable.
 std::optional<Duration> retry_after(const HttpResponse& response, Timestamp now);
 
+/// IMF-fixdate, the one form that senders must use: `Sun, 06 Nov 1994 08:49:37 GMT`.
+std::optional<Timestamp> parse_http_date(std::string_view text);
+
 }  // namespace quell

@@ -22,19 +22,20 @@ namespace {
 constexpr std::string_view kDefaultBaseUrl = "https://api.anthropic.com";
 
 /// Keys of the design that this version does not act on: refused, never ignored.
-constexpr std::array<std::string_view, 5> kNotBuiltYet{"anchor", "resume_max_age", "evidence",
-                                                       "preflight", "resume"};
-constexpr std::array<std::string_view, 15> kTopKeys{
-    "state",     "seal_key",    "mac_key", "signing_key", "inputs_dir",
-    "playbooks", "connections", "egress",  "policy",      "users",
-    "hooks",     "panel",       "alerts",  "notify",      "public_url"};
-constexpr std::array<std::string_view, 23> kPlatformKeys{
+constexpr std::array<std::string_view, 4> kNotBuiltYet{"anchor", "resume_max_age", "evidence",
+                                                       "resume"};
+constexpr std::array<std::string_view, 16> kTopKeys{
+    "state",  "seal_key",    "mac_key", "signing_key", "inputs_dir", "playbooks",
+    "egress", "connections", "policy",  "users",       "hooks",      "panel",
+    "alerts", "notify",      "public_url", "preflight"};
+constexpr std::array<std::string_view, 25> kPlatformKeys{
     "kind",        "preset",           "base_url",   "region",
     "base_path",   "api_key",          "key_header", "version_header",
     "api_version", "beta_header",      "beta",       "workspace_header",
     "query",       "workspace_id",     "pagination", "page_limit",
     "may_lack",    "absent_next_page", "vaults",     "sessions_page_limit",
-    "sessions",    "deployments",      "limits"};
+    "sessions",    "deployments",      "limits",     "admin_api_key",
+    "api_key_id"};
 /// Below a resource of a platform: what its calls say otherwise than the rest.
 constexpr std::array<std::string_view, 3> kResourceKeys{"api_version", "beta", "query"};
 constexpr std::array<std::string_view, 2> kOauthKeys{"kind", "issuers"};
@@ -50,6 +51,9 @@ bool is_one_of(std::string_view text, std::span<const std::string_view> list) {
   return std::find(list.begin(), list.end(), text) != list.end();
 }
 
+/// A setting of a platform that is a key.
+bool is_key(std::string_view key) { return key == "api_key" || key == "admin_api_key"; }
+
 bool is_resource(std::string_view key) {
   return key == "vaults" || key == "sessions" || key == "deployments";
 }
@@ -60,6 +64,17 @@ bool is_platform_setting(const std::string& key) {
   if (dot == std::string::npos)
     return key != "kind" && key != "limits" && !is_resource(key) && is_one_of(key, kPlatformKeys);
   return is_resource(key.substr(0, dot)) && is_one_of(key.substr(dot + 1), kResourceKeys);
+}
+
+/// `04:00`, from 00:00 to 23:59.
+std::optional<Duration> parse_time_of_day(std::string_view text) {
+  if (text.size() != 5 || text[2] != ':') return std::nullopt;
+  const auto number = [&text](std::size_t at) {
+    const auto digit = [](char c) { return c >= '0' && c <= '9' ? c - '0' : 100; };
+    return 10 * digit(text[at]) + digit(text[at + 1]);
+  };
+  if (number(0) > 23 || number(3) > 59) return std::nullopt;
+  return std::chrono::hours{number(0)} + std::chrono::minutes{number(3)};
 }
 
 /// What to say to a preset that does not exist.
@@ -110,6 +125,7 @@ class ConfigReader {
         read_alerts(member.value, config_.file, config_.directory, config_.alerts, findings_);
       if (key == "notify") read_notify(member.value, config_.file, config_.notify, findings_);
       if (key == "public_url") read_public_url(member.value, config_.notify, findings_);
+      if (key == "preflight") read_preflight(member.value);
     }
   }
 
@@ -165,6 +181,18 @@ class ConfigReader {
     }
   }
 
+  void read_preflight(const YamlNode& node) {
+    if (!expect_map(node, "preflight")) return;
+    constexpr std::array<std::string_view, 1> kKeys{"daily_at"};
+    for (const YamlMember& member : node.members) {
+      if (!known(member.key, kKeys)) continue;
+      config_.preflight_daily_at = parse_time_of_day(member.value.text);
+      if (!config_.preflight_daily_at)
+        findings_.error(member.value, "wrong-type", "preflight.daily_at is a time of day in UTC",
+                        "daily_at: \"04:00\"");
+    }
+  }
+
   void read_connections(const YamlNode& node) {
     if (!expect_map(node, "connections")) return;
     for (const YamlMember& member : node.members) {
@@ -214,8 +242,9 @@ class ConfigReader {
       findings_.error(*preset, "unknown-preset", "unknown preset \"" + shown(preset->text) + "\"",
                       preset_remedy(preset->text));
     }
-    if (platform && connection.values.contains("api_key"))
-      must_be_reference(*node.find("api_key"), "api_key");
+    for (const char* const key : {"api_key", "admin_api_key"}) {
+      if (platform && connection.values.contains(key)) must_be_reference(*node.find(key), key);
+    }
     config_.connections[name] = std::move(connection);
   }
 
@@ -354,7 +383,7 @@ Status apply_connect(Config& config, const ConfigSources& sources) {
                         "--connect " + connection + ".preset: unknown preset.",
                         preset_remedy(value));
     }
-    if (key == "api_key" && !value.starts_with("secret://")) {
+    if (is_key(key) && !value.starts_with("secret://")) {
       return make_error(
           ErrorCode::invalid, "secret",
           "--connect " + name + " holds a secret; the command line shows it to every process.",
@@ -368,6 +397,32 @@ Status apply_connect(Config& config, const ConfigSources& sources) {
 
 /// Threat T2: a key goes only to the origin that the same layer, or the configuration file, put
 /// beside it.
+Status check_key(const ConnectionSettings& platform, const std::string& name, const Setting& key,
+                 const Url& url, const std::string& file_base_url, const ConfigSources& sources) {
+  const Setting& base = platform.values.at("base_url");
+  const bool loopback = is_loopback_host(url.host);
+  const bool overridden =
+      base.layer == Setting::Layer::flag || base.layer == Setting::Layer::environment;
+  const bool same_layer = base.layer == key.layer;
+  const bool named = !file_base_url.empty() && origin_of(file_base_url) == url.origin();
+  // The one URL that a key needs no introduction to, unless it is the key of another vendor.
+  const bool is_default = platform.values.count("preset") == 0 && url.origin() == kDefaultBaseUrl;
+  if (!overridden || same_layer || named || is_default) return ok();
+  if (loopback) {
+    if (sources.warn) {
+      sources.warn("the key from " + key.named_at + " goes to " + url.origin() +
+                   ", which " + base.named_at + " names");
+    }
+    return ok();
+  }
+  return make_error(ErrorCode::invalid, "egress",
+                    base.named_at + " sends the key of " + key.named_at + " to " +
+                        url.origin() + ", which the configuration does not name.",
+                    "give it a key of its own in the same place: --connect " + platform.name +
+                        "." + name + "=secret://...");
+}
+
+/// Every key of `platform` may go where it would go.
 Status check_binding(const ConnectionSettings& platform, const std::string& file_base_url,
                      const ConfigSources& sources) {
   const Setting& base = platform.values.at("base_url");
@@ -384,27 +439,12 @@ Status check_binding(const ConnectionSettings& platform, const std::string& file
                       base.named_at + ": a key never travels over plain http.",
                       "use https, or a loopback address");
   }
-  const auto key = platform.values.find("api_key");
-  if (key == platform.values.end()) return ok();
-  const bool overridden =
-      base.layer == Setting::Layer::flag || base.layer == Setting::Layer::environment;
-  const bool same_layer = base.layer == key->second.layer;
-  const bool named = !file_base_url.empty() && origin_of(file_base_url) == url->origin();
-  // The one URL that a key needs no introduction to, unless it is the key of another vendor.
-  const bool is_default = platform.values.count("preset") == 0 && url->origin() == kDefaultBaseUrl;
-  if (!overridden || same_layer || named || is_default) return ok();
-  if (loopback) {
-    if (sources.warn) {
-      sources.warn("the key from " + key->second.named_at + " goes to " + url->origin() +
-                   ", which " + base.named_at + " names");
-    }
-    return ok();
+  for (const auto& [name, key] : platform.values) {
+    if (!is_key(name)) continue;
+    if (Status bound = check_key(platform, name, key, *url, file_base_url, sources); !bound)
+      return bound;
   }
-  return make_error(ErrorCode::invalid, "egress",
-                    base.named_at + " sends the key of " + key->second.named_at + " to " +
-                        url->origin() + ", which the configuration does not name.",
-                    "give it a key of its own in the same place: --connect " + platform.name +
-                        ".api_key=secret://...");
+  return ok();
 }
 
 }  // namespace
@@ -497,8 +537,9 @@ std::vector<std::string> references_in_use(const Config& config) {
     if (!setting.empty()) references.push_back(setting.value);
   };
   for (const auto& [name, connection] : config.connections) {
-    const auto key = connection.values.find("api_key");
-    if (key != connection.values.end()) add(key->second);
+    for (const auto& [key, setting] : connection.values) {
+      if (is_key(key)) add(setting);
+    }
     for (const IssuerSettings& issuer : connection.issuers) {
       add(issuer.client_secret);
       add(issuer.private_key_jwt);

@@ -72,6 +72,8 @@ struct Config {
   AlertSettings alerts{};
   NotifySettings notify{};
   std::map<std::string, ConnectionSettings, std::less<>> connections{};
+  /// Time of day, UTC, at which `quell serve` makes a preflight; none: only when somebody asks.
+  std::optional<Duration> preflight_daily_at{};
 };
 
 /// What is around a command when it reads its configuration; passed in so that tests need no real

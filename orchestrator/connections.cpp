@@ -33,6 +33,25 @@ struct Resolver {
     if (!secret) return secret.error();
     return SecretPtr(std::make_shared<const Secret>(std::move(*secret)));
   }
+
+  /// Resolves `setting` each time it is asked, and tells `fingerprint` of it.
+  std::function<Result<BoundSecret>()> later(
+      const Setting& setting, const std::string& origin,
+      const std::function<std::string(const Secret&)>& fingerprint) const {
+    return [setting, origin, fingerprint,
+            source = SecretSource{.directory = config.directory,
+                                  .environment = sources.environment,
+                                  .warn = sources.warn}]() -> Result<BoundSecret> {
+      const Result<std::optional<SecretReference>> reference =
+          parse_secret_reference(setting.value);
+      if (!reference) return reference.error();
+      Result<Secret> secret = resolve_secret(**reference, source, setting.named_at);
+      if (!secret) return secret.error();
+      fingerprint(*secret);
+      return BoundSecret{.secret = std::make_shared<const Secret>(std::move(*secret)),
+                         .origins = {origin}};
+    };
+  }
 };
 
 Result<std::shared_ptr<const Connector>> make_platform(
@@ -59,6 +78,9 @@ Result<std::shared_ptr<const Connector>> make_platform(
       wire.api_key = BoundSecret{.secret = *secret, .origins = {origin_of(wire.base_url)}};
     }
   }
+  const auto admin = settings.values.find("admin_api_key");
+  if (admin != settings.values.end() && resolve.needed)
+    wire.admin_key = resolve.later(admin->second, origin_of(wire.base_url), fingerprint);
   Result<std::unique_ptr<ManagedAgentsConnector>> connector =
       ManagedAgentsConnector::make(std::move(wire));
   if (!connector) return wrap("connection " + settings.name, connector.error());

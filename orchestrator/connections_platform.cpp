@@ -160,6 +160,7 @@ Result<ManagedAgentsConfig> platform_wire(const ConnectionSettings& settings) {
   take("beta_header", wire.beta_header);
   take("workspace_header", wire.workspace_header);
   take("workspace_id", wire.workspace_id);
+  take("api_key_id", wire.key_id);
   take("query", wire.extra_query);
   if (const Setting* const beta = find(settings, "beta")) {
     wire.betas = split(unless_none(beta->value));

@@ -123,7 +123,8 @@ HttpReply PanelServer::carry_out(const HttpCall& call, const Caller& caller, std
   if (path.starts_with("/runs/") && path.ends_with("/approve"))
     return approve(call, caller, path, form);
   const bool is_run = path.starts_with("/runs/");
-  if (!is_run && !path.starts_with("/alerts/"))
+  const bool is_preflight = path == "/preflight";
+  if (!is_run && !is_preflight && !path.starts_with("/alerts/"))
     return page(panel::refusal_page(404, "There is nothing at that path.", ""), caller, 404);
   // What is left has the API's own paths and members.
   ValueMap body;
@@ -134,7 +135,9 @@ HttpReply PanelServer::carry_out(const HttpCall& call, const Caller& caller, std
   const HttpReply done = through_api(caller, "/api/v1" + std::string(path), Value(std::move(body)));
   const std::size_t last = path.rfind('/');
   if (done.status == 200)
-    return see(is_run ? std::string(path.substr(0, last)) : std::string("/alerts"));
+    return see(is_preflight ? "/preflight"
+               : is_run     ? std::string(path.substr(0, last))
+                            : std::string("/alerts"));
   const Result<Value> problem = parse_json(done.body);
   const Error error = error_of_problem(done.status, problem ? *problem : Value());
   return page(panel::refusal_page(done.status, describe(error), error.hint), caller, done.status);

@@ -5,9 +5,11 @@
 #include <utility>
 
 #include "orchestrator/api/problem.h"
+#include "orchestrator/api_client.h"
 #include "orchestrator/kill_switch.h"
 #include "orchestrator/panel/door_pages.h"
 #include "orchestrator/panel/office_pages.h"
+#include "orchestrator/panel/preflight_page.h"
 #include "orchestrator/panel/radius_page.h"
 #include "orchestrator/panel/radius_picture.h"
 #include "orchestrator/panel/run_pages.h"
@@ -88,6 +90,12 @@ HttpReply PanelServer::show(const HttpCall& call, const Caller& caller, std::str
                 404);
   }
   if (path == "/radius" || path.starts_with("/radius/")) return show_radius(caller, path);
+  if (path == "/preflight") {
+    const Result<Value> answer =
+        ApiClient::in_process(parts_.owner.api(), caller.actor).get("/api/v1/preflight");
+    return answer ? page(panel::preflight_page(*answer, frame), caller)
+                  : problem_reply(answer.error());
+  }
   if (path == "/journal") return show_journal(caller, query);
   if (path == "/access") return show_access(caller, "", "");
   if (path == "/confirm")

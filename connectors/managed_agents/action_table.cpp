@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "connectors/managed_agents/action_rows.h"
+#include "connectors/managed_agents/action_table_keys.h"
 #include "connectors/managed_agents/managed_agents_connector.h"
 
 namespace quell {
@@ -170,6 +171,41 @@ ActionSpec blast_radius() {
       "one request per vault and per 100 vaults, sessions and deployments; deep: also per 100 "
       "agents "
       "and memory stores, per store in reach, and per session that holds what was named";
+  return spec;
+}
+
+Type user_object() {
+  return Type::object({field("id", Kind::string), field("status", Kind::string),
+                       nullable("name", Kind::string), nullable("deployment_id", Kind::string),
+                       nullable("created_at", Kind::timestamp),
+                       Field{.name = "vault_ids", .type = texts()},
+                       Field{.name = "reads", .type = texts()},
+                       Field{.name = "writes", .type = texts()}});
+}
+
+ActionSpec survey() {
+  ActionSpec spec = read("survey", "everything active that the key sees, each list once",
+                         Plane::runtime);
+  spec.planes = {Plane::holder, Plane::runtime, Plane::resource};
+  const auto named = [](std::string name) {
+    return Type::object({field("id", Kind::string), nullable(std::move(name), Kind::string)});
+  };
+  spec.outputs = Type::object(
+      {list_field("vaults", named("display_name")),
+       list_field("credentials", Type::object(credential_fields())),
+       list_field("mcp_servers", Type::object({field("mcp_server_url", Kind::url),
+                                               nullable("token_endpoint", Kind::url),
+                                               nullable("client_id", Kind::string)})),
+       list_field("sessions", user_object()), list_field("deployments", user_object()),
+       list_field("memory_stores", named("name")),
+       list_field("closed",
+                  Type::object({field("part", Kind::string), field("why", Kind::string)}))});
+  spec.errors = list_errors();
+  spec.cost = {.read = 6};
+  spec.note =
+      "one request per vault and per 100 vaults, sessions, deployments and memory stores; `closed` "
+      "names the lists that this server or key does not give; reads and writes are ids of memory "
+      "stores";
   return spec;
 }
 
@@ -476,6 +512,7 @@ std::span<const ActionSpec> managed_agents_actions() {
     std::vector<ActionSpec> actions{get_credential(),
                                     find_credentials(),
                                     find_vaults(),
+                                    survey(),
                                     blast_radius(),
                                     credential_is_archived(),
                                     credentials_are_archived(),
@@ -497,6 +534,7 @@ std::span<const ActionSpec> managed_agents_actions() {
                                     detach_mcp_server(),
                                     set_session_tools()};
     for (ActionSpec& spec : memory_actions()) actions.push_back(std::move(spec));
+    for (ActionSpec& spec : managed_agents::api_key_actions()) actions.push_back(std::move(spec));
     return actions;
   }();
   return kActions;

@@ -18,6 +18,9 @@ namespace {
 /// One object; a session carries the whole definition of its agent.
 constexpr std::size_t kObjectBytesMax = 4U << 20;
 
+/// First segment of the admin API's paths.
+constexpr std::string_view kOrganization = "organizations";
+
 Error with_code(Error error, std::string message, std::string hint) {
   error.message = std::move(message);
   error.hint = std::move(hint);
@@ -57,6 +60,7 @@ std::string_view parameter_of(std::string_view kind) {
   if (kind == "session") return "sesn_";
   if (kind == "memory store") return "memstore_";
   if (kind == "agent") return "agent_";
+  if (kind == "API key") return "apikey_";
   return "depl_";
 }
 
@@ -119,6 +123,12 @@ Subject memory_version_subject(std::string_view memory_store_id, std::string_vie
   return inside_store(memory_store_id, "memory version", "memory_versions", version_id);
 }
 
+Subject api_key_subject(std::string_view api_key_id) {
+  return Subject{.kind = "API key",
+                 .id = std::string(api_key_id),
+                 .path = "/organizations/api_keys/" + percent_encode(api_key_id)};
+}
+
 Subject deployment_subject(std::string_view deployment_id) {
   return Subject{.kind = "deployment",
                  .id = std::string(deployment_id),
@@ -148,15 +158,41 @@ HttpRequest Api::make(std::string method, const std::string& path, const std::st
     betas += (betas.empty() ? "" : ",") + beta;
   }
   if (!betas.empty()) header(config_->beta_header, betas);
-  if (!config_->workspace_id.empty()) header(config_->workspace_header, config_->workspace_id);
-  if (config_->api_key.secret) {
+  // The organization's own calls know no workspace (API sheet 1.11).
+  if (!config_->workspace_id.empty() && resource_of(path) != kOrganization)
+    header(config_->workspace_header, config_->workspace_id);
+  const BoundSecret& secret = key_ ? *key_ : config_->api_key;
+  if (secret.secret) {
     SecretText key;
     if (config_->key_header == KeyHeader::authorization_bearer) key.append("Bearer ");
-    key.append(config_->api_key, SecretEncoding::raw);
+    key.append(secret, SecretEncoding::raw);
     const bool bearer = config_->key_header == KeyHeader::authorization_bearer;
     header(bearer ? "authorization" : "x-api-key", std::move(key));
   }
   return request;
+}
+
+Result<Api> Api::as_admin() const {
+  if (!config_->admin_key) {
+    return make_error(ErrorCode::invalid, "secret", "the connection has no admin API key.",
+                      "admin_api_key: secret://... beside api_key in quell.yaml");
+  }
+  Result<BoundSecret> key = config_->admin_key();
+  if (!key) return key.error();
+  return with_key(*std::move(key), "the admin API key");
+}
+
+Api Api::with_key(BoundSecret key, std::string words) const {
+  Api other = *this;
+  other.key_ = std::make_shared<const BoundSecret>(std::move(key));
+  other.key_words_ = std::move(words);
+  return other;
+}
+
+std::string Api::key_words() const {
+  if (key_) return key_words_;
+  const std::string& print = config_->key_fingerprint;
+  return print.empty() ? "the configured key" : "the key " + short_fingerprint(print);
 }
 
 HttpRequest Api::get(const std::string& path, const std::string& query) const {
@@ -207,6 +243,7 @@ Error Api::unanswered(Error error) const {
 
 std::string_view plane_words(std::string_view path) {
   const std::string_view resource = resource_of(path);
+  if (resource == kOrganization) return "issuer";
   if (resource == "vaults") return "holder";
   return resource == "memory_stores" ? "resource" : "runtime";
 }
@@ -221,9 +258,12 @@ Error refusal(const Api& api, const HttpResponse& response, Effect effect, const
       classify(response, effect, fmt::format("{} at {}", subject.words(), api.host()), where);
   switch (error.code) {
     case ErrorCode::denied: {
-      const std::string& print = api.config().key_fingerprint;
-      const std::string key =
-          print.empty() ? "the configured key" : "the key " + short_fingerprint(print);
+      const std::string key = api.key_words();
+      if (!api.has_own_key())
+        return with_code(std::move(error),
+                         fmt::format("{} answered {} to {} ({}).", api.host(), key, subject.words(),
+                                     response.status),
+                         "look at the key and what it may do");
       const std::string& place = api.config().key_named_at;
       const std::string& variable = api.config().key_variable;
       std::string remedy = "set " + (place.empty() ? "the connection's api_key" : place);

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <functional>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,6 +39,7 @@ Subject memory_store_subject(std::string_view memory_store_id);
 /// Read without their content, which is nobody's business here.
 Subject memory_subject(std::string_view memory_store_id, std::string_view memory_id);
 Subject memory_version_subject(std::string_view memory_store_id, std::string_view version_id);
+Subject api_key_subject(std::string_view api_key_id);
 
 /// Builds requests in the configured wire form. Cheap to copy; the configuration outlives it.
 class Api {
@@ -57,7 +60,18 @@ class Api {
   bool reads_together() const { return together_ >= kTogetherMin; }
   int together() const { return together_; }
   /// The same for a call that goes its own way: nobody else asks for its lists just then.
-  Api alone() const { return Api(*config_); }
+  Api alone() const {
+    Api one = *this;
+    one.together_ = 1;
+    return one;
+  }
+  /// The same with the key of the admin API. Error topic "secret" where there is none.
+  Result<Api> as_admin() const;
+  /// The same with another key, `words` for messages: "the leaked key".
+  Api with_key(BoundSecret key, std::string words) const;
+  /// "the key fp:77aa01bc", as messages name what is sent.
+  std::string key_words() const;
+  bool has_own_key() const { return !key_; }
   /// Host of the base URL, for messages.
   std::string host() const;
   /// "compare platform.base_url at quell.yaml:5", for remedies.
@@ -72,6 +86,8 @@ class Api {
 
   const ManagedAgentsConfig* config_;
   int together_;
+  std::shared_ptr<const BoundSecret> key_{};  // null: the configured one
+  std::string key_words_{};
 };
 
 /// The plane that a path belongs to, in words: "holder" for vaults, "resource" for memory, else
@@ -104,6 +120,7 @@ struct ListCall {
   std::string path{};   // "/vaults"
   std::string query{};  // filters, encoded, without `limit` and `page`
   int limit = 100;
+  std::optional<Pagination> pagination{};  // where it is not the configuration's
   Subject held_by{};  // what a 404 says is missing; without id: the list itself
   /// Called with each item in order; an error breaks the list off.
   std::function<Status(const Value& item)> take{};

@@ -41,6 +41,15 @@ ActionTask delete_memory(Io& io, Api api, Value params, Intent intent);
 ActionTask redact_memory_version(Io& io, Api api, Value params, Intent intent);
 ActionTask archive_memory_store(Io& io, Api api, Value params, Intent intent);
 
+// --- The organization's API keys (API sheet 1.11)
+ActionTask list_api_keys(Io& io, Api api, Value params);
+ActionTask deactivate_api_key(Io& io, Api api, Value params, Intent intent);
+ActionTask activate_api_key(Io& io, Api api, Value params, Intent intent);
+ActionTask archive_api_key(Io& io, Api api, Value params, Intent intent);
+ActionTask api_key_is_inactive(Io& io, Api api, Value params);
+ActionTask probe_api_key(Io& io, Api api, Value params);
+ActionTask api_key_is_dead(Io& io, Api api, Value params);
+
 // --- Looks
 ActionTask get_session_tools(Io& io, Api api, Value params);
 ActionTask find_memory_versions(Io& io, Api api, Value params);
@@ -48,6 +57,7 @@ ActionTask memory_is_clean(Io& io, Api api, Value params);
 ActionTask no_poisoned_memory(Io& io, Api api, Value params);
 ActionTask memory_version_is_redacted(Io& io, Api api, Value params);
 ActionTask memory_store_is_archived(Io& io, Api api, Value params);
+ActionTask survey(Io& io, Api api, Value params);
 ActionTask blast_radius(Io& io, Api api, Value params);
 ActionTask credential_is_archived(Io& io, Api api, Value params);
 ActionTask credentials_are_archived(Io& io, Api api, Value params);
@@ -71,6 +81,7 @@ struct Change {
   Subject subject{};
   std::string verb{};  // "archive", for messages
   std::string path{};  // of the POST
+  std::string body{};  // JSON; empty: without one
   Value known{};       // the object as read a moment ago and found unchanged; else null
   std::function<Result<Reading>(const Value& object)> read{};
 };

@@ -109,7 +109,8 @@ ActionTask apply_change(Io& io, Api api, Change change, Intent intent) {
     before = *read;
   }
 
-  HttpRequest request = api.post(change.path);
+  HttpRequest request =
+      change.body.empty() ? api.post(change.path) : api.post_json(change.path, change.body);
   request.touches = names_of(before);
   const Result<HttpResponse> answer = co_await io.send(std::move(request));
   if (!answer) co_return api.unanswered(answer.error());

@@ -41,6 +41,11 @@ struct ManagedAgentsConfig {
   std::string key_named_at{};     // where a person changes it: "platform.api_key at quell.yaml:6"
   std::string key_variable = "ANTHROPIC_API_KEY";  // serves where nothing is written; may be empty
 
+  std::string key_id{};  // of that key in the admin API, where a person wrote it down; may be empty
+  /// The key of the admin API, asked for when one of its actions is performed: it is in no memory
+  /// before that. Empty: none is configured.
+  std::function<Result<BoundSecret>()> admin_key{};
+
   KeyHeader key_header = KeyHeader::authorization_bearer;
   std::string version_header = "anthropic-version";
   std::string api_version = "2026-10-21";
@@ -53,7 +58,8 @@ struct ManagedAgentsConfig {
   /// By the first segment behind the base path: vaults, sessions, deployments, agents,
   /// memory_stores. Memory has a beta of its own, and both together are refused (API sheet 0.1).
   std::map<std::string, ResourceForm, std::less<>> resources{
-      {"memory_stores", {.betas = std::vector<std::string>{"agent-memory-2026-07-22"}}}};
+      {"memory_stores", {.betas = std::vector<std::string>{"agent-memory-2026-07-22"}}},
+      {"organizations", {.betas = std::vector<std::string>{}}}};
   /// Segments of paths that this server is known to lack, or to close: 403 and 404 there say "not
   /// offered" as 405 does everywhere. "deployments", "mcp_oauth_validate".
   std::vector<std::string> may_lack{};

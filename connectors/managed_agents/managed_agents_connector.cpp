@@ -20,10 +20,15 @@ namespace ma = managed_agents;
 using Read = ma::ActionTask (*)(Io&, ma::Api, Value);
 using Mutation = ma::ActionTask (*)(Io&, ma::Api, Value, Intent);
 
-constexpr std::array<std::pair<std::string_view, Read>, 16> kReads{{
+constexpr std::array<std::pair<std::string_view, Read>, 21> kReads{{
     {"get_credential", ma::get_credential},
     {"find_credentials", ma::find_credentials},
     {"find_vaults", ma::find_vaults},
+    {"survey", ma::survey},
+    {"list_api_keys", ma::list_api_keys},
+    {"api_key_is_inactive", ma::api_key_is_inactive},
+    {"probe_api_key", ma::probe_api_key},
+    {"api_key_is_dead", ma::api_key_is_dead},
     {"blast_radius", ma::blast_radius},
     {"credential_is_archived", ma::credential_is_archived},
     {"credentials_are_archived", ma::credentials_are_archived},
@@ -39,7 +44,7 @@ constexpr std::array<std::pair<std::string_view, Read>, 16> kReads{{
     {"memory_store_is_archived", ma::memory_store_is_archived},
 }};
 
-constexpr std::array<std::pair<std::string_view, Mutation>, 15> kMutations{{
+constexpr std::array<std::pair<std::string_view, Mutation>, 18> kMutations{{
     {"delete_credential", ma::delete_credential},
     {"validate_credential", ma::validate_credential},
     {"overwrite_credential", ma::overwrite_credential},
@@ -55,6 +60,9 @@ constexpr std::array<std::pair<std::string_view, Mutation>, 15> kMutations{{
     {"delete_memory", ma::delete_memory},
     {"redact_memory_version", ma::redact_memory_version},
     {"archive_memory_store", ma::archive_memory_store},
+    {"deactivate_api_key", ma::deactivate_api_key},
+    {"activate_api_key", ma::activate_api_key},
+    {"archive_api_key", ma::archive_api_key},
 }};
 
 /// Every member of the table at the value that claims nothing.
@@ -135,8 +143,9 @@ Value ManagedAgentsConnector::predict(const ActionSpec& action, const Inputs& in
   for (const std::string_view name : {"vault_id", "credential_id", "memory_store_id"})
     set(name, inputs.params[name]);
   // The subject is the innermost id that the action takes.
-  for (const std::string_view name : {"vault_id", "credential_id", "deployment_id", "session_id",
-                                      "memory_store_id", "memory_id", "memory_version_id"}) {
+  for (const std::string_view name :
+       {"vault_id", "credential_id", "deployment_id", "session_id", "memory_store_id", "memory_id",
+        "memory_version_id", "api_key_id"}) {
     set("id", inputs.params[name]);
   }
   if (action.name == "pause_deployment") set("status", "paused");
@@ -144,6 +153,9 @@ Value ManagedAgentsConnector::predict(const ActionSpec& action, const Inputs& in
     set("status", "active");  // an archived deployment reads so (API sheet 1.9)
   }
   if (action.name == "stop_session") set("status", "terminated");
+  if (action.name == "deactivate_api_key") set("status", "inactive");
+  if (action.name == "activate_api_key") set("status", "active");
+  if (action.name == "archive_api_key") set("status", "archived");
   if (action.name == "archive_credentials") set("archived", inputs.params["credential_ids"]);
   if (action.name == "delete_credential" || action.name == "delete_memory") set("deleted", true);
   if (action.name == "overwrite_credential") {

@@ -39,11 +39,12 @@ Error broken_chain(const Api& api, const ListCall& call, std::string_view why) {
 }
 
 /// Where a page says that the list goes on; empty: nowhere. The error is why that cannot be told.
-Result<std::string> next_cursor(const Value& page, const ManagedAgentsConfig& config) {
+Result<std::string> next_cursor(const Value& page, Pagination pagination,
+                                bool absent_next_page_ends) {
   const auto broken = [](std::string why) {
     return make_error(ErrorCode::invalid, std::move(why));
   };
-  if (config.pagination == Pagination::after_id) {
+  if (pagination == Pagination::after_id) {
     const Value& more = page["has_more"];
     if (!more.is_bool()) return broken("a page does not say whether another follows");
     if (!more.bool_or(false)) return std::string();
@@ -53,10 +54,14 @@ Result<std::string> next_cursor(const Value& page, const ManagedAgentsConfig& co
   }
   const Value& next = page["next_page"];
   if (!next.is_null() && !next.is_string()) return broken("a page's cursor is no text");
-  if (!page.has("next_page") && !config.absent_next_page_ends) {
+  if (!page.has("next_page") && !absent_next_page_ends) {
     return broken("a page does not say whether another follows");
   }
   return next.string_or("");
+}
+
+Pagination pagination_of(const Api& api, const ListCall& call) {
+  return call.pagination.value_or(api.config().pagination);
 }
 
 HttpRequest page_request(const Api& api, const ListCall& call, const Progress& progress) {
@@ -64,7 +69,7 @@ HttpRequest page_request(const Api& api, const ListCall& call, const Progress& p
   std::string query = call.query;
   query += fmt::format("{}limit={}", query.empty() ? "" : "&", limit);
   if (!progress.cursor.empty()) {
-    const bool after = api.config().pagination == Pagination::after_id;
+    const bool after = pagination_of(api, call) == Pagination::after_id;
     query += (after ? "&after_id=" : "&page=") + percent_encode(progress.cursor);
   }
   HttpRequest request = api.get(call.path, query);
@@ -96,7 +101,8 @@ void take_page(const Api& api, const ListCall& call, const Result<HttpResponse>&
   }
   if (!(*page)["data"].is_list())
     return progress.end(broken_chain(api, call, "a page has no data"));
-  const Result<std::string> next = next_cursor(*page, api.config());
+  const Result<std::string> next =
+      next_cursor(*page, pagination_of(api, call), api.config().absent_next_page_ends);
   if (!next) return progress.end(broken_chain(api, call, next.error().message));
   const std::string& cursor = *next;
   if (progress.confirming) {

@@ -20,9 +20,9 @@ Leak now    plan, run                 what a playbook would do; do it
             follow, pause, resume, abort, retry, skip, note
 See         radius, runs, show, alerts
 Afterwards  journal, evidence         the record; one run of it, signed
-Be ready    drill, range, notify      before you need it
+Be ready    preflight, drill, range, notify
 Write       check, test, eval, actions, schema
-Serve       serve, hook, arm, disarm
+Serve       init, serve, hook, arm, disarm
             user, token               who may come in
 Shell       completion bash|zsh|fish
 Everywhere  --config FILE  --json  --quiet  --color WHEN  --connect C.KEY=VALUE
@@ -183,7 +183,8 @@ std::vector<Verb> all_verbs() {
           runs_verb(),   show_verb(),   journal_verb(), serve_verb(),  alerts_verb(),
           hook_verb(),   notify_verb(), drill_verb(),   range_verb(),  check_verb(),
           test_verb(),   eval_verb(),   actions_verb(), schema_verb(), completion_verb(),
-          user_verb(),   token_verb(),  evidence_verb()};
+          user_verb(),   token_verb(),  evidence_verb(), preflight_verb(),
+          init_verb()};
 }
 
 }  // namespace quell::cli

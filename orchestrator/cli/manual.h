@@ -10,6 +10,8 @@ namespace quell {
 
 /// The documents that are part of the program, as (file name, text): docs/errors.md.
 const std::vector<std::pair<std::string, std::string>>& manual_pages();
+/// The one file that `quell init` writes: docs/quell.example.yaml.
+const std::vector<std::pair<std::string, std::string>>& sample_config();
 
 namespace cli {
 

@@ -34,6 +34,8 @@ Verb schema_verb();
 Verb completion_verb();
 Verb plan_verb();
 Verb radius_verb();
+Verb preflight_verb();
+Verb init_verb();
 Verb run_verb();
 Verb resume_verb();
 Verb runs_verb();

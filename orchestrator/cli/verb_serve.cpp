@@ -15,6 +15,7 @@
 #include "orchestrator/alerts/desk.h"
 #include "orchestrator/alerts/intake.h"
 #include "orchestrator/cli/notify_service.h"
+#include "orchestrator/cli/drill_record.h"
 #include "orchestrator/cli/own_state.h"
 #include "orchestrator/cli/panel_front.h"
 #include "orchestrator/cli/run_loop.h"
@@ -23,6 +24,8 @@
 #include "orchestrator/http_server.h"
 #include "orchestrator/kill_switch.h"
 #include "orchestrator/owner_api.h"
+#include "orchestrator/preflight.h"
+#include "orchestrator/preflight_desk.h"
 #include "orchestrator/serve_meters.h"
 #include "orchestrator/socket_activation.h"
 #include "state/alert_index.h"
@@ -122,6 +125,61 @@ Result<std::unique_ptr<HttpServer>> listen_for_alerts(const ListenSettings& hook
   return HttpServer::bind(options);
 }
 
+/// Preflights are made with the owner's own connections, by a transport of their own. What one came
+/// to is a note in the journal, which tells people where it got worse.
+void open_preflights(Session& session, Owner& owner, PreflightDesk& desk) {
+  const Config& config = *session.config();
+  EngineDoor& engine = owner.api().engine();
+  const auto make = [&session, &owner, &config](
+                        const std::function<bool()>& should_stop) -> Result<Value> {
+    const Result<std::unique_ptr<HttpTransport>> transport =
+        session.make_transport(session.clock());
+    if (!transport) return transport.error();
+    PreflightParts parts{.clock = session.clock(),
+                         .transport = **transport,
+                         .connectors = owner.connectors(),
+                         .config = config,
+                         .who = "quell serve",
+                         .should_stop = should_stop};
+    parts.drills = passed_drills(session, parts.not_established);
+    return make_preflight(parts);
+  };
+  const auto made = [&engine](const Value& preflight, const std::vector<std::string>& worse) {
+    const auto all = static_cast<std::int64_t>(preflight["credentials"].list_or_empty().size());
+    const std::int64_t open = preflight["not_revocable"].int_or(0);
+    engine.note(EntryKind::note_added,
+                {{"who", "quell itself"},
+                 {"text", "preflight: " + std::to_string(open) + " of " + std::to_string(all) +
+                              " credentials could not be killed at the issuer"},
+                 {"preflight",
+                  Value::map({{"credentials", all},
+                              {"not_revocable", open},
+                              {"worse", Value(ValueList(worse.begin(), worse.end()))}})}});
+  };
+  desk.open({.clock = session.clock(),
+             .random = session.random(),
+             .file = preflight_file(config.database.value),
+             .daily_at = config.preflight_daily_at,
+             .make = make,
+             .made = made,
+             .failed = [&engine](const Error& why) {
+               engine.note(EntryKind::note_added, {{"who", "quell itself"},
+                                                   {"text", "no preflight: " + describe(why)}});
+             }});
+}
+
+/// Declared behind the owner: no preflight works with its connections when it goes.
+class PreflightLeave {
+ public:
+  explicit PreflightLeave(PreflightDesk& desk) : desk_(desk) {}
+  ~PreflightLeave() { desk_.close(); }
+  PreflightLeave(const PreflightLeave&) = delete;
+  PreflightLeave& operator=(const PreflightLeave&) = delete;
+
+ private:
+  PreflightDesk& desk_;
+};
+
 int serve(Session& session) {
   const StopSignals signals;
   const Timestamp begun = session.clock().now();
@@ -150,6 +208,7 @@ int serve(Session& session) {
     if (!desk) return session.fail(desk.error());
     people = *std::move(desk);
   }
+  PreflightDesk preflights;                    // outlives the owner, whose API asks it
   std::optional<NotifyService> notifications;  // outlives the owner: nobody waits for its end
   const Result<OwnedState> state = own_state(
       session,
@@ -161,8 +220,11 @@ int serve(Session& session) {
         log.event("result", to_string(run.id) + " " + result,
                   {{"run", to_string(run.id)}, {"result", result}});
       },
-      [&people](EngineDoor& engine) {
-        return people ? people->routes(engine) : std::vector<ApiRoute>();
+      [&people, &preflights](EngineDoor& engine) {
+        std::vector<ApiRoute> routes = preflight_routes(preflights);
+        if (!people) return routes;
+        for (ApiRoute& route : people->routes(engine)) routes.push_back(std::move(route));
+        return routes;
       });
   if (!state) return session.fail(state.error());
   Owner& owner = *state->owner;
@@ -240,6 +302,8 @@ int serve(Session& session) {
                         meters(event);
                         log(event);
                       }});
+  open_preflights(session, owner, preflights);
+  const PreflightLeave preflights_leave(preflights);
   take_up_runs(session, engine, log);
   std::atomic<Timestamp> turned_at{session.clock().now()};
   std::unique_ptr<PanelFront> panel;  // goes before the owner

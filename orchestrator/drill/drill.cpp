@@ -40,6 +40,9 @@ Result<ConnectorSet> drill_connectors(
   platform.api_key = BoundSecret{.secret = secret_of(world.keys().api_key),
                                  .origins = {std::string(kPlatformUrl)}};
   platform.key_fingerprint = fingerprint(*platform.api_key.secret);
+  BoundSecret admin{.secret = secret_of(world.keys().admin_key),
+                    .origins = {std::string(kPlatformUrl)}};
+  platform.admin_key = [admin] { return Result<BoundSecret>(admin); };
   Result<std::unique_ptr<ManagedAgentsConnector>> agents =
       ManagedAgentsConnector::make(std::move(platform));
   if (!agents) return agents.error();
@@ -73,9 +76,15 @@ Result<Value> scenario_inputs(const Scenario& scenario, const Playbook& playbook
   Scope scope;
   scope.names["leaked"] = Value::map({{"vault_id", leaked.vault_id},
                                       {"credential_id", leaked.credential_id},
-                                      {"mcp_server_url", std::string(kMcpUrl) + "/mcp"},
+                                      {"mcp_server_url", leaked.mcp_server_url},
                                       {"access_token", secret(leaked.access_token)},
-                                      {"refresh_token", secret(leaked.refresh_token)}});
+                                      {"refresh_token", secret(leaked.refresh_token)},
+                                      {"api_key", secret(world.keys().leaked_api_key)},
+                                      {"api_key_id", world.keys().leaked_api_key_id},
+                                      {"deployment_ids", Value(ValueList(
+                                                             leaked.deployment_ids.begin(),
+                                                             leaked.deployment_ids.end()))},
+                                      {"at", leaked.at}});
   const range::Injected injected = world.injected();
   scope.names["injected"] = Value::map({{"session_id", injected.session_id},
                                         {"agent_id", injected.agent_id},

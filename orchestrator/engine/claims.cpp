@@ -77,9 +77,9 @@ std::string subject_of(const ItemState& item, Kill kill) {
     if (token.is_null()) return word + " (not held)";
     return word + " " + token.string_or("").substr(0, kShortFingerprintSize);
   }
-  constexpr std::array<std::string_view, 7> kIds{
-      "credential_id",     "deployment_id", "session_id",     "vault_id",
-      "memory_version_id", "memory_id",     "memory_store_id"};
+  constexpr std::array<std::string_view, 8> kIds{
+      "credential_id", "deployment_id",     "session_id", "api_key_id",
+      "vault_id",      "memory_version_id", "memory_id",  "memory_store_id"};
   for (const std::string_view id : kIds) {
     if (item.params[id].is_string()) return item.params[id].as_string();
   }

@@ -10,7 +10,7 @@ namespace {
 /// A storm of an hour is one page, and what was shed meanwhile stands in the next one (threat T18).
 constexpr Duration kShedQuiet{std::chrono::hours{1}};
 
-constexpr std::array<std::pair<NoticeEvent, std::string_view>, 8> kEvents{
+constexpr std::array<std::pair<NoticeEvent, std::string_view>, 9> kEvents{
     {{NoticeEvent::proposed, "proposed"},
      {NoticeEvent::approval_wanted, "approval_wanted"},
      {NoticeEvent::refuted, "refuted"},
@@ -18,6 +18,7 @@ constexpr std::array<std::pair<NoticeEvent, std::string_view>, 8> kEvents{
      {NoticeEvent::finished, "finished"},
      {NoticeEvent::disarmed, "disarmed"},
      {NoticeEvent::alerts_shed, "alerts_shed"},
+     {NoticeEvent::preflight_worse, "preflight_worse"},
      {NoticeEvent::test, "test"}}};
 
 /// Answers that alerts were not taken for want of room; other refusals are the sender's doing and
@@ -76,17 +77,18 @@ Notice for_destination(const Notice& notice, bool confidential) {
 }
 
 bool NoticeReader::wants(EntryKind kind) noexcept {
-  constexpr std::array<EntryKind, 11> kWanted{
+  constexpr std::array<EntryKind, 12> kWanted{
       EntryKind::run_started,     EntryKind::attempt_finished,   EntryKind::attempt_unknown,
       EntryKind::probe_finished,  EntryKind::approval_requested, EntryKind::approval_given,
       EntryKind::attempt_settled, EntryKind::run_finished,       EntryKind::watch_observed,
-      EntryKind::disarmed,        EntryKind::alerts_refused};
+      EntryKind::disarmed,        EntryKind::alerts_refused,     EntryKind::note_added};
   return std::ranges::find(kWanted, kind) != kWanted.end();
 }
 
 std::optional<Notice> NoticeReader::take(std::uint64_t seq, const Entry& entry) {
   const Value& body = entry.body;
   if (entry.kind == EntryKind::alerts_refused) return of_shed(seq, entry);
+  if (entry.kind == EntryKind::note_added) return of_preflight(seq, entry);
   if (entry.kind == EntryKind::disarmed) {
     return Notice{.event = NoticeEvent::disarmed,
                   .at = entry.at,
@@ -151,6 +153,18 @@ std::optional<Notice> NoticeReader::of_run(std::uint64_t seq, const Entry& entry
   if (std::exchange(facts.refuted_told, true)) return std::nullopt;
   notice.event = NoticeEvent::refuted;
   notice.targets = facts.targets;
+  return notice;
+}
+
+/// Other notes are people's words and tell nobody.
+std::optional<Notice> NoticeReader::of_preflight(std::uint64_t seq, const Entry& entry) {
+  const Value& worse = entry.body["preflight"]["worse"];
+  if (entry.run.number != 0 || worse.list_or_empty().empty()) return std::nullopt;
+  Notice notice{.event = NoticeEvent::preflight_worse, .at = entry.at, .seq = seq};
+  for (const Value& id : worse.as_list()) {
+    if (notice.targets.size() == Notice::kTargetsMax) break;
+    notice.targets.push_back(id.string_or(""));
+  }
   return notice;
 }
 

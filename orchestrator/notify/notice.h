@@ -23,6 +23,7 @@ enum class NoticeEvent : std::uint8_t {
   finished,         // a run has its result
   disarmed,         // automation was switched off
   alerts_shed,      // alerts came faster than they were taken
+  preflight_worse,  // a credential that could be killed at its issuer cannot be any more
   test,             // `quell notify test`
 };
 
@@ -48,7 +49,8 @@ struct Notice {
   std::optional<std::int64_t> need{};  // how many people an approval needs
   std::optional<std::int64_t> shed{};
   std::string who{};                   // of break_glass and disarmed
-  std::vector<std::string> targets{};  // ids whose claims were refuted, at most kTargetsMax
+  /// Ids whose claims were refuted, or that cannot be killed any more; at most kTargetsMax.
+  std::vector<std::string> targets{};
 };
 
 /// What `confidential` destinations get whole; others get the event, the run's id and how many
@@ -83,6 +85,7 @@ class NoticeReader {
   };
   std::optional<Notice> of_run(std::uint64_t seq, const Entry& entry, Facts& facts) const;
   std::optional<Notice> of_shed(std::uint64_t seq, const Entry& entry);
+  static std::optional<Notice> of_preflight(std::uint64_t seq, const Entry& entry);
 
   std::map<RunId, Facts> runs_{};
   std::int64_t shed_ = 0;  // since the last notice

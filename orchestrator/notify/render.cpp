@@ -50,6 +50,8 @@ std::string title_of(const Notice& notice) {
       return "automation is switched off";
     case NoticeEvent::alerts_shed:
       return "alerts were shed: " + std::to_string(notice.shed.value_or(0));
+    case NoticeEvent::preflight_worse:
+      return "a credential could not be killed at its issuer any more";
     case NoticeEvent::test:
       return "test notice";
   }
@@ -101,7 +103,8 @@ std::string words_of(const Notice& notice) {
   std::string targets;
   for (const std::string& target : notice.targets)
     targets += (targets.empty() ? "" : ", ") + fit(target);
-  if (!targets.empty()) line("still works", targets);
+  const bool is_preflight = notice.event == NoticeEvent::preflight_worse;
+  if (!targets.empty()) line(is_preflight ? "could not be killed today" : "still works", targets);
   line("at", format_rfc3339(notice.at));
   return words;
 }
@@ -123,6 +126,7 @@ std::string_view severity_of(const Notice& notice) {
     case NoticeEvent::disarmed:
       return "error";
     case NoticeEvent::alerts_shed:
+    case NoticeEvent::preflight_worse:
       return "warning";
     case NoticeEvent::test:
       return "info";
@@ -147,6 +151,8 @@ std::string_view webhook_type_of(const Notice& notice) {
       return "automation.disarmed";
     case NoticeEvent::alerts_shed:
       return "alerts.shed";
+    case NoticeEvent::preflight_worse:
+      return "preflight.worse";
     case NoticeEvent::test:
       return "test";
   }

@@ -15,12 +15,13 @@ struct Link {
   std::string_view group;  // a heading above it; empty: none
 };
 
-constexpr std::array<Link, 8> kLinks{{{Section::now, "/", "Now", "Respond"},
+constexpr std::array<Link, 9> kLinks{{{Section::now, "/", "Now", "Respond"},
                                       {Section::start, "/start", "Start a run", ""},
                                       {Section::alerts, "/alerts", "Alerts", ""},
                                       {Section::runs, "/runs", "Runs", ""},
                                       {Section::radius, "/radius", "Blast radius", "Understand"},
                                       {Section::playbooks, "/playbooks", "Playbooks", ""},
+                                      {Section::preflight, "/preflight", "Preflight", ""},
                                       {Section::journal, "/journal", "Journal", "Record"},
                                       {Section::access, "/access", "Access", ""}}};
 

@@ -42,6 +42,7 @@ enum class Section : std::uint8_t {
   runs,
   radius,
   playbooks,
+  preflight,
   journal,
   access
 };

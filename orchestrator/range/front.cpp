@@ -14,6 +14,7 @@
 
 #include "orchestrator/http_server.h"
 #include "orchestrator/range/outside.h"
+#include "orchestrator/range/platform_call.h"
 #include "state/base/json.h"
 
 namespace quell::range {
@@ -326,7 +327,10 @@ std::string ready_line(const World& world, const WorldOptions& options, std::int
       {"leaked", Value::map({{"vault_id", leaked.vault_id},
                              {"credential_id", leaked.credential_id},
                              {"access_token", leaked.access_token},
-                             {"refresh_token", leaked.refresh_token}})},
+                             {"refresh_token", leaked.refresh_token},
+                             {"api_key", keys.leaked_api_key},
+                             {"api_key_id", keys.leaked_api_key_id},
+                             {"deployment_ids", strings(leaked.deployment_ids)}})},
       {"control_url", options.control_url},
   };
   if (!injected.session_id.empty()) {

@@ -136,10 +136,14 @@ Incident seed_incident(Platform& platform, Issuer& issuer, const Keys& keys,
                                     const std::string& cron, const std::string& of) {
     return by.create("/v1/deployments", deployment(with, environment, name, cron, {of}), start);
   };
-  start_deployment(agent, "Hourly triage", fmt::format("{} * * * *", hourly), leaked_vault);
-  start_deployment(agent, "Nightly digest",
-                   fmt::format("{} {} * * *", hourly, (minute.count() / 60 + 6) % 24),
-                   leaked_vault);
+  const std::string every_hour =
+      start_deployment(agent, "Hourly triage", fmt::format("{} * * * *", hourly), leaked_vault);
+  const std::string every_night = start_deployment(
+      agent, "Nightly digest", fmt::format("{} {} * * *", hourly, (minute.count() / 60 + 6) % 24),
+      leaked_vault);
+  incident.leaked.deployment_ids = {every_hour, every_night};
+  incident.leaked.mcp_server_url = mcp_endpoint;
+  incident.leaked.at = start;
   incident.other_deployment_id = start_deployment(
       writer, "Weekly handbook", fmt::format("{} {} * * 1", hourly, (minute.count() / 60 + 7) % 24),
       handbook);

@@ -23,10 +23,12 @@ Intruder::Intruder(Loot loot, Timestamp start, Fetch fetch)
       use_due_(start),
       refresh_due_(start + kRefreshEvery) {}
 
-Timestamp Intruder::next() const { return std::min(use_due_, refresh_due_); }
+Timestamp Intruder::next() const {
+  return loot_.api_key.empty() ? std::min(use_due_, refresh_due_) : use_due_;
+}
 
 void Intruder::step() {
-  if (refresh_due_ < use_due_) {
+  if (refresh_due_ < use_due_ && loot_.api_key.empty()) {
     refresh(refresh_due_);
   } else {
     use(use_due_);
@@ -56,11 +58,29 @@ bool Intruder::refresh(Timestamp now) {
   return redeemed;
 }
 
-void Intruder::use(Timestamp now) {
+int Intruder::use_tool(Timestamp now) {
   const auto response =
       call_mcp(fetch_, loot_.mcp_endpoint, "tools/list", loot_.access_token, modern_, now);
   const int status = response ? response->status : 0;
   log(now, Host::mcp_server, "/mcp", Effect::probe, status, "tools/list");
+  return status;
+}
+
+int Intruder::use_api_key(Timestamp now) {
+  const Request request{.host = Host::platform,
+                        .method = "GET",
+                        .target = "/v1/sessions?limit=1",
+                        .headers = {{"authorization", "Bearer " + loot_.api_key},
+                                    {"anthropic-version", "2026-10-21"},
+                                    {"anthropic-beta", "managed-agents-2026-04-01"}}};
+  const auto response = fetch_(loot_.platform_url + request.target, request, now);
+  const int status = response ? response->status : 0;
+  log(now, Host::platform, "/v1/sessions", Effect::probe, status, "sessions");
+  return status;
+}
+
+void Intruder::use(Timestamp now) {
+  const int status = loot_.api_key.empty() ? use_tool(now) : use_api_key(now);
   use_due_ = now + kUseEvery;
   in_ = status == 200;
   if (in_) {
@@ -70,7 +90,7 @@ void Intruder::use(Timestamp now) {
   }
   if (!first_failure_) first_failure_ = now;
   // A refused refresh has its own, slower rhythm.
-  if (status == 401 && !refresh_refused_) {
+  if (status == 401 && !refresh_refused_ && loot_.api_key.empty()) {
     refresh_due_ = std::min(refresh_due_, now + kRefreshAfterRefusal);
   }
 }

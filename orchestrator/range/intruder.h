@@ -18,6 +18,9 @@ struct Loot {
   std::string client_secret{};
   std::string mcp_endpoint{};
   std::string token_endpoint{};
+  /// Of the platform: where there is one it is all that was stolen, and what is used.
+  std::string api_key{};
+  std::string platform_url{};
 };
 
 /// Uses the stolen tokens by its own clock: `tools/list` every 3 s, a refresh every 4 min, and one
@@ -42,6 +45,8 @@ class Intruder {
 
  private:
   void use(Timestamp now);
+  int use_tool(Timestamp now);
+  int use_api_key(Timestamp now);
   void log(Timestamp at, Host host, std::string_view path, Effect effect, int status,
            std::string_view note);
 

@@ -18,6 +18,7 @@ namespace {
 constexpr std::string_view kBeta = "managed-agents-2026-04-01";
 constexpr std::string_view kMemoryBeta = "agent-memory-2026-07-22";
 constexpr std::string_view kMemoryStores = "/v1/memory_stores";
+constexpr std::string_view kOrganization = "/v1/organizations/";
 constexpr std::array<std::string_view, 2> kVersions = {"2023-06-01", "2026-10-21"};
 constexpr std::size_t kIdCharacters = 22;
 constexpr std::uint64_t kObjectsMax = 2'000'000;
@@ -90,7 +91,9 @@ Platform::Platform(const ProfileSet& profiles, const Keys& keys, SeededRandom& r
       keys_(keys),
       random_(random),
       throttle_random_(~seed),
-      fetch_(std::move(fetch)) {}
+      fetch_(std::move(fetch)) {
+  seed_api_keys();
+}
 
 Response Platform::handle(const Request& request, Timestamp now) {
   const std::string request_id = fmt::format("req_011CR{:019d}", ++requests_);
@@ -105,13 +108,18 @@ std::optional<Answer> Platform::admit(const Request& request) {
   } else if (const auto plain = header(request, "x-api-key")) {
     key = *plain;
   }
-  if (key.empty() || !equal_constant_time(key, keys_.api_key)) {
+  const bool is_admin = request.target.starts_with(kOrganization);
+  const ApiKeyRecord* const known = is_admin ? nullptr : api_key_of(key);
+  if (is_admin ? !equal_constant_time(key, keys_.admin_key)
+               : known == nullptr || known->status != "active") {
     return refusal(401, "authentication_error", "The API key is missing or not valid.");
   }
+  caller_ = known == nullptr ? std::string() : known->id;
   const auto version = header(request, "anthropic-version");
   if (!version || std::ranges::find(kVersions, *version) == kVersions.end()) {
     return bad_request("anthropic-version: missing or not a version of this API.");
   }
+  if (is_admin) return std::nullopt;  // no beta value, and no workspace's limits
   if (auto refused = check_beta(request)) return refused;
   if (open_ && profiles_.has("throttles")) {
     // Never twice running, so that a client that waits as told always gets on.
@@ -193,6 +201,12 @@ Answer Platform::answer(const Request& request, Timestamp now) {
             &P::list_runs,
             {"deployment_id", "has_error", "trigger_type", "created_at", "limit", "page"}},
       Route{"GET", "/v1/deployment_runs/*", &P::get_run, {}},
+      Route{"GET",
+            "/v1/organizations/api_keys",
+            &P::list_api_keys,
+            {"status", "workspace_id", "created_by_user_id", "limit", "after_id", "before_id"}},
+      Route{"GET", "/v1/organizations/api_keys/*", &P::get_api_key, {}},
+      Route{"POST", "/v1/organizations/api_keys/*", &P::update_api_key, {}},
       Route{"POST", "/v1/memory_stores", &P::create_store, {}},
       Route{"GET",
             "/v1/memory_stores",

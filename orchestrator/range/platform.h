@@ -201,6 +201,13 @@ class Platform {
                                  Timestamp now);
   void run_scheduled(std::string_view id, Timestamp due);
 
+  // platform_api_keys.cpp
+  void seed_api_keys();
+  const ApiKeyRecord* api_key_of(std::string_view secret) const;
+  Answer list_api_keys(const Call& call);
+  Answer get_api_key(const Call& call);
+  Answer update_api_key(const Call& call);
+
   // platform_memory.cpp
   Answer create_store(const Call& call);
   Answer get_store(const Call& call);
@@ -264,6 +271,8 @@ class Platform {
   Table<DeploymentRecord> deployments_{};
   Table<DeploymentRunRecord> runs_{};
   Table<MemoryStoreRecord> stores_{};
+  std::vector<ApiKeyRecord> api_keys_{};  // rising by seq
+  std::string caller_{};                  // id of the key that the present call came with
   std::vector<std::string> vault_order_{}, session_order_{}, agent_order_{}, environment_order_{},
       deployment_order_{}, run_order_{}, store_order_{};
   std::deque<PlatformEvent> events_{};

@@ -22,8 +22,6 @@ constexpr std::size_t kMemoriesPerStoreMax = 2'000;
 constexpr std::size_t kVersionsPerStoreMax = 20'000;
 constexpr std::size_t kPathBytesMax = 1'024;
 constexpr std::ptrdiff_t kPathSegmentsMax = 20;
-/// The key of this world, as memory versions name it; the admin API is not simulated.
-constexpr std::string_view kApiKeyId = "apikey_01RangeKeyOfThisWorld";
 
 bool is_path(std::string_view path) {
   if (!path.starts_with('/') || path.size() > kPathBytesMax || path.ends_with('/')) return false;
@@ -37,7 +35,9 @@ bool is_in_the_way(std::string_view a, std::string_view b) {
   return b.starts_with(a) && (a.size() == b.size() || b[a.size()] == '/');
 }
 
-Value actor() { return Value::map({{"type", "api_actor"}, {"api_key_id", kApiKeyId}}); }
+Value actor(const std::string& api_key_id) {
+  return Value::map({{"type", "api_actor"}, {"api_key_id", api_key_id}});
+}
 
 Answer memory_conflict(std::string_view type, std::string_view message, ValueMap more) {
   Answer answer = conflict("");
@@ -215,7 +215,7 @@ Answer Platform::create_memory(const Call& call) {
                       .path = path,
                       .content = call.body["content"].string_or(""),
                       .created_at = call.now};
-  add_version(*store, memory, "created", actor(), call.now);
+  add_version(*store, memory, "created", actor(caller_), call.now);
   const std::string id = memory.id;
   return {.body = to_value(store->memories.emplace(id, std::move(memory)).first->second, full)};
 }
@@ -259,7 +259,7 @@ Answer Platform::update_memory(const Call& call) {
   if (path == memory->path && content == memory->content) return {.body = to_value(*memory, full)};
   memory->path = path;
   memory->content = content;
-  add_version(*store, *memory, "modified", actor(), call.now);
+  add_version(*store, *memory, "modified", actor(caller_), call.now);
   return {.body = to_value(*memory, full)};
 }
 
@@ -270,7 +270,7 @@ Answer Platform::delete_memory(const Call& call) {
   if (memory == nullptr) return not_found("memory", call.id(1));
   const auto wanted = call.param("expected_content_sha256");
   if (wanted && *wanted != sha256_hex(memory->content)) return stale();
-  add_version(*store, *memory, "deleted", actor(), call.now);
+  add_version(*store, *memory, "deleted", actor(caller_), call.now);
   store->memories.erase(call.id(1));
   return {.body = Value::map({{"id", call.id(1)}, {"type", "memory_deleted"}})};
 }
@@ -370,7 +370,7 @@ Answer Platform::redact_version(const Call& call) {
     version->content.reset();
     version->path.reset();
     version->redacted_at = call.now;
-    version->redacted_by = actor();
+    version->redacted_by = actor(caller_);
   }
   return {.body = to_value(*version, true)};
 }

@@ -190,6 +190,15 @@ struct DeploymentRunRecord {
   Timestamp created_at{};
 };
 
+struct ApiKeyRecord {
+  std::string id{};
+  std::uint64_t seq = 0;
+  std::string name{};
+  std::string secret{};
+  std::string status{};  // active | inactive | archived
+  Timestamp created_at{};
+};
+
 struct MemoryRecord {
   std::string id{};
   std::uint64_t seq = 0;
@@ -242,6 +251,7 @@ Value to_value(const AgentRecord& agent);
 Value to_value(const EnvironmentRecord& environment);
 Value to_value(const DeploymentRecord& deployment);
 Value to_value(const DeploymentRunRecord& run);
+Value to_value(const ApiKeyRecord& key);
 Value to_value(const MemoryStoreRecord& store);
 /// Without `full` the content stays out.
 Value to_value(const MemoryRecord& memory, bool full);

@@ -31,6 +31,10 @@ constexpr std::array kProfiles = {
     Profile{"drops_next_page", "lists end after their first page although more exists"},
     Profile{"other_workspace", "the key belongs to another workspace: empty lists and 404"},
     Profile{"session_restarts", "an interrupted session starts again twice"},
+    Profile{"steals_api_key", "the intruder has an API key of the platform instead of a grant"},
+    Profile{"after_containment",
+            "the stolen grant is dead, its credential archived and replaced, its deployments "
+            "paused"},
     Profile{"throttles", "the platform answers 429 with retry-after now and then"},
     // What others do around the leak.
     Profile{"twin_credential",

@@ -17,9 +17,11 @@
 #include "orchestrator/range/poisoning.h"
 #include "orchestrator/range/profile.h"
 #include "orchestrator/range/webhooks.h"
+#include "state/base/assert.h"
 #include "state/base/bytes.h"
 #include "state/base/json.h"
 #include "state/base/random.h"
+#include "state/base/sha256.h"
 
 namespace quell::range {
 namespace {
@@ -96,8 +98,12 @@ std::string_view error_type(int status) {
 Keys make_keys(SeededRandom& random, const Issuer& issuer) {
   std::string webhook(32, '\0');
   random.fill(std::as_writable_bytes(std::span(webhook)));
-  return {.api_key = "sk-ant-range-" + random.hex(24),
+  const std::string api_key = "sk-ant-range-" + random.hex(24);
+  return {.api_key = api_key,
           .admin_key = "sk-ant-admin-range-" + random.hex(24),
+          // No draw of its own, so that every id of a seed stays what it was.
+          .leaked_api_key = "sk-ant-range-" + sha256_hex("leaked " + api_key).substr(0, 48),
+          .leaked_api_key_id = "apikey_01LeakedKeyOfThisWorld",
           .webhook_secret = "whsec_" + base64_encode(webhook),
           .client_id = issuer.client_id(),
           .client_secret = issuer.client_secret()};
@@ -122,20 +128,53 @@ class RangeWorld final : public World {
                        ? seed_poisoning(platform_, keys_, incident_.leaked.vault_id,
                                         mcp_.endpoint(), now_)
                        : Poisoning{}),
-        intruder_({.access_token = incident_.leaked.access_token,
-                   .refresh_token = incident_.leaked.refresh_token,
+        intruder_({.access_token = stolen(incident_.leaked.access_token),
+                   .refresh_token = stolen(incident_.leaked.refresh_token),
                    .client_id = keys_.client_id,
                    .client_secret = keys_.client_secret,
                    .mcp_endpoint = mcp_.endpoint(),
-                   .token_endpoint = issuer_.token_endpoint()},
+                   .token_endpoint = issuer_.token_endpoint(),
+                   .api_key = profiles_.has("steals_api_key") ? keys_.leaked_api_key : "",
+                   .platform_url = options_.platform_url},
                   now_, fetch_as("intruder", false)),
         webhooks_(options_.seed ^ kWebhookSeed, keys_.webhook_secret) {
     meddling_.begin(now_);
+    if (profiles_.has("after_containment")) leave_contained();
     platform_.open();
     // Whoever works through memory alone holds no token.
     if (profiles_.has("poisoned")) options_.intruder = false;
     webhooks_.collect(platform_.events());
     if (options_.intruder && profiles_.has("spent_refresh_200")) intruder_.refresh(now_);
+  }
+
+  /// What the intruder has of `token`: after containment one of a grant that is dead.
+  std::string stolen(const std::string& token) const {
+    return profiles_.has("after_containment") ? "dead-" + token : token;
+  }
+  /// What a contained run and the team after it left: schedules that stand still, an archived
+  /// credential, and a new one in its place.
+  void leave_contained() {
+    const auto post = [this](const std::string& target, const Value& body) {
+      const Request request{.host = Host::platform,
+                            .method = "POST",
+                            .target = target,
+                            .headers = {{"authorization", "Bearer " + keys_.api_key},
+                                        {"anthropic-version", "2026-10-21"},
+                                        {"anthropic-beta", "managed-agents-2026-04-01"}},
+                            .body = body.is_null() ? std::string() : to_json(body)};
+      QUELL_ASSERT(platform_.handle(request, now_).status == 200);
+    };
+    const Leaked& leaked = incident_.leaked;
+    for (const std::string& id : leaked.deployment_ids)
+      post("/v1/deployments/" + id + "/pause", Value());
+    const std::string credentials = "/v1/vaults/" + leaked.vault_id + "/credentials";
+    post(credentials + "/" + leaked.credential_id + "/archive", Value());
+    const Issuer::Grant grant = issuer_.mint(keys_.client_id, mcp_.endpoint(), now_);
+    post(credentials, Value::map({{"display_name", "Tracker, billing, new"},
+                                  {"auth", Value::map({{"type", "mcp_oauth"},
+                                                       {"mcp_server_url", mcp_.endpoint()},
+                                                       {"access_token", grant.access_token},
+                                                       {"expires_at", grant.expires_at}})}}));
   }
 
   Response handle(const Request& request, Timestamp now) override;
@@ -226,6 +265,8 @@ Fetch RangeWorld::fetch_as(std::string who, bool logged) {
       response = issuer_.handle(request, now);
     } else if (reach(options_.mcp_url, Host::mcp_server)) {
       response = mcp_.handle(request, now);
+    } else if (!logged && reach(options_.platform_url, Host::platform)) {
+      response = platform_.handle(request, now);
     } else if (logged && options_.outside && !reach(options_.platform_url, Host::platform) &&
                !reach(options_.control_url, Host::control)) {
       return fetch_outside(url, std::move(request), who, now);

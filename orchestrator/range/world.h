@@ -111,6 +111,9 @@ struct Leaked {
   std::string credential_id{};
   std::string access_token{};
   std::string refresh_token{};
+  std::vector<std::string> deployment_ids{};  // that run with the vault
+  std::string mcp_server_url{};
+  Timestamp at{};  // when it happened
 };
 
 /// Ids of what profile `poisoned` began with; empty without it.
@@ -129,6 +132,9 @@ struct FreshGrant {
 struct Keys {
   std::string api_key{};
   std::string admin_key{};
+  /// Of a build job that leaked its key; quell uses the one above.
+  std::string leaked_api_key{};
+  std::string leaked_api_key_id{};
   std::string webhook_secret{};
   std::string client_id{};
   std::string client_secret{};

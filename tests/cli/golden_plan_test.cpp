@@ -27,6 +27,14 @@ std::string masked(std::string text) {
   return text;
 }
 
+/// Those of the leaked vault, by commas.
+std::string deployments_of(const Site& site) {
+  std::string ids;
+  for (const Value& id : site.range()["leaked"]["deployment_ids"].list_or_empty())
+    ids += (ids.empty() ? "" : ",") + id.string_or("");
+  return ids;
+}
+
 void check_plan(const Site& site, const std::string& playbook, std::vector<std::string> inputs) {
   CAPTURE(playbook);
   inputs.insert(inputs.begin(), {"plan", playbook, "--requests"});
@@ -60,6 +68,21 @@ TEST_CASE("the plans of the shipped playbooks are the golden ones") {
   std::vector<std::string> rotation = leak;
   rotation.insert(rotation.end(), {"-i", "new_access_token=@" + site.folder().path() + "/refresh"});
   check_plan(site, "rotate-only", rotation);
+  const Folder& folder = site.folder();
+  folder.write("leaked.key", site.range()["leaked"]["api_key"].string_or(""));
+  folder.write("admin.key", site.range()["platform"]["admin_key"].string_or(""));
+  check_plan(site, "compromised-api-key",
+             {"--connect", "platform.admin_api_key=secret://file/" + folder.path() + "/admin.key",
+              "-i", "incident=INC-42",
+              "-i", "api_key_id=" + site.range()["leaked"]["api_key_id"].string_or(""),
+              "-i", "leaked_key=@" + folder.path() + "/leaked.key",
+              "-i", "leaked_at=2026-01-01T00:00:00Z"});
+  const Site after("after_containment");
+  check_plan(after, "restore-service",
+             {"-i", "incident=INC-42",
+              "-i", "vault_id=" + after.vault_id(),
+              "-i", "credential_id=" + after.credential_id(),
+              "-i", "deployment_ids=" + deployments_of(after)});
   check_plan(site, "leaked-vault", {"-i", "incident=INC-42", "-i", "vault_ids=" + site.vault_id()});
   check_plan(site, "vendor-breach",
              {"-i", "incident=INC-42", "-i", "mcp_server_url=" + site.range()["mcp"]["url"].as_string(),

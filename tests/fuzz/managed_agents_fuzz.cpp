@@ -20,7 +20,7 @@ constexpr std::string_view kCredential = "vcrd_1";
 /// More answers than any list has pages; an action that asks for more never ends.
 constexpr int kTurnsMax = 100'000;
 
-constexpr std::array<std::string_view, 13> kActions{"get_credential",
+constexpr std::array<std::string_view, 16> kActions{"get_credential",
                                                     "find_credentials",
                                                     "blast_radius",
                                                     "credential_is_archived",
@@ -32,7 +32,10 @@ constexpr std::array<std::string_view, 13> kActions{"get_credential",
                                                     "redact_memory_version",
                                                     "memory_is_clean",
                                                     "no_poisoned_memory",
-                                                    "memory_version_is_redacted"};
+                                                    "memory_version_is_redacted",
+                                                    "survey",
+                                                    "list_api_keys",
+                                                    "api_key_is_inactive"};
 constexpr std::array<int, 6> kStatuses{200, 200, 404, 429, 500, 201};
 
 class Bodies {
@@ -81,6 +84,7 @@ quell::Value params_of(std::string_view action) {
                               {"since", quell::Timestamp(std::chrono::hours(500'000))}});
   }
   if (action.find("memory") != std::string_view::npos) return memory_params(action);
+  if (action == "api_key_is_inactive") return quell::Value::map({{"api_key_id", "apikey_1"}});
   return quell::Value::map({{"vault_id", kVault}, {"credential_id", kCredential}});
 }
 
@@ -115,6 +119,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static const std::unique_ptr<quell::ManagedAgentsConnector> kConnector = [] {
     quell::ManagedAgentsConfig config;
     config.base_url = "https://platform.example";
+    config.admin_key = [] { return Result<quell::BoundSecret>(quell::BoundSecret{}); };
     Result<std::unique_ptr<quell::ManagedAgentsConnector>> made =
         quell::ManagedAgentsConnector::make(std::move(config));
     QUELL_ASSERT(made.has_value());

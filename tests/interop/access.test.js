@@ -18,7 +18,7 @@ const RIGHTS = {
   author: ['author'],
   administer: ['admin'],
 };
-const PAGES = ['/', '/runs', '/start', '/playbooks', '/alerts', '/journal', '/access', '/confirm', '/metrics'];
+const PAGES = ['/', '/runs', '/start', '/playbooks', '/alerts', '/preflight', '/journal', '/access', '/confirm', '/metrics'];
 
 /** One request as any program could send it; gives {status, headers, body}. */
 function ask(origin, method, target, headers = {}, body = '') {

@@ -9,6 +9,26 @@ import { folder, quell, range, write } from './support.js';
 
 const LATER = '2099-01-01T00:00:00Z';
 
+test('SDK 1.12.0: the API keys of the organization', async (t) => {
+  const world = await range(t);
+  const Sdk = SDKS['1.12.0'];
+  const as = (key) => clientOf(Sdk, { platform: { ...world.platform, api_key: key } });
+  const { apiKeys } = as(world.platform.admin_key).organization;
+  const listed = await all(apiKeys.list({ limit: 1 }));
+  assert.equal(listed.length, 2);
+  const leaked = await apiKeys.retrieve(world.leaked.api_key_id);
+  assert.deepEqual(listed[0], leaked);
+  assert.equal(leaked.scope.type, 'workspace');
+  assert.ok(leaked.partial_key_hint.endsWith(world.leaked.api_key.slice(-4)));
+  const build = as(world.leaked.api_key).beta.vaults;
+  await build.list({ limit: 1 });
+  assert.equal((await apiKeys.update(leaked.id, { status: 'inactive' })).status, 'inactive');
+  await assert.rejects(build.list({ limit: 1 }), Sdk.AuthenticationError);
+  await assert.rejects(as(world.platform.api_key).organization.apiKeys.retrieve(leaked.id), Sdk.AuthenticationError);
+  await apiKeys.update(leaked.id, { status: 'active' });
+  await build.list({ limit: 1 });
+});
+
 for (const [version, Sdk] of Object.entries(SDKS)) {
   const about = (what) => `SDK ${version}: ${what}`;
 

@@ -14,7 +14,7 @@ struct Allowed {
 };
 
 /// Who may see the bytes of a secret.
-constexpr std::array<Allowed, 19> kRevealers{{
+constexpr std::array<Allowed, 20> kRevealers{{
     {"state/keys.cpp", "derives keys, takes fingerprints, signs heads"},
     {"state/sealed_store.cpp", "encrypts and decrypts what outlives a crash"},
     {"connectors/secret_text.cpp", "renders headers and bodies for the transport"},
@@ -34,6 +34,7 @@ constexpr std::array<Allowed, 19> kRevealers{{
     {"orchestrator/notify/destination.cpp", "the URL of a Slack webhook is its secret"},
     {"connectors/oauth/jwt.cpp", "the claims stand inside the token"},
     {"connectors/oauth/client_auth.cpp", "compares the form of a client secret with its method"},
+    {"connectors/managed_agents/key_hint.cpp", "tells quell's own key by the hint of a listed one"},
     {"state/base/secret.h", "declares it"},
 }};
 

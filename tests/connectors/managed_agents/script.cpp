@@ -41,7 +41,7 @@ bool fits(std::string_view url, std::string_view pattern, std::string_view base)
 void check_allowed(const ActionSpec& spec, Intent intent, const HttpRequest& request,
                    const std::string& base) {
   if (request.method == "GET") {
-    CHECK(request.effect == Effect::read);
+    CHECK(request.effect == (spec.effect == Effect::probe ? Effect::probe : Effect::read));
     CHECK(request.body.empty());
     return;
   }
