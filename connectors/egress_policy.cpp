@@ -200,7 +200,13 @@ std::string IpAddress::to_string() const {
 }
 
 bool Cidr::contains(const IpAddress& address) const noexcept {
-  return address.is_v4() == network.is_v4() && masked(address, prefix) == network;
+  if (address.is_v4() != network.is_v4()) return false;
+  const std::array<std::uint8_t, 16>& bytes = address.bytes();
+  const std::array<std::uint8_t, 16>& own = network.bytes();  // without bits beyond the prefix
+  const std::size_t whole = prefix / 8;
+  if (std::memcmp(bytes.data(), own.data(), whole) != 0) return false;
+  const std::size_t more = prefix % 8;
+  return more == 0 || (bytes[whole] ^ own[whole]) >> (8 - more) == 0;
 }
 
 Result<Cidr> parse_cidr(std::string_view text) {

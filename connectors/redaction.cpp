@@ -238,7 +238,7 @@ std::size_t word_length(std::string_view text) {
 
 bool has_known_prefix(std::string_view text) {
   return std::any_of(kShapes.begin(), kShapes.end(), [&](const Shape& shape) {
-    if (!text.starts_with(shape.prefix)) return false;
+    if (text.front() != shape.prefix.front() || !text.starts_with(shape.prefix)) return false;
     const std::string_view tail = text.substr(shape.prefix.size(), shape.tail_min);
     // whsec_ goes on in base64.
     return tail.size() == shape.tail_min && std::all_of(tail.begin(), tail.end(), is_base64_char);
