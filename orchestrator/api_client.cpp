@@ -124,6 +124,7 @@ Value body_of(const StartCommand& command) {
                      {"probes", command.send_probes},
                      {"approved_in_advance", command.approved_in_advance},
                      {"join", command.join},
+                     {"reason", command.reason},
                      {"inputs", Value(std::move(texts))},
                      {"secrets", Value(std::move(secrets))}});
 }
@@ -132,6 +133,13 @@ Result<RunId> run_in(const Value& document) {
   const std::optional<RunId> run = parse_run_id(document["run"].string_or(""));
   if (!run) return make_error(ErrorCode::internal, "the owner named no run");
   return *run;
+}
+
+Error error_of_plan(const Value& error) {
+  return make_error(
+      error_code_from_string(error["class"].string_or("")).value_or(ErrorCode::conflict),
+      error["type"].string_or("plan"), error["detail"].string_or("there is no plan."),
+      error["hint"].string_or(""));
 }
 
 Error changed_plan(const StartCommand& command, const Value& document) {
@@ -148,16 +156,18 @@ Result<RunId> ApiClient::start(const StartCommand& command) const {
   return answer ? run_in(*answer) : Result<RunId>(answer.error());
 }
 
-Result<Value> ApiClient::settled_plan(const std::string& target) const {
+Result<Value> ApiClient::settled_plan(const std::string& target,
+                                      const std::function<bool()>& should_stop) const {
   for (int look = 0; look < kPlanLooksMax; ++look) {
+    if (should_stop()) {
+      return make_error(ErrorCode::invalid, "stopped", "stopped by a signal; nothing was changed.",
+                        "");
+    }
     Result<Value> document = get(target);
     if (!document) return document;
     const std::string& state = (*document)["state"].string_or("");
     if (state == "failed") {
-      const Value& error = (*document)["error"];
-      return make_error(ErrorCode::conflict, error["type"].string_or("plan"),
-                        error["detail"].string_or("there is no plan."),
-                        error["hint"].string_or(""));
+      return error_of_plan((*document)["error"]);
     }
     if (state != "computing" && state != "starting") return document;
     std::this_thread::sleep_for(kPlanLookEvery);
@@ -166,20 +176,37 @@ Result<Value> ApiClient::settled_plan(const std::string& target) const {
                     "leave --plan out, or look why: quell plan");
 }
 
-Result<RunId> ApiClient::start_as_planned(const StartCommand& command,
-                                          const std::string& digest) const {
+Result<std::string> ApiClient::ask_plan(const StartCommand& command) const {
   const Result<Value> asked = post(std::string(kPlans), body_of(command));
   if (!asked) return asked.error();
-  const std::string target = std::string(kPlans) + "/" + (*asked)["id"].string_or("");
-  const Result<Value> planned = settled_plan(target);
+  return (*asked)["id"].string_or("");
+}
+
+Result<Value> ApiClient::plan(const std::string& id,
+                              const std::function<bool()>& should_stop) const {
+  const Result<Value> planned = settled_plan(std::string(kPlans) + "/" + id, should_stop);
+  if (!planned) return planned.error();
+  return (*planned)["plan"];
+}
+
+Result<RunId> ApiClient::start_as_planned(const StartCommand& command,
+                                          const std::string& digest) const {
+  const auto never = [] { return false; };
+  const Result<std::string> asked = ask_plan(command);
+  if (!asked) return asked.error();
+  const std::string target = std::string(kPlans) + "/" + *asked;
+  const Result<Value> planned = settled_plan(target, never);
   if (!planned) return planned.error();
   if (!(*planned)["plan"]["digest"].string_or("").starts_with(digest))
     return changed_plan(command, *planned);
-  const Result<Value> begun = post(target + "/start", Value::map({{"dry_run", command.dry_run}}));
+  const Result<Value> begun =
+      post(target + "/start",
+           Value::map({{"dry_run", command.dry_run}, {"reason", command.reason}}));
   if (!begun) return begun.error();
-  const Result<Value> started = settled_plan(target);
+  const Result<Value> started = settled_plan(target, never);
   if (!started) return started.error();
   if ((*started)["changed"].bool_or(false)) return changed_plan(command, *started);
+  if ((*started)["error"].is_map()) return error_of_plan((*started)["error"]);
   return run_in(*started);
 }
 
@@ -193,7 +220,8 @@ Result<Value> ApiClient::radius(const std::vector<std::string>& start, const std
   const Result<Value> asked = post("/api/v1/radius", Value(std::move(question)));
   if (!asked) return asked.error();
   Result<Value> answer =
-      settled_plan("/api/v1/radius/" + std::string((*asked)["id"].string_or("")));
+      settled_plan("/api/v1/radius/" + std::string((*asked)["id"].string_or("")),
+                   [] { return false; });
   if (!answer) return answer;
   return (*answer)["radius"];
 }

@@ -39,6 +39,11 @@ class ApiClient {
   /// What can be reached from `start`: the document of quell radius --json.
   Result<Value> radius(const std::vector<std::string>& start, const std::string& since,
                        const std::string& connection) const;
+  /// Asks for a plan; gives its id.
+  Result<std::string> ask_plan(const StartCommand& command) const;
+  /// The document of `quell plan --json`; looks for it until it is there, for ten minutes at most, or
+  /// until `should_stop`.
+  Result<Value> plan(const std::string& id, const std::function<bool()>& should_stop) const;
   /// Sends a person's word on an alert.
   Result<FiledAlert> send(const AlertCommand& command) const;
 
@@ -47,7 +52,8 @@ class ApiClient {
       const std::string& method, const std::string& target, const std::string& body)>;
   explicit ApiClient(Exchange exchange) : exchange_(std::move(exchange)) {}
   /// The plan at `target` once nothing is being done about it.
-  Result<Value> settled_plan(const std::string& target) const;
+  Result<Value> settled_plan(const std::string& target,
+                             const std::function<bool()>& should_stop) const;
   Result<Value> call(const std::string& method, const std::string& target, std::string body) const;
 
   Exchange exchange_;

@@ -25,9 +25,9 @@ constexpr std::array<std::string_view, 6> kPagerdutyKeys{"kind",         "name",
 constexpr std::array<std::string_view, 6> kSignedPostKeys{"kind",         "name", "events",
                                                           "confidential", "url",  "secrets"};
 constexpr std::array<std::string_view, 3> kKinds{"slack", "pagerduty", "signed_post"};
-constexpr std::array<std::string_view, 8> kEvents{"proposed",    "approval_wanted", "refuted",
-                                                  "break_glass", "finished",        "disarmed",
-                                                  "alerts_shed", "preflight_worse"};
+constexpr std::array<std::string_view, 9> kEvents{
+    "proposed", "approval_wanted", "refuted",    "break_glass", "finished",
+    "disarmed", "intervened",      "alerts_shed", "preflight_worse"};
 
 bool is_name(std::string_view text) {
   return !text.empty() && text.size() <= kNameBytesMax &&

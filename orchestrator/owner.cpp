@@ -67,13 +67,14 @@ Status enter_safe_mode_after_crashes(const Owner::Parts& parts) {
   const std::uint64_t entry = repeated_crash(marker);
   if (entry == 0) return ok();
   forget_crashes(marker);
-  return disarm(kill_switch_path(parts.database),
-                {.automation = true,
-                 .people = true,
-                 .who = "quell itself",
-                 .reason = "it died three times in ten minutes, the last time at entry " +
-                           std::to_string(entry)},
-                parts.clock.now(), parts.random);
+  const Result<KillSwitch> off =
+      disarm(kill_switch_path(parts.database),
+             {.people = true,
+              .who = "quell itself",
+              .reason = "it died three times in ten minutes, the last time at entry " +
+                        std::to_string(entry)},
+             parts.clock.now(), parts.random);
+  return off ? ok() : Status(off.error());
 }
 
 }  // namespace

@@ -4,7 +4,8 @@
 
 #include "orchestrator/api/run_routes.h"
 #include "orchestrator/http_server.h"
-
+#include "orchestrator/kill_switch.h"
+#include "orchestrator/playbook_check.h"
 #include "orchestrator/radius_routes.h"
 
 namespace quell {
@@ -24,7 +25,7 @@ Actor actor_at_socket(const HttpCall& call) {
 
 OwnerApi::OwnerApi(Parts parts)
     : engine_(parts.engine),
-      board_({.database = std::move(parts.database),
+      board_({.database = parts.database,
               .load_playbook = parts.load_playbook,
               .connectors = parts.connectors}),
       plans_({.clock = parts.clock,
@@ -51,6 +52,8 @@ OwnerApi::OwnerApi(Parts parts)
                           .verify = std::move(parts.verify),
                           .evidence = std::move(parts.evidence)}));
   api_.add(alert_routes(engine_, board_, alerts_));
+  api_.add(playbook_check_routes(parts.connectors));
+  api_.add(kill_switch_routes(engine_, parts.engine, parts.database, parts.clock, parts.random));
   if (parts.make_transport) {
     api_.add(plan_routes(plans_));
     api_.add(radius_routes(plans_, parts.connectors, parts.clock));

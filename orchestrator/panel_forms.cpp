@@ -120,6 +120,10 @@ HttpReply PanelServer::carry_out(const HttpCall& call, const Caller& caller, std
   if (path.starts_with("/start/")) return ask_plan(caller, path, form);
   if (path == "/radius") return ask_radius(caller, form);
   if (path.starts_with("/plans/")) return start_plan(caller, path, form);
+  if (path.starts_with("/kill-switch/")) return switch_changes(caller, path, form);
+  if (path == "/check") return check_text(caller, form);
+  if (path.starts_with("/alerts/") && path.ends_with("/plan"))
+    return plan_alert(caller, parts_behind(path, "/alerts/").front());
   if (path.starts_with("/runs/") && path.ends_with("/approve"))
     return approve(call, caller, path, form);
   const bool is_run = path.starts_with("/runs/");
@@ -185,7 +189,7 @@ HttpReply PanelServer::ask_plan(const Caller& caller, std::string_view path, con
   const bool is_known =
       !parts.empty() && std::find(ids.begin(), ids.end(), parts.front()) != ids.end();
   if (!is_known || !caller.actor.may(Right::act)) {
-    if (is_known) return refuse(caller, "makePlan", "Responders may do this. You are a viewer.");
+    if (is_known) return refuse(caller, "makePlan", "Responders may do this. You are not one.");
     return page(panel::refusal_page(404, "There is no such playbook.", ""), caller, 404);
   }
   const Result<PlaybookFile> file = find_playbook(parts.front(), parts_.config);
@@ -218,7 +222,7 @@ HttpReply PanelServer::ask_plan(const Caller& caller, std::string_view path, con
 
 HttpReply PanelServer::ask_radius(const Caller& caller, const Form& form) {
   if (!caller.actor.may(Right::act))
-    return refuse(caller, "askRadius", "Responders may do this. You are a viewer.");
+    return refuse(caller, "askRadius", "Responders may do this. You are not one.");
   const std::string start = in(form, "start");
   const std::string since = in(form, "since");
   std::vector<std::string> words;
@@ -244,13 +248,29 @@ HttpReply PanelServer::start_plan(const Caller& caller, std::string_view path, c
   const std::vector<std::string> parts = parts_behind(path, "/plans/");
   const bool is_dry = in(form, "mode") == "dry_run";
   if (!caller.actor.may(is_dry ? Right::act : Right::start))
-    return refuse(caller, "startPlan", "Responders may do this. You are a viewer.");
+    return refuse(caller, "startPlan", "Responders may do this. You are not one.");
   const std::string id = parts.empty() ? std::string() : parts.front();
-  const Status begun = parts_.owner.plans().start(id, caller.actor.who, caller.actor.from, is_dry);
+  const Status begun = parts_.owner.plans().start(
+      id, {.who = caller.actor.who, .from = caller.actor.from, .reason = in(form, "reason"),
+           .dry_run = is_dry});
   if (begun) return see("/plans/" + id);
   const int status = status_of(begun.error());
   return page(panel::refusal_page(status, describe(begun.error()), begun.error().hint), caller,
               status);
+}
+
+HttpReply PanelServer::switch_changes(const Caller& caller, std::string_view path,
+                                      const Form& form) {
+  const bool arms = path == "/kill-switch/arm";
+  if (arms && caller.actor.may(Right::approve) && !parts_.door.is_confirmed(caller))
+    return see("/confirm?next=%2F%23switch");
+  ValueMap body{{"reason", in(form, "reason")}};
+  if (!arms) body["all"] = !in(form, "all").empty();
+  const HttpReply done = through_api(caller, "/api/v1" + std::string(path), Value(std::move(body)));
+  if (done.status == 200) return see("/");
+  const Result<Value> problem = parse_json(done.body);
+  const Error error = error_of_problem(done.status, problem ? *problem : Value());
+  return page(panel::refusal_page(done.status, describe(error), error.hint), caller, done.status);
 }
 
 HttpReply PanelServer::change_access(const Caller& caller, std::string_view path,

@@ -58,10 +58,10 @@ void PanelServer::count(const HttpCall& call, std::string_view path, int status)
   const ApiRoute* const route = is_api(path) ? parts_.owner.api().find(call.method, path) : nullptr;
   const std::size_t slash = path.find('/', 1);
   const std::string first(path.substr(0, slash));
-  constexpr std::array<std::string_view, 14> kPages{
+  constexpr std::array<std::string_view, 16> kPages{
       "/",          "/runs",      "/start",   "/plans",  "/alerts", "/radius",
-      "/playbooks", "/preflight", "/journal", "/access", "/login",  "/setup",
-      "/healthz",   "/metrics"};
+      "/playbooks", "/preflight", "/journal", "/access", "/check",  "/login",
+      "/setup",     "/healthz",   "/metrics", "/kill-switch"};
   const bool is_known = std::find(kPages.begin(), kPages.end(), first) != kPages.end();
   const std::string name = route != nullptr ? std::string(route->path)
                            : is_known       ? first
@@ -252,6 +252,11 @@ panel::Frame PanelServer::frame_of(const Caller& caller) {
                                 .csrf = caller.csrf},
                      .now = now,
                      .place = parts_.config.panel ? parts_.config.panel->place : std::string()};
+  const KillSwitch off = read_kill_switch(kill_switch_path(parts_.config.database.value));
+  if (off.people || off.automation) {
+    frame.disarmed = std::string(off.people ? "Changes are" : "Automation is") +
+                     " switched off by " + off.who + ": " + off.reason;
+  }
   static_cast<void>(
       parts_.owner.board().with_present_runs(now, [&](const std::vector<const RunState*>& runs) {
         frame.decisions = panel::decisions_in(runs);

@@ -3,9 +3,13 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "orchestrator/access/authenticator.h"
+#include "orchestrator/alerts/alert_record.h"
+#include "orchestrator/alerts/judge.h"
 #include "orchestrator/config.h"
 #include "orchestrator/metrics.h"
 #include "orchestrator/owner_api.h"
@@ -28,6 +32,9 @@ class PanelServer {
     Metrics& metrics;
     const Config& config;
     const ConnectorSet& connectors;
+    /// How alerts are read by the routes of today.
+    const AlertJudge& judge;
+    std::span<const AlertSource> sources{};
     const Clock& clock;
     Random& random;
     /// Why this process is not ready; empty when it is. Any thread.
@@ -55,6 +62,13 @@ class PanelServer {
   HttpReply show_run(const Caller& caller, std::string_view path, const Form& query);
   HttpReply show_item(const Caller& caller, RunId id, const std::string& step,
                       const std::string& key);
+  HttpReply show_alerts(const Caller& caller, std::string_view path);
+  Result<std::vector<AlertRecord>> alert_records();
+  /// What the routes of today make of an alert; none where its source is configured no longer.
+  std::optional<Ruling> ruling_on(const AlertRecord& record) const;
+  HttpReply plan_alert(const Caller& caller, const std::string& id);
+  HttpReply show_playbook(const Caller& caller, const std::string& id);
+  HttpReply check_text(const Caller& caller, const Form& form);
   HttpReply show_start(const Caller& caller, std::string_view path);
   HttpReply show_radius(const Caller& caller, std::string_view path);
   HttpReply show_journal(const Caller& caller, const Form& query);
@@ -67,6 +81,7 @@ class PanelServer {
   HttpReply ask_plan(const Caller& caller, std::string_view path, const Form& form);
   HttpReply ask_radius(const Caller& caller, const Form& form);
   HttpReply start_plan(const Caller& caller, std::string_view path, const Form& form);
+  HttpReply switch_changes(const Caller& caller, std::string_view path, const Form& form);
   HttpReply change_access(const Caller& caller, std::string_view path, const Form& form);
   /// Calls a route of the API on behalf of a form.
   HttpReply through_api(const Caller& caller, const std::string& target, const Value& body);

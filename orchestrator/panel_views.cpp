@@ -6,7 +6,6 @@
 
 #include "orchestrator/api/problem.h"
 #include "orchestrator/api_client.h"
-#include "orchestrator/kill_switch.h"
 #include "orchestrator/panel/door_pages.h"
 #include "orchestrator/panel/office_pages.h"
 #include "orchestrator/panel/preflight_page.h"
@@ -39,15 +38,22 @@ HttpReply PanelServer::show(const HttpCall& call, const Caller& caller, std::str
   const Form& query = *read;
   const panel::Frame frame = frame_of(caller);
   if (path == "/") {
-    const KillSwitch off = read_kill_switch(kill_switch_path(parts_.config.database.value));
-    const std::string disarmed =
-        off.people       ? "Changes are switched off by " + off.who + ": " + off.reason
-        : off.automation ? "Automation is switched off by " + off.who + ": " + off.reason
-                         : std::string();
+    const Result<std::vector<Intervention>> acts =
+        parts_.owner.board().interventions(frame.now);
+    if (!acts) return problem_reply(acts.error());
+    std::vector<panel::InterventionLine> lines;
+    for (const Intervention& one : *acts) {
+      lines.push_back({.at = one.at,
+                       .who = one.who,
+                       .what = one.what,
+                       .run = one.run.number > 0 ? to_string(one.run) : std::string(),
+                       .about = one.about,
+                       .reason = one.reason});
+    }
     Page made;
     const Status looked = parts_.owner.board().with_present_runs(
         frame.now, [&](const std::vector<const RunState*>& runs) {
-          made = panel::now_page(runs, parts_.connectors, disarmed, frame);
+          made = panel::now_page(runs, parts_.connectors, lines, frame);
         });
     return looked ? page(made, caller) : problem_reply(looked.error());
   }
@@ -73,22 +79,7 @@ HttpReply PanelServer::show(const HttpCall& call, const Caller& caller, std::str
   if (path == "/start" || path == "/playbooks" || path.starts_with("/start/") ||
       path.starts_with("/playbooks/") || path.starts_with("/plans/"))
     return show_start(caller, path);
-  if (path == "/alerts" || path.starts_with("/alerts/")) {
-    std::vector<AlertRecord> records;
-    const Status looked = parts_.owner.board().with_journal([&](Journal& journal) -> Status {
-      Result<std::vector<AlertRecord>> found = read_alert_records(journal);
-      if (!found) return found.error();
-      records = *std::move(found);
-      return ok();
-    });
-    if (!looked) return problem_reply(looked.error());
-    const std::vector<std::string> parts = parts_behind(path, "/alerts/");
-    if (parts.empty()) return page(panel::alerts_page(records, frame), caller);
-    for (const AlertRecord& record : records)
-      if (record.id == parts.front()) return page(panel::alert_page(record, frame), caller);
-    return page(panel::refusal_page(404, "There is no such alert.", "Alerts lists them."), caller,
-                404);
-  }
+  if (path == "/alerts" || path.starts_with("/alerts/")) return show_alerts(caller, path);
   if (path == "/radius" || path.starts_with("/radius/")) return show_radius(caller, path);
   if (path == "/preflight") {
     const Result<Value> answer =
@@ -96,6 +87,7 @@ HttpReply PanelServer::show(const HttpCall& call, const Caller& caller, std::str
     return answer ? page(panel::preflight_page(*answer, frame), caller)
                   : problem_reply(answer.error());
   }
+  if (path == "/check") return page(panel::check_page(nullptr, frame), caller);
   if (path == "/journal") return show_journal(caller, query);
   if (path == "/access") return show_access(caller, "", "");
   if (path == "/confirm")
@@ -228,13 +220,17 @@ HttpReply PanelServer::show_start(const Caller& caller, std::string_view path) {
                                              entry->state == PlanDesk::State::starting,
                                   .has_changed = entry->has_changed,
                                   .error = entry->error ? describe(*entry->error) : std::string(),
+                                  .wants_reason = entry->error && entry->error->topic == "asked-before",
                                   .hint = entry->error ? entry->error->hint : std::string(),
                                   .plan = entry->rehearsal ? &entry->rehearsal->plan : nullptr},
                                  frame),
                 caller);
   }
-  const bool to_start = path.starts_with("/start/");
-  const std::vector<std::string> parts = parts_behind(path, to_start ? "/start/" : "/playbooks/");
+  if (path.starts_with("/playbooks/")) {
+    const std::vector<std::string> named = parts_behind(path, "/playbooks/");
+    return show_playbook(caller, named.empty() ? std::string() : named.front());
+  }
+  const std::vector<std::string> parts = parts_behind(path, "/start/");
   const std::vector<std::string> ids = playbook_ids(parts_.config);
   if (parts.empty() || std::find(ids.begin(), ids.end(), parts.front()) == ids.end()) return lost();
   const Result<PlaybookFile> file = find_playbook(parts.front(), parts_.config);
@@ -245,9 +241,7 @@ HttpReply PanelServer::show_start(const Caller& caller, std::string_view path) {
     return page(
         panel::refusal_page(409, "That playbook does not load.", describe(playbook.error())),
         caller, 409);
-  return page(to_start ? panel::inputs_page(**playbook, {}, "", frame)
-                       : panel::playbook_page(**playbook, parts_.connectors, frame),
-              caller);
+  return page(panel::inputs_page(**playbook, {}, "", frame), caller);
 }
 
 HttpReply PanelServer::show_radius(const Caller& caller, std::string_view path) {

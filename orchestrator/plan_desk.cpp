@@ -41,6 +41,7 @@ Value document_of(const PlanDesk::Entry& entry) {
   if (entry.error) {
     document["error"] = Value::map({{"detail", describe(*entry.error)},
                                     {"type", entry.error->topic},
+                                    {"class", to_string(entry.error->code)},
                                     {"hint", entry.error->hint}});
   }
   if (entry.rehearsal) document["plan"] = plan_document(entry.rehearsal->plan);
@@ -168,11 +169,14 @@ void PlanDesk::begin(Entry& entry) {
     if (entry.has_changed) return;
   }
   const Result<RunId> run = parts_.begin(entry.wish);
-  entry.state = run ? State::started : State::failed;
-  if (run)
+  if (run) {
+    entry.state = State::started;
     entry.run = *run;
-  else
-    entry.error = run.error();
+    return;
+  }
+  entry.error = run.error();
+  // It may be asked for again with a reason.
+  entry.state = run.error().topic == "asked-before" ? State::ready : State::failed;
 }
 
 std::shared_ptr<const PlanDesk::Entry> PlanDesk::find(const std::string& id,
@@ -183,11 +187,10 @@ std::shared_ptr<const PlanDesk::Entry> PlanDesk::find(const std::string& id,
   return is_theirs ? found->second : nullptr;
 }
 
-Status PlanDesk::start(const std::string& id, const std::string& who, const std::string& from,
-                       bool dry_run) {
+Status PlanDesk::start(const std::string& id, const Start& how) {
   const std::lock_guard lock(mutex_);
   const auto found = entries_.find(id);
-  if (found == entries_.end() || found->second->wish.who != who) return no_such_plan();
+  if (found == entries_.end() || found->second->wish.who != how.who) return no_such_plan();
   if (found->second->playbook->id == kRadiusId)
     return make_error(ErrorCode::conflict, "plan", "a blast radius begins no run.",
                       "plan a playbook over what it found");
@@ -198,9 +201,11 @@ Status PlanDesk::start(const std::string& id, const std::string& who, const std:
   }
   auto entry = std::make_shared<Entry>(*found->second);
   entry->state = State::starting;
-  entry->wish.from = from;
-  entry->wish.dry_run = dry_run;
-  entry->wish.send_probes = !dry_run;
+  entry->error = std::nullopt;
+  entry->wish.from = how.from;
+  entry->wish.reason = how.reason;
+  entry->wish.dry_run = how.dry_run;
+  entry->wish.send_probes = !how.dry_run;
   return queue(std::move(entry));
 }
 
@@ -238,14 +243,18 @@ std::vector<ApiRoute> plan_routes(PlanDesk& desk) {
        .operation = "startPlan",
        .summary = "Begin the run that a plan shows; when it has changed, show it anew",
        .right = Right::act,
-       .body = {{.name = "dry_run", .about = "Only rehearse it", .kind = ApiField::Kind::boolean}},
+       .body = {{.name = "dry_run", .about = "Only rehearse it", .kind = ApiField::Kind::boolean},
+                {.name = "reason", .about = "Why it is asked for again after somebody denied it"}},
        .answer = "Nothing; the plan says what came of it",
        .handle = [&desk](const ApiCall& call) {
          const bool dry_run = call.body["dry_run"].bool_or(false);
          if (!dry_run && !call.actor.may(Right::start))
            return problem_reply(only_dry_runs(call.actor));
-         const Status begun =
-             desk.start(call.path_or("plan"), call.actor.who, call.actor.from, dry_run);
+         const Status begun = desk.start(call.path_or("plan"),
+                                         {.who = call.actor.who,
+                                          .from = call.actor.from,
+                                          .reason = call.body["reason"].string_or(""),
+                                          .dry_run = dry_run});
          return begun ? json_reply(200, Value::map({})) : problem_reply(begun.error());
        }});
   return routes;

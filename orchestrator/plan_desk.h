@@ -57,11 +57,17 @@ class PlanDesk {
   Result<std::string> ask(StartCommand wish);
   /// The plan of that id, if `who` asked for it.
   std::shared_ptr<const Entry> find(const std::string& id, const std::string& who) const;
-  /// Has a plan that is ready carried out, or its dry run; `from` as Actor has it. Error topic
-  /// "plan" when it is not ready. What comes of it stands in the entry: a run, an error, or the
-  /// plan as it is now, ready to be looked at again.
-  Status start(const std::string& id, const std::string& who, const std::string& from,
-               bool dry_run);
+  /// How a plan is to be carried out; `from` as Actor has it, `reason` as StartCommand.
+  struct Start {
+    std::string who{};
+    std::string from{};
+    std::string reason{};
+    bool dry_run = false;
+  };
+  /// Has a plan that is ready carried out, or its dry run. Error topic "plan" when it is not ready.
+  /// What comes of it stands in the entry: a run, an error, or the plan as it is now, ready to be
+  /// looked at again; ready too, with the error, where somebody denied the same before.
+  Status start(const std::string& id, const Start& how);
 
  private:
   void work();

@@ -62,7 +62,7 @@ Actor actor_with_roles(std::string who, const std::vector<std::string>& roles) {
   Actor actor{.who = std::move(who)};
   for (const std::string& role : roles) {
     actor.grant(Right::read);
-    if (role != "viewer") {
+    if (role != "viewer" && role != "author") {
       actor.grant(Right::act);
       actor.grant(Right::start);
     }
@@ -92,7 +92,7 @@ bool Authenticator::is_from_own_page(const HttpCall& call) const {
   const std::string_view origin = call.header("origin");
   // Forms of pages with `Referrer-Policy: no-referrer` say that their origin is null.
   if (origin.empty() || origin == "null") return call.header("sec-fetch-site") == "same-origin";
-  return origin == (parts_.tls ? "https://" : "http://") + std::string(call.header("host"));
+  return origin == (is_https(call) ? "https://" : "http://") + std::string(call.header("host"));
 }
 
 std::optional<HttpReply> Authenticator::refuse_forged(const HttpCall& call, const Caller& caller,
@@ -151,7 +151,7 @@ Result<std::optional<Caller>> Authenticator::by_token(std::string_view shown, co
 }
 
 Result<std::optional<Caller>> Authenticator::by_cookie(const HttpCall& call, Look look) {
-  const std::string_view value = cookie_in(call.header("cookie"), cookie_name(parts_.tls));
+  const std::string_view value = cookie_in(call.header("cookie"), cookie_name(is_https(call)));
   if (value.empty()) return std::optional<Caller>();
   const std::string hash = sha256(value);
   const Result<std::optional<SessionRow>> session = parts_.store.find_session(hash);
@@ -172,7 +172,8 @@ Result<std::optional<Caller>> Authenticator::by_cookie(const HttpCall& call, Loo
                 .session_hash = hash,
                 .confirmed = (*session)->confirmed,
                 .signed_in_until = std::min((*session)->created + AccessStore::kSessionLife,
-                                            now + AccessStore::kSessionIdle)};
+                                            now + AccessStore::kSessionIdle),
+                .by_https = is_https(call)};
   caller.actor.from = "panel " + call.remote_address;
   caller.actor.vested = (*account)->vested();
   return std::optional<Caller>(std::move(caller));
@@ -193,11 +194,16 @@ std::optional<Duration> Authenticator::throttle(const Caller& caller) {
   return std::nullopt;
 }
 
-std::string Authenticator::cookie(const std::string& value, Duration life) const {
+bool Authenticator::is_https(const HttpCall& call) const {
+  return parts_.tls || (!parts_.public_origin.empty() &&
+                        parts_.public_origin == "https://" + std::string(call.header("host")));
+}
+
+std::string Authenticator::cookie(const std::string& value, Duration life, bool secure) {
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(life).count();
-  return std::string(cookie_name(parts_.tls)) + "=" + value +
+  return std::string(cookie_name(secure)) + "=" + value +
          "; Path=/; HttpOnly; SameSite=Strict; Max-Age=" + std::to_string(seconds) +
-         (parts_.tls ? "; Secure" : "");
+         (secure ? "; Secure" : "");
 }
 
 Result<std::string> Authenticator::open_session(const Account& account, const HttpCall& call) {
@@ -217,7 +223,7 @@ Result<std::string> Authenticator::open_session(const Account& account, const Ht
                    .agent = escape_untrusted(agent.substr(0, kAgentBytesMax))});
   if (!added) return added.error();
   tell("signed_in", account.name, call);
-  return cookie(id, AccessStore::kSessionLife);
+  return cookie(id, AccessStore::kSessionLife, is_https(call));
 }
 
 Result<std::string> Authenticator::sign_in(const std::string& name, const Secret& password,
@@ -275,7 +281,7 @@ Result<std::string> Authenticator::sign_out(const Caller& caller) {
   if (Status ended = parts_.store.end_session(caller.session_hash); !ended) return ended.error();
   if (parts_.tell)
     parts_.tell({.what = "signed_out", .who = caller.actor.who, .from = caller.actor.from});
-  return cookie("", Duration{0});
+  return cookie("", Duration{0}, caller.by_https);
 }
 
 }  // namespace quell

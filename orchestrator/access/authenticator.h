@@ -27,6 +27,7 @@ struct Caller {
   std::string session_hash{};  // likewise
   Timestamp confirmed{};       // when the password was last given
   Timestamp signed_in_until{};
+  bool by_https = false;
 };
 
 /// What happened at the door, for the record: no password, no token, no cookie.
@@ -52,6 +53,10 @@ class Authenticator {
     /// rebinding, threat T34).
     std::vector<std::string> hosts{};
     bool tls = false;
+    /// `https://quell.example` where a proxy speaks TLS for a panel on loopback; empty without one.
+    /// Its host is ours too, and whoever names it came by way of https. What a proxy adds to say
+    /// where a request came from is never believed.
+    std::string public_origin{};
     std::function<void(const AccessEvent&)> tell{};  // any thread; may be empty
   };
 
@@ -97,7 +102,9 @@ class Authenticator {
   Result<std::optional<Caller>> identify(const HttpCall& call, Look look);
   Result<std::optional<Caller>> by_token(std::string_view shown, const HttpCall& call, Look look);
   Result<std::optional<Caller>> by_cookie(const HttpCall& call, Look look);
-  std::string cookie(const std::string& value, Duration life) const;
+  /// The browser spoke https, to us or to the proxy before us.
+  bool is_https(const HttpCall& call) const;
+  static std::string cookie(const std::string& value, Duration life, bool secure);
   void tell(std::string what, std::string who, const HttpCall& call) const;
 
   Parts parts_;
@@ -106,8 +113,8 @@ class Authenticator {
   std::map<std::string, Bucket, std::less<>> buckets_{};
 };
 
-/// The rights that roles come to: a responder and everybody above reads, acts and starts; only an
-/// approver approves, only an author changes playbooks, only an admin administers.
+/// The rights that roles come to: responders, approvers and admins read, act and start; only an
+/// approver approves, only an admin administers. An author reads and checks playbooks, and runs none.
 Actor actor_with_roles(std::string who, const std::vector<std::string>& roles);
 
 }  // namespace quell

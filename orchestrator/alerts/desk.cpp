@@ -75,14 +75,13 @@ Result<StoredEntry> entry_at(Journal& journal, std::uint64_t seq) {
   return make_error(ErrorCode::gone, "alert", "there is no such alert.", "quell alerts --all");
 }
 
-/// The alert of an `alert_received` entry. Its leaked tokens were never written down.
+}  // namespace
+
 ReceivedAlert alert_of(const Entry& entry) {
   return {.correlation = entry.body["about"].string_or(""),
           .event = entry.body["event"].string_or(""),
           .body = entry.body["body"]};
 }
-
-}  // namespace
 
 std::string alert_id(std::string_view replay_key) {
   return "a" + hex_encode(replay_key).substr(0, kIdDigits);
@@ -123,6 +122,7 @@ Result<FiledAlert> AlertDesk::obey(const AlertCommand& command,
   if (entry.kind != EntryKind::alert_received || entry.body["alert"].string_or("") != command.id)
     return make_error(ErrorCode::gone, "alert", "there is no such alert.", "quell alerts --all");
   if (command.kind == AlertCommand::Kind::dismiss) {
+    if (Status said = check_reason(command.reason); !said) return said.error();
     parts_.engine.note(EntryKind::alert_dismissed, {{"alert", command.id},
                                                     {"who", command.who},
                                                     {"from", command.from},

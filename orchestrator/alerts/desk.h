@@ -17,6 +17,9 @@
 
 namespace quell {
 
+/// The alert of an `alert_received` entry. Its leaked tokens were never written down.
+ReceivedAlert alert_of(const Entry& entry);
+
 /// What became of one alert.
 struct FiledAlert {
   std::string id{};            // `a` and 12 hex digits of its replay key

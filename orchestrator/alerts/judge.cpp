@@ -72,6 +72,7 @@ Ruling AlertJudge::judge(const AlertSource& source, const ReceivedAlert& alert, 
   Ruling ruling{.route = match.route,
                 .playbook = *std::move(playbook),
                 .inputs = *std::move(inputs),
+                .given = std::move(given),
                 .mode = match.route->mode,
                 .sealed = std::move(sealed)};
   if (ruling.mode != RouteMode::automatic) return ruling;

@@ -19,6 +19,7 @@ struct Ruling {
   const Route* route = nullptr;  // that takes it; null: it lies in the inbox
   std::shared_ptr<const Playbook> playbook{};
   Value inputs{};                    // typed
+  MappedInputs given{};              // the same as texts, secrets apart
   RouteMode mode = RouteMode::plan;  // never more than the route's own
   std::string why{};                 // it lies in the inbox, or may do less than the route says
   /// What the route hands to inputs of type secret: it has no business in the record.

@@ -105,4 +105,11 @@ std::variant<MappedInputs, std::string> map_inputs(const Route& route, const Val
   return mapped;
 }
 
+std::string text_of(const Template& text) {
+  std::string written;
+  for (const Template::Part& part : text.parts())
+    written += part.literal + (part.expression ? "${" + part.expression->text() + "}" : "");
+  return written;
+}
+
 }  // namespace quell

@@ -45,6 +45,9 @@ struct Route {
 Value alert_value(const AlertSource& source, const ReceivedAlert& alert, std::string_view id,
                   Timestamp received, const std::vector<SecretValue>& secrets);
 
+/// A template as it is written: `${alert.body.data.id}`.
+std::string text_of(const Template& text);
+
 /// Inputs as a run takes them.
 struct MappedInputs {
   std::map<std::string, std::string> texts{};

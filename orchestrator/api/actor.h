@@ -13,9 +13,9 @@ enum class Right : std::uint8_t {
   read,        // see runs, alerts, playbooks, the journal
   act,         // start dry runs, plan, pause, retry, skip, note, answer manual steps and alerts
   start,       // start runs that change something, abort, lift, switch automation off
-  approve,     // approve and deny
-  author,      // change playbooks
-  administer,  // people, tokens, switching automation on
+  approve,     // approve and deny, switch changes on again
+  author,      // check playbooks before they are put where they run from
+  administer,  // people, tokens
 };
 
 /// Whoever asks, after the front that let them in has made sure of it.

@@ -76,7 +76,9 @@ Result<Value> read_body(const ApiRoute& route, const HttpCall& call) {
     }
   }
   for (const ApiField& field : route.body) {
-    if (field.required && (*body)[field.name].is_null())
+    const Value& value = (*body)[field.name];
+    const bool is_blank = value.is_null() || (value.is_string() && value.as_string().empty());
+    if (field.required && is_blank)
       return bad_value(std::string(field.name) + " is missing.");
   }
   return body;

@@ -9,6 +9,14 @@ namespace {
 /// Finished runs of which the whole state is kept, beside those of the last day.
 constexpr std::size_t kRecalledMax = 8;
 constexpr Duration kPresent{std::chrono::hours{24}};
+constexpr std::size_t kInterventionsMax = 20;
+
+/// Kinds of which some entries are interventions.
+bool may_intervene(EntryKind kind) {
+  return kind == EntryKind::run_aborted || kind == EntryKind::step_skipped ||
+         kind == EntryKind::undo_requested || kind == EntryKind::alert_dismissed ||
+         kind == EntryKind::disarmed || kind == EntryKind::armed;
+}
 
 }  // namespace
 
@@ -44,8 +52,27 @@ void RunBoard::note_row(const StoredEntry& stored) {
     keys_.insert_or_assign(key, entry.run);
 }
 
+void RunBoard::note_intervention(const Entry& entry) {
+  const std::string_view what = intervention_of(entry);
+  const auto row = rows_.find(entry.run);
+  const bool is_real = row == rows_.end() || row->second.mode == RunMode::live;
+  if (what.empty() || !is_real) return;
+  const Value& body = entry.body;
+  std::string about = body["alert"].string_or(body["step"].string_or(""));
+  if (const std::string item = body["item"].string_or(""); !item.empty()) about += "/" + item;
+  interventions_.push_front({.at = entry.at,
+                             .kind = entry.kind,
+                             .run = entry.run,
+                             .who = body["who"].string_or(""),
+                             .what = std::string(what),
+                             .about = std::move(about),
+                             .reason = body["reason"].string_or(body["why"].string_or(""))});
+  if (interventions_.size() > kInterventionsMax) interventions_.pop_back();
+}
+
 Status RunBoard::take(const StoredEntry& stored) {
   const EntryKind kind = stored.entry.kind;
+  note_intervention(stored.entry);
   if (kind == EntryKind::run_started || kind == EntryKind::run_finished) note_row(stored);
   return folded_.contains(stored.entry.run) ? fold_->take(stored) : ok();
 }
@@ -64,9 +91,10 @@ Status RunBoard::catch_up() {
       [&](const EntryLabel& label) {
         seen_ = label.seq;
         if (label.kind == EntryKind::run_started && !is_first) folded_.insert(label.run);
-        return label.run.number != 0 &&
-               (label.kind == EntryKind::run_started || label.kind == EntryKind::run_finished ||
-                folded_.contains(label.run));
+        return may_intervene(label.kind) ||
+               (label.run.number != 0 &&
+                (label.kind == EntryKind::run_started || label.kind == EntryKind::run_finished ||
+                 folded_.contains(label.run)));
       },
       [this](const StoredEntry& stored) { return take(stored); });
   if (read) return ok();
@@ -75,6 +103,7 @@ Status RunBoard::catch_up() {
   folded_.clear();
   recalled_.clear();
   rows_.clear();
+  interventions_.clear();
   seen_ = 0;
   return read;
 }
@@ -143,6 +172,16 @@ Result<std::vector<RunRow>> RunBoard::rows(std::optional<RunId> before, std::siz
   auto at = before ? rows_.lower_bound(*before) : rows_.end();
   while (at != rows_.begin() && found.size() < most) found.push_back((--at)->second);
   return found;
+}
+
+Result<std::vector<Intervention>> RunBoard::interventions(Timestamp now) {
+  const std::lock_guard lock(mutex_);
+  if (Status caught = catch_up(); !caught) return caught.error();
+  std::vector<Intervention> recent;
+  for (const Intervention& one : interventions_) {
+    if (now - one.at <= kPresent) recent.push_back(one);
+  }
+  return recent;
 }
 
 Result<std::optional<RunId>> RunBoard::begun_by(const std::string& request_key) {

@@ -29,6 +29,17 @@ struct RunRow {
   std::uint64_t first_seq = 0;
 };
 
+/// What a person did to the course of an incident.
+struct Intervention {
+  Timestamp at{};
+  EntryKind kind{};
+  RunId run{};           // number 0: of no run
+  std::string who{};
+  std::string what{};    // in words that follow the name
+  std::string about{};   // step, item or alert; may be empty
+  std::string reason{};
+};
+
 /// What the journal says, for everybody who only looks. It reads with a connection of its own what
 /// is durable, and never asks the engine: a thousand looks cost the incident nothing but the disk's
 /// cache (threat T37). Any thread; one at a time looks.
@@ -55,6 +66,9 @@ class RunBoard {
   /// The last run that the key began (RunRequest::request_key), if there is one.
   Result<std::optional<RunId>> begun_by(const std::string& request_key);
 
+  /// What people did in the day before `now`, the last first, twenty at most.
+  Result<std::vector<Intervention>> interventions(Timestamp now);
+
   /// Calls `look` with the journal on the board's own connection, for reading.
   Status with_journal(const std::function<Status(Journal&)>& look);
 
@@ -65,6 +79,7 @@ class RunBoard {
   /// Takes in a run of the past.
   Status recall(RunId id);
   void note_row(const StoredEntry& stored);
+  void note_intervention(const Entry& entry);
   Status take(const StoredEntry& stored);
   /// Lets go of what nobody looked at for long.
   void let_go(Timestamp now);
@@ -77,6 +92,7 @@ class RunBoard {
   std::uint64_t seen_ = 0;
   std::map<RunId, RunRow> rows_{};
   std::map<std::string, RunId, std::less<>> keys_{};
+  std::deque<Intervention> interventions_{};  // the last in front
   std::deque<RunId> recalled_{};  // of the past, the newest wish in front
 };
 

@@ -29,6 +29,7 @@ namespace {
 
 HttpReply begin(EngineDoor& engine, RunBoard& board, const ApiCall& call) {
   StartCommand command = start_command_of(call);
+  if (Status clean = check_free_text(command.reason); !clean) return problem_reply(clean.error());
   if (!command.dry_run && !call.actor.may(Right::start)) {
     return problem_reply(only_dry_runs(call.actor));
   }
@@ -114,6 +115,7 @@ StartCommand start_command_of(const ApiCall& call) {
   command.send_probes = call.body["probes"].bool_or(true);
   command.approved_in_advance = call.body["approved_in_advance"].bool_or(false);
   command.join = call.body["join"].bool_or(false);
+  command.reason = call.body["reason"].string_or("");
   command.who = call.actor.who;
   command.from = call.actor.from;
   if (const std::string_view key = call.http.header("idempotency-key"); !key.empty())
@@ -146,7 +148,8 @@ std::vector<ApiField> start_fields() {
        .kind = ApiField::Kind::boolean},
       {.name = "join",
        .about = "Give the run that holds the lock instead of refusing",
-       .kind = ApiField::Kind::boolean}};
+       .kind = ApiField::Kind::boolean},
+      {.name = "reason", .about = "Why it is asked for again after somebody denied it"}};
 }
 
 std::vector<ApiRoute> run_command_routes(EngineDoor& engine, RunBoard& board) {
@@ -201,7 +204,8 @@ std::vector<ApiRoute> run_command_routes(EngineDoor& engine, RunBoard& board) {
         .about = "Name, SHA-256 and size of files that lie beside the evidence",
         .kind = ApiField::Kind::list}});
   add(Command::Kind::undo, Right::start, "/api/v1/runs/{run}/undo", "undoRun",
-      "Lift what can be lifted of a finished run", {kReason});
+      "Lift what can be lifted of a finished run; begins when enough people asked",
+      {required(kReason)});
   return routes;
 }
 

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "connectors/url.h"
 #include "orchestrator/access/access_routes.h"
 #include "orchestrator/api/run_routes.h"
 #include "orchestrator/people.h"
@@ -27,13 +28,22 @@ std::string bracketed(const std::string& host) {
 }
 
 /// The Host headers of whoever means this panel.
-std::vector<std::string> host_names(const ListenSettings& panel, std::uint16_t port) {
+std::vector<std::string> host_names(const ListenSettings& panel, const std::string& public_origin,
+                                    std::uint16_t port) {
   std::vector<std::string> names{bracketed(panel.host)};
   if (panel.is_loopback()) names.insert(names.end(), {"127.0.0.1", "localhost", "[::1]"});
   for (const std::string& host : panel.hosts) names.push_back(host);
   const std::size_t bare = names.size();
   for (std::size_t i = 0; i < bare; ++i) names.push_back(names[i] + ":" + std::to_string(port));
+  constexpr std::string_view kScheme = "https://";
+  if (!public_origin.empty()) names.push_back(public_origin.substr(kScheme.size()));
   return names;
+}
+
+/// `https://quell.example` of `public_url`; empty without one.
+std::string origin_named_by(const std::string& public_url) {
+  const Result<Url> url = parse_url(public_url);
+  return url && url->scheme == "https" ? url->origin() : std::string();
 }
 
 Error not_open(const ListenSettings& panel, const std::string& what) {
@@ -96,7 +106,9 @@ Result<std::unique_ptr<PanelFront>> PanelFront::open(Parts parts) {
   options.tls = panel.tls;
   options.body_bytes_max = kStartBytesMax;
   options.workers_max = kWorkers;
-  options.fixed_headers = PanelServer::fixed_headers(panel.tls.has_value());
+  const std::string public_origin = origin_named_by(config.notify.public_url);
+  options.fixed_headers =
+      PanelServer::fixed_headers(panel.tls.has_value() || !public_origin.empty());
   Result<std::unique_ptr<HttpServer>> server = HttpServer::bind(std::move(options));
   if (!server) return server.error();
 
@@ -112,8 +124,9 @@ Result<std::unique_ptr<PanelFront>> PanelFront::open(Parts parts) {
       .passwords = parts.people.passwords(),
       .clock = parts.session.clock(),
       .random = parts.session.random(),
-      .hosts = host_names(panel, port),
+      .hosts = host_names(panel, public_origin, port),
       .tls = panel.tls.has_value(),
+      .public_origin = public_origin,
       .tell = [self = front.get(), &engine, tell = std::move(parts.tell),
                &clock = parts.session.clock()](const AccessEvent& event) {
         if (!self->is_worth_a_note(event, clock.now())) return;
@@ -129,6 +142,8 @@ Result<std::unique_ptr<PanelFront>> PanelFront::open(Parts parts) {
       .metrics = parts.metrics,
       .config = config,
       .connectors = parts.owner.connectors(),
+      .judge = parts.judge,
+      .sources = parts.sources,
       .clock = parts.session.clock(),
       .random = parts.session.random(),
       .obstacle = std::move(parts.obstacle),

@@ -53,6 +53,8 @@ class PanelFront {
     Owner& owner;
     PeopleDesk& people;
     Metrics& metrics;
+    const AlertJudge& judge;
+    std::span<const AlertSource> sources{};
     std::optional<int> listen_fd{};
     std::function<std::string()> obstacle{};
     /// Something at the door that the log should show.

@@ -120,28 +120,6 @@ std::string upper(std::string_view text) {
   return out;
 }
 
-/// What a foreach is about, by what its items' claims kill: "deployments", "sessions".
-std::string noun_of(const Step& step) {
-  for (const Kill kill : step.kills) {
-    switch (kill) {
-      case Kill::schedule:
-        return "deployment";
-      case Kill::session:
-        return "session";
-      case Kill::refresh:
-        return "credential";
-      case Kill::key:
-        return "key";
-      case Kill::entry:
-        return "record";
-      case Kill::refresh_token:
-      case Kill::access_token:
-        return "grant";
-    }
-  }
-  return "item";
-}
-
 std::string closing_text(const Stream& stream, const RunState& run, const ConnectorSet& connectors,
                          Timestamp now) {
   const std::vector<Claim> claims = claims_of(run, connectors);
@@ -253,53 +231,26 @@ std::vector<std::string> live_text(const Stream& stream, const RunState& run, Ti
   return lines;
 }
 
-std::string plan_text(const Stream& stream, const Plan& plan, const RunState& rehearsal,
-                      const ConnectorSet& connectors, Duration took, bool all_requests) {
+std::string plan_text(const Stream& stream, const Plan& plan, bool all_requests) {
   std::string text = "plan  " + plan.playbook;
-  if (const std::string incident = incident_of(rehearsal); !incident.empty())
-    text += "  " + shown(incident);
+  if (!plan.incident.empty()) text += "  " + shown(plan.incident);
   text = padded(text, 55) + "nothing has been changed\n";
   std::int64_t reads = 0;
   for (const PlannedRequest& request : plan.requests) reads += request.predicted ? 0 : 1;
-  text += "looked  " + counted(reads, "read") + " in " + format_duration(took) + "\n";
+  text += "looked  " + counted(reads, "read") + " in " + format_duration(plan.took) + "\n";
   std::vector<std::vector<std::string>> rows{{"step", "plane", "what it does", "requests", ""}};
-  for_each_step(rehearsal, rehearsal.playbook->steps, [&](const Step& step) {
-    const auto found = rehearsal.steps.find(step.id);
-    if (found == rehearsal.steps.end()) return;
-    if (const auto* approve = std::get_if<ApproveStep>(&step.kind)) {
-      rows.push_back(
-          {step.id, "-",
-           counted(approve->need, "approver") + ", within " + format_duration(approve->within), "-",
-           ""});
-      return;
+  for (const PlannedStep& step : plan.steps) {
+    if (!step.effect) {
+      rows.push_back({step.id, "-", shown(step.what), "-", ""});
+      continue;
     }
-    if (const auto* manual = std::get_if<ManualStep>(&step.kind)) {
-      rows.push_back({step.id, "-",
-                      "a person, within " + format_duration(manual->within) + ": " +
-                          (step.title.empty() ? found->second.manual.ask : step.title),
-                      "-", ""});
-      return;
-    }
-    const auto* const use = std::get_if<UseStep>(&step.kind);
-    const ActionSpec* const spec =
-        use == nullptr ? nullptr : find_action(connectors, use->connection, use->action);
-    if (spec == nullptr || spec->effect == Effect::read) return;
-    const auto items = static_cast<std::int64_t>(found->second.items.size());
-    std::string what = step.title.empty() ? spec->summary : step.title;
-    if (step.foreach_items) what = counted(items, noun_of(step));
-    if (found->second.outcome == OutcomeKind::skipped)
-      what = "skipped: " + (step.when ? step.when->text() : std::string());
-    const std::int64_t requests =
-        items * std::max(1, spec->effect == Effect::probe ? spec->cost.probe : spec->cost.mutate);
-    const Plane plane =
-        step.plane.value_or(spec->planes.empty() ? Plane::holder : spec->planes.front());
     std::string mark;
     if (step.undo) mark = "undo";
-    if (step.irreversible && items > 0)
-      mark = stream.paint(std::string(stream.sign("bang")), Colour::yellow);
-    rows.push_back({step.id, std::string(to_string(plane)), what,
-                    with_commas(requests) + " " + std::string(to_string(spec->effect)), mark});
-  });
+    if (step.irreversible) mark = stream.paint(std::string(stream.sign("bang")), Colour::yellow);
+    rows.push_back({step.id, step.plane,
+                    step.noun.empty() ? shown(step.what) : counted(step.items, step.noun),
+                    with_commas(step.requests) + " " + std::string(to_string(*step.effect)), mark});
+  }
   rows.push_back(
       {"total", "",
        fmt::format("{}, {} irreversible (!), {}, {}", counted(plan.counts.mutate, "mutation"),

@@ -15,8 +15,6 @@ namespace quell::cli {
 std::string clock_since(Timestamp start, Timestamp now);
 
 std::string upper(std::string_view text);
-/// What the items of a step are called: `session`, `deployment`.
-std::string noun_of(const Step& step);
 /// A text of an outside system, fit for a terminal.
 std::string shown(const std::string& text);
 
@@ -41,7 +39,6 @@ std::string closing_text(const Stream& stream, const RunState& run, const Connec
 std::vector<std::string> live_text(const Stream& stream, const RunState& run, Timestamp now);
 
 /// The text of `quell plan`.
-std::string plan_text(const Stream& stream, const Plan& plan, const RunState& rehearsal,
-                      const ConnectorSet& connectors, Duration took, bool all_requests);
+std::string plan_text(const Stream& stream, const Plan& plan, bool all_requests);
 
 }  // namespace quell::cli

@@ -6,6 +6,7 @@
 #include "orchestrator/cli/verb.h"
 #include "orchestrator/drill/scenario.h"
 #include "orchestrator/playbook/warnings.h"
+#include "orchestrator/playbook_check.h"
 #include "orchestrator/playbook_library.h"
 
 namespace quell::cli {
@@ -25,16 +26,6 @@ struct CheckOptions {
   std::vector<std::string> playbooks{};
   bool short_form = false;
 };
-
-Value diagnostic_value(const Diagnostic& diagnostic) {
-  return Value::map(
-      {{"severity", diagnostic.severity == Diagnostic::Severity::error ? "error" : "warning"},
-       {"code", diagnostic.code},
-       {"line", diagnostic.at.line},
-       {"column", diagnostic.at.column},
-       {"message", diagnostic.message},
-       {"hint", diagnostic.hint}});
-}
 
 /// A drill of the same name: for a playbook that comes with quell among those that do too, else in
 /// the folder drills/ beside its file.
@@ -111,7 +102,7 @@ int check(Session& session, const CheckOptions& options) {
     errors += found;
     ValueList diagnostics;
     for (const Diagnostic& diagnostic : loaded.diagnostics)
-      diagnostics.push_back(diagnostic_value(diagnostic));
+      diagnostics.push_back(diagnostic_document(diagnostic));
     files.push_back(Value::map({{"file", file->file},
                                 {"ok", found == 0},
                                 {"diagnostics", Value(std::move(diagnostics))}}));

@@ -235,8 +235,7 @@ class Replay {
       if (!rehearsal) return rehearsal.error();
       document["plan"] = plan_document(rehearsal->plan);
       if (!session_.options().json)
-        session_.out().write(plan_text(session_.out(), rehearsal->plan, rehearsal->state,
-                                       shop_.connectors, rehearsal->took, false));
+        session_.out().write(plan_text(session_.out(), rehearsal->plan, false));
     }
     documents.push_back(Value(std::move(document)));
     return true;

@@ -26,12 +26,46 @@ struct PlanOptions {
   bool requests = false;
 };
 
+void tell_plan(Session& session, const Plan& plan, const PlanOptions& options) {
+  if (session.options().json) {
+    session.print_json(plan_document(plan));
+  } else {
+    session.out().write(plan_text(session.out(), plan, options.requests));
+  }
+}
+
+/// A remote quell plans, with its own connections.
+int plan_at_server(Session& session, const PlanOptions& options, const PlaybookFile& file) {
+  const std::unique_ptr<StateReader> reader = session.open_reader();
+  if (!reader) return kExitNotStarted;
+  const Result<std::shared_ptr<const Playbook>> playbook =
+      load_checked(file, reader->connectors(), others_beside(file, *session.config()));
+  if (!playbook) return session.fail(playbook.error());
+  const Result<GivenInputs> given = read_inputs(session, **playbook, options.inputs);
+  if (!given) return session.fail(given.error());
+  const Result<ApiClient> server = session.owner_of(RunId{});
+  if (!server) return session.fail(server.error());
+  const Result<std::string> asked = server->ask_plan({.playbook_source = file.source,
+                                                      .playbook_id = (*playbook)->id,
+                                                      .called = (*playbook)->called,
+                                                      .texts = given->texts,
+                                                      .secrets = given->secrets});
+  if (!asked) return session.fail(asked.error());
+  const Result<Value> document =
+      server->plan(*asked, [] { return StopSignals::received() != 0; });
+  const Result<Plan> plan = document ? plan_of_document(*document) : Result<Plan>(document.error());
+  if (!plan) return session.fail(plan.error(), kExitFailed);
+  tell_plan(session, *plan, options);
+  return kExitOk;
+}
+
 int plan(Session& session, const PlanOptions& options) {
   const StopSignals signals;
   const Config* const config = session.config();
   if (config == nullptr) return kExitNotStarted;
   const Result<PlaybookFile> file = find_playbook(options.playbook, *config);
   if (!file) return session.fail(file.error());
+  if (!session.options().server.empty()) return plan_at_server(session, options, *file);
   KeyPaths paths = session.key_paths();
   Result<std::unique_ptr<KeyRing>> keys =
       KeyRing::open_or_create(paths, missing_keys_for(config->database.value), session.random());
@@ -54,12 +88,7 @@ int plan(Session& session, const PlanOptions& options) {
   if (!rehearsal) return session.fail(rehearsal.error(), kExitFailed);
   if (const std::optional<Error> failure = failure_of(*rehearsal))
     return session.fail(*failure, kExitFailed);
-  if (session.options().json) {
-    session.print_json(plan_document(rehearsal->plan));
-  } else {
-    session.out().write(plan_text(session.out(), rehearsal->plan, rehearsal->state, *connectors,
-                                  rehearsal->took, options.requests));
-  }
+  tell_plan(session, rehearsal->plan, options);
   return kExitOk;
 }
 
@@ -69,6 +98,7 @@ Verb plan_verb() {
   auto options = std::make_shared<PlanOptions>();
   return {.name = "plan",
           .help = kHelp,
+          .is_remote = true,
           .declare =
               [options](CLI::App& app) {
                 app.add_option("playbook", options->playbook)->required();

@@ -1,5 +1,6 @@
 // The kill switch, and lifting what a run did.
-#include <unistd.h>
+#include <chrono>
+#include <thread>
 
 #include "connectors/redaction.h"
 #include "orchestrator/cli/own_state.h"
@@ -25,8 +26,9 @@ Examples    quell disarm --reason "wrong alerts from staging"
             quell disarm --all --reason "stop everything, wrong workspace"
 )";
 constexpr std::string_view kArmHelp = R"(quell arm - switch changes on again after quell disarm
-usage: quell arm [--reason TEXT]
-In strict separation another user than the one who disarmed, with the role approver, has to do it.
+usage: quell arm --reason TEXT
+In strict separation another user than the one who disarmed, with the role approver, has to do it. Who and why are in
+the record, and told to others.
 Examples    quell arm --reason "routes corrected"
 )";
 constexpr std::string_view kUndoHelp =
@@ -34,7 +36,8 @@ constexpr std::string_view kUndoHelp =
 usage: quell undo RUN --reason TEXT [--yes]
 The last thing first: paused deployments run again. What cannot be undone stays, and the record shows both.
 Refused while the run is exposed. On a terminal you type how many things are lifted.
-Exit codes  0 all of it is lifted  1 something is not  2 refused
+In strict separation it takes as many approvers as the run did; each of them asks, within policy's life of an approval.
+Exit codes  0 all of it is lifted  1 something is not  2 refused  7 somebody else has to ask as well
 Examples    quell undo r17x --reason "all clear from the owner"
 )";
 
@@ -45,57 +48,79 @@ struct PolicyOptions {
   bool yes = false;
 };
 
-Status check_reason(const std::string& reason) {
+Status refuse_token(const std::string& reason) {
   if (!looks_like_token(reason)) return ok();
   return make_error(ErrorCode::invalid, "bad-input",
                     "the reason looks as if it held a token, and it would be written down.",
                     "say it without the token");
 }
 
+void tell_disarmed(Session& session, bool all, const std::string& who, const std::string& reason) {
+  if (session.options().json) {
+    session.print_json(
+        Value::map({{"disarmed", all ? "all" : "automation"}, {"who", who}, {"reason", reason}}));
+  } else {
+    session.out().line(all ? "Disarmed: no run begins a change until quell arm."
+                           : "Disarmed: no alert changes anything until quell arm.");
+  }
+}
+
+void tell_armed(Session& session, bool was_off, const std::string& who) {
+  if (session.options().json) {
+    session.print_json(Value::map({{"disarmed", Value()}, {"who", who}}));
+  } else {
+    session.out().line(was_off ? "Armed again." : "It was armed already.");
+  }
+}
+
+/// A word on the kill switch of the quell that --server names.
+Result<Value> at_server(Session& session, std::string_view act, ValueMap body) {
+  const Result<ApiClient> server = session.owner_of(RunId{});
+  if (!server) return server.error();
+  return server->post("/api/v1/kill-switch/" + std::string(act), Value(std::move(body)));
+}
+
 int disarm(Session& session, const PolicyOptions& options) {
+  if (Status clean = refuse_token(options.reason); !clean) return session.fail(clean.error());
+  if (!session.options().server.empty()) {
+    const Result<Value> off =
+        at_server(session, "disarm", {{"all", options.all}, {"reason", options.reason}});
+    if (!off) return session.fail(off.error());
+    tell_disarmed(session, (*off)["disarmed"].string_or("") == "all", (*off)["who"].string_or(""),
+                  options.reason);
+    return kExitOk;
+  }
   const Config* const config = session.config();
   if (config == nullptr) return kExitNotStarted;
-  if (Status clean = check_reason(options.reason); !clean) return session.fail(clean.error());
-  const std::string path = kill_switch_path(config->database.value);
-  const KillSwitch how{.automation = true,
-                       .people = options.all || read_kill_switch(path).people,
-                       .who = Session::who(),
-                       .reason = options.reason};
-  if (Status off = quell::disarm(path, how, session.clock().now(), session.random()); !off)
-    return session.fail(off.error());
-  if (session.options().json) {
-    session.print_json(Value::map({{"disarmed", how.people ? "all" : "automation"},
-                                   {"who", how.who},
-                                   {"reason", how.reason}}));
-  } else {
-    session.out().line(how.people ? "Disarmed: no run begins a change until quell arm."
-                                  : "Disarmed: no alert changes anything until quell arm.");
-  }
+  const Result<KillSwitch> off = quell::disarm(
+      kill_switch_path(config->database.value),
+      {.people = options.all, .who = Session::who(), .reason = options.reason},
+      session.clock().now(), session.random());
+  if (!off) return session.fail(off.error());
+  tell_disarmed(session, off->people, off->who, off->reason);
   return kExitOk;
 }
 
 int arm(Session& session, const PolicyOptions& options) {
+  if (Status clean = refuse_token(options.reason); !clean) return session.fail(clean.error());
+  if (!session.options().server.empty()) {
+    const Result<Value> on = at_server(session, "arm", {{"reason", options.reason}});
+    if (!on) return session.fail(on.error());
+    tell_armed(session, !(*on)["was"].is_null(), (*on)["who"].string_or(""));
+    return kExitOk;
+  }
   const Config* const config = session.config();
   if (config == nullptr) return kExitNotStarted;
-  if (Status clean = check_reason(options.reason); !clean) return session.fail(clean.error());
   const std::string path = kill_switch_path(config->database.value);
-  const KillSwitch now = read_kill_switch(path);
+  const KillSwitch how{.who = Session::who(), .reason = options.reason};
   const Result<Policy> policy = policy_in_force(session);
   if (!policy) return session.fail(policy.error());
-  if (policy->strict && now.automation &&
-      (policy->is_same_person(now.who, Session::who()) ||
-       !policy->has_role(Session::who(), {"approver"}))) {
-    return session.fail(make_error(ErrorCode::denied, "approval",
-                                   now.who + " disarmed it, and policy.separation is strict: an "
-                                             "approver who is somebody else has to arm.",
-                                   "ask one of the users with that role"));
-  }
-  if (Status on = quell::arm(path); !on) return session.fail(on.error());
-  if (session.options().json) {
-    session.print_json(Value::map({{"disarmed", Value()}, {"who", Session::who()}}));
-  } else {
-    session.out().line(now.automation ? "Armed again." : "It was armed already.");
-  }
+  if (Status may = may_arm(read_kill_switch(path), how, *policy); !may)
+    return session.fail(may.error());
+  const Result<KillSwitch> was =
+      quell::arm(path, how, session.clock().now(), session.random());
+  if (!was) return session.fail(was.error());
+  tell_armed(session, was->automation || was->people, how.who);
   return kExitOk;
 }
 
@@ -108,6 +133,19 @@ std::int64_t liftable(const RunState& run) {
 }
 
 int tell_undone(Session& session, const RunState& run) {
+  if (!run.undo.asked_by.empty()) {
+    const auto asked = static_cast<std::int64_t>(run.undo.asked_by.size());
+    if (session.options().json) {
+      session.print_json(Value::map(
+          {{"run", to_string(run.id)}, {"asked", asked}, {"need", run.undo.need}}));
+    } else {
+      session.out().line(std::to_string(asked) + " of " + std::to_string(run.undo.need) +
+                         " people asked to lift what " + to_string(run.id) + " did, until " +
+                         format_clock_time(run.undo.until, session.clock().now()) + ".");
+      session.next("another approver: quell undo " + to_string(run.id) + " --reason TEXT");
+    }
+    return kExitNotFinished;
+  }
   std::int64_t lifted = 0;
   ValueList failed;
   for_each_step(run, run.playbook->steps, [&](const Step& step) {
@@ -130,39 +168,84 @@ int tell_undone(Session& session, const RunState& run) {
   return failed.empty() ? kExitOk : kExitNo;
 }
 
+/// On a terminal the person types how many things are lifted.
+Status confirm_undo(Session& session, const PolicyOptions& options, const RunState& run) {
+  const std::int64_t count = liftable(run);
+  if (options.yes || count == 0) return ok();
+  if (!session.can_prompt()) {
+    return make_error(ErrorCode::invalid, "approval", "nobody is here to confirm what is lifted.",
+                      "add --yes, or run it from a terminal");
+  }
+  session.err().write("Lift what " + options.run + " did? Type " + std::to_string(count) +
+                      ", the things that are lifted: ");
+  session.err().flush();
+  if (typed_word() == std::to_string(count)) return ok();
+  return make_error(ErrorCode::denied, "approval", "not confirmed; nothing was lifted.",
+                    "type the count that the prompt names");
+}
+
+/// Another process owns the state: it lifts, and this one watches.
+int undo_at_owner(Session& session, const PolicyOptions& options, RunId id) {
+  const std::unique_ptr<StateReader> reader = session.open_reader();
+  if (!reader) return kExitNotStarted;
+  Result<RunState> known = reader->fold_named(to_string(id));
+  if (!known) return session.fail(known.error());
+  RunState& run = *known;
+  if (Status confirmed = confirm_undo(session, options, run); !confirmed)
+    return session.fail(confirmed.error());
+  const Result<ApiClient> owner = session.owner_of(id);
+  if (!owner) return session.fail(owner.error());
+  const Status sent = owner->send({.kind = Command::Kind::undo,
+                                   .run = id,
+                                   .who = Session::who(),
+                                   .reason = options.reason});
+  if (!sent) return session.fail(sent.error());
+  const LoopOptions loop;
+  EntryPrinter printer(session, loop);
+  printer.set_connectors(reader->connectors());
+  constexpr std::chrono::milliseconds kLookEvery{200};
+  std::uint64_t seen = run.last_seq;
+  for (bool is_first = true; is_first || is_undoing(run); is_first = false) {
+    if (!is_first) std::this_thread::sleep_for(kLookEvery);
+    if (StopSignals::received() != 0) return kExitInterrupted;
+    const Status read = reader->journal().read_some(
+        seen,
+        [&](const EntryLabel& label) {
+          seen = label.seq;
+          return label.run == id;
+        },
+        [&](const StoredEntry& stored) {
+          apply(run, stored.entry, reader->connectors());
+          printer(run, stored.entry);
+          return ok();
+        });
+    if (!read) return session.fail(read.error());
+  }
+  return tell_undone(session, run);
+}
+
 int undo(Session& session, const PolicyOptions& options) {
   const StopSignals signals;
   const Config* const config = session.config();
   if (config == nullptr) return kExitNotStarted;
-  if (Status clean = check_reason(options.reason); !clean) return session.fail(clean.error());
+  if (Status clean = refuse_token(options.reason); !clean) return session.fail(clean.error());
+  const Result<RunId> id = run_id_of(options.run);
+  if (!id) return session.fail(id.error());
+  if (!session.options().server.empty()) return undo_at_owner(session, options, *id);
   const LoopOptions loop;
   EntryPrinter printer(session, loop);
   const Result<OwnedState> state = own_state(
       session, [&printer](const RunState& run, const Entry& entry) { printer(run, entry); });
+  if (!state && state.error().topic == "locked") return undo_at_owner(session, options, *id);
   if (!state) return session.fail(state.error());
   Engine& engine = state->engine();
   printer.set_connectors(state->owner->connectors());
-  const Result<RunId> id = run_id_of(options.run);
-  if (!id) return session.fail(id.error());
   if (Status known = engine.recall(*id); !known) return session.fail(known.error());
-  const std::int64_t count = liftable(*engine.find(*id));
-  if (!options.yes && count > 0) {
-    if (!session.can_prompt()) {
-      return session.fail(make_error(ErrorCode::invalid, "approval",
-                                     "nobody is here to confirm what is lifted.",
-                                     "add --yes, or run it from a terminal"));
-    }
-    session.err().write("Lift what " + options.run + " did? Type " + std::to_string(count) +
-                        ", the things that are lifted: ");
-    session.err().flush();
-    if (typed_word() != std::to_string(count)) {
-      return session.fail(make_error(ErrorCode::denied, "approval",
-                                     "not confirmed; nothing was lifted.",
-                                     "type the count that the prompt names"));
-    }
-  }
-  if (Status begun = engine.undo(*id, Session::who(), options.reason); !begun)
-    return session.fail(begun.error());
+  if (Status confirmed = confirm_undo(session, options, *engine.find(*id)); !confirmed)
+    return session.fail(confirmed.error());
+  const Status begun =
+      engine.undo({.run = *id, .who = Session::who(), .reason = options.reason});
+  if (!begun) return session.fail(begun.error());
   while (engine.is_undoing(*id) && StopSignals::received() == 0) {
     constexpr Duration kTurn{500};
     if (Status turned = engine.turn(session.clock().now() + kTurn); !turned)
@@ -177,6 +260,7 @@ Verb disarm_verb() {
   auto options = std::make_shared<PolicyOptions>();
   return {.name = "disarm",
           .help = kDisarmHelp,
+          .is_remote = true,
           .declare =
               [options](CLI::App& app) {
                 app.add_flag("--all", options->all);
@@ -189,7 +273,11 @@ Verb arm_verb() {
   auto options = std::make_shared<PolicyOptions>();
   return {.name = "arm",
           .help = kArmHelp,
-          .declare = [options](CLI::App& app) { app.add_option("--reason", options->reason); },
+          .is_remote = true,
+          .declare =
+              [options](CLI::App& app) {
+                app.add_option("--reason", options->reason)->required();
+              },
           .run = [options](Session& session) { return arm(session, *options); }};
 }
 
@@ -197,6 +285,7 @@ Verb undo_verb() {
   auto options = std::make_shared<PolicyOptions>();
   return {.name = "undo",
           .help = kUndoHelp,
+          .is_remote = true,
           .declare =
               [options](CLI::App& app) {
                 app.add_option("run", options->run)->required();

@@ -2,6 +2,7 @@
 #include <unistd.h>
 #include <utility>
 
+#include "connectors/redaction.h"
 #include "orchestrator/cli/follow.h"
 #include "orchestrator/cli/input_args.h"
 #include "orchestrator/cli/notify_service.h"
@@ -24,6 +25,7 @@ Careful     --dry-run        send reads only, predict the rest
             --plan DIGEST    refuse to start unless the plan is the one that was seen
             --yes            no start prompt; the approval while no user exists
             --join           go on with the run that holds the same lock, if there is one
+            --reason TEXT    why it is asked for again after somebody denied it
 Elsewhere   --connect C.KEY=VALUE   override a connection setting
 Afterwards  --watch, --no-watch     stay for the regrowth watch, or leave
 Output      --json [--follow]       one document, or a line per event
@@ -47,6 +49,7 @@ struct RunOptions {
   bool watch = false;
   bool no_watch = false;
   std::string digest{};
+  std::string reason{};
 };
 
 /// What comes first in a list of steps, those of called playbooks included.
@@ -91,8 +94,7 @@ Result<Confirmation> confirmed(Session& session, const RunOptions& options,
   }
   const Result<Rehearsal> rehearsal = rehearse_here(session, connectors, playbook, inputs);
   if (!rehearsal) return rehearsal.error();
-  session.err().write(plan_text(session.err(), rehearsal->plan, rehearsal->state, connectors,
-                                rehearsal->took, false));
+  session.err().write(plan_text(session.err(), rehearsal->plan, false));
   session.err().write("Run it? Type " + std::to_string(rehearsal->plan.irreversible) +
                       ", the irreversible requests: ");
   session.err().flush();
@@ -143,6 +145,7 @@ int run_at_owner(Session& session, const RunOptions& options, const PlaybookFile
                              .send_probes = !options.dry_run || options.probe,
                              .approved_in_advance = options.yes,
                              .join = options.join,
+                             .reason = options.reason,
                              .who = Session::who()};
   const Result<RunId> id = options.digest.empty()
                                ? owner->start(command)
@@ -171,6 +174,11 @@ int run(Session& session, const RunOptions& options) {
     return session.fail(make_error(ErrorCode::invalid, "usage",
                                    "--plan takes at least 8 digits of the plan's digest.",
                                    "quell plan " + options.playbook + " shows it"));
+  if (looks_like_token(options.reason))
+    return session.fail(make_error(ErrorCode::invalid, "bad-input",
+                                   "the reason looks as if it held a token, and it would be "
+                                   "written into the record.",
+                                   "say it without the token"));
   if (!session.options().server.empty()) return run_at_owner(session, options, *file);
   LoopOptions loop{.follow_json = options.follow,
                    .watch = options.watch || (!options.no_watch && session.out().is_terminal() &&
@@ -223,7 +231,8 @@ int run(Session& session, const RunOptions& options) {
                                          .send_probes = !options.dry_run || options.probe,
                                          .who = Session::who(),
                                          .approved_in_advance = options.yes,
-                                         .confirmed = *go == Confirmation::typed});
+                                         .confirmed = *go == Confirmation::typed,
+                                         .reason = options.reason});
   if (!id) return session.fail(id.error());
   return run_to_end(session, engine, *id, connectors, session.clock(), loop);
 }
@@ -375,6 +384,7 @@ Verb run_verb() {
                 app.add_flag("-y,--yes", options->yes);
                 app.add_flag("--join", options->join)->excludes(dry);
                 app.add_option("--plan", options->digest);
+                app.add_option("--reason", options->reason);
                 app.add_flag("--follow", options->follow);
                 CLI::Option* const watch = app.add_flag("--watch", options->watch);
                 app.add_flag("--no-watch", options->no_watch)->excludes(watch);

@@ -316,6 +316,8 @@ int serve(Session& session) {
          .owner = owner,
          .people = *people,
          .metrics = metrics,
+         .judge = *judge,
+         .sources = *sources,
          .listen_fd = socket == activated->end() ? std::nullopt : std::optional(socket->second),
          .obstacle =
              [&turned_at, &clock = session.clock()] {

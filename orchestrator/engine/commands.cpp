@@ -270,6 +270,11 @@ std::optional<Command::Kind> command_kind_from_string(std::string_view text) noe
   return std::nullopt;
 }
 
+Status check_reason(std::string_view reason) {
+  if (reason.find_first_not_of(" \t\r\n") != std::string_view::npos) return ok();
+  return make_error(ErrorCode::invalid, "usage", "it needs a reason.", "--reason TEXT");
+}
+
 void Engine::submit(Command command) {
   {
     const std::lock_guard<std::mutex> lock(inbox_mutex_);
@@ -340,7 +345,8 @@ Result<RunId> Engine::begin(const StartCommand& command) {
                 .from = command.from,
                 .request_key = command.request_key,
                 .approved_in_advance = command.approved_in_advance,
-                .confirmed = command.confirmed});
+                .confirmed = command.confirmed,
+                .reason = command.reason});
 }
 
 bool Engine::has_commands() {
@@ -366,7 +372,7 @@ void Engine::carry_out_commands() {
   for (Command& command : commands) {
     Status answer = ok();
     if (command.kind == Command::Kind::undo) {
-      answer = undo(command.run, command.who, command.reason);
+      answer = undo(command);
     } else {
       Result<Entry> entry = entry_of(command);
       if (entry) {
@@ -415,6 +421,9 @@ Result<Entry> Engine::entry_of(const Command& command) {
   if (!active_.contains(command.run)) {
     return make_error(ErrorCode::conflict, "run", "no process works on " + id + ".",
                       "quell resume " + id);
+  }
+  if (command.kind == Command::Kind::abort || command.kind == Command::Kind::skip) {
+    if (Status said = check_reason(command.reason); !said) return said.error();
   }
   Result<std::pair<EntryKind, ValueMap>> words = words_for(command, *run, policy_);
   if (!words) return words.error();

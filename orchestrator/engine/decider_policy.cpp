@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "orchestrator/engine/asked.h"
 #include "orchestrator/engine/decider.h"
 #include "orchestrator/engine/entry_bodies.h"
 
@@ -84,13 +85,14 @@ void Decider::ask_policy_approval(Gravity gravity, const std::string& cap) {
       std::max(floor - static_cast<int>(approvers.size()), 1) + static_cast<int>(again);
   const bool is_open =
       run_.gate.requested && static_cast<int>(run_.gate.given_by.size()) < run_.gate.need;
-  if (asked_ || (is_open && run_.gate.need >= need)) return;
+  if (asked_ || (!is_open && around_.asked_elsewhere) || (is_open && run_.gate.need >= need)) return;
   asked_ = true;
   const std::string why = !cap.empty()    ? cap
                           : run_.proposed ? "an alert proposes it"
                                           : "policy.approval_floor";
   emit(EntryKind::approval_requested,
        {{"digest", plan_digest(run_, connectors_)},
+        {"about", request_name(run_)},
         {"need", need},
         {"from", "approver"},
         {"why", fmt::format("{}: {} for what is {}", why,

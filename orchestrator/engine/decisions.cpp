@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "orchestrator/engine/claims.h"
+#include "orchestrator/engine/asked.h"
 #include "orchestrator/engine/decider.h"
 #include "orchestrator/engine/entry_bodies.h"
 #include "orchestrator/engine/foreach.h"
@@ -204,11 +205,15 @@ void Decider::begin_set(const Step& step, const SetStep& set) {
 }
 
 void Decider::begin_approve(const Step& step, const ApproveStep& approve) {
+  if (around_.asked_elsewhere) return;
   // Nobody has seen an alert's proposal yet: it waits as long as proposals do.
   const Duration within =
       has_a_yes(run_) ? approve.within : std::max(approve.within, around_.policy.proposal_life);
   emit(EntryKind::step_started, {{"step", step.id}});
   emit(EntryKind::approval_requested, {{"step", step.id},
+                                       {"about", run_.mode == RunMode::live
+                                                     ? Value(request_name(run_))
+                                                     : Value()},
                                        {"digest", plan_digest(run_, connectors_)},
                                        {"need", approve.need},
                                        {"from", approve.from},

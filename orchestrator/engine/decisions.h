@@ -38,6 +38,7 @@ struct Circumstances {
   const Policy& policy;
   bool disarmed = false;  // the kill switch is on for this run: no change begins
   bool locked = false;    // another run has begun to change what this one locks
+  bool asked_elsewhere = false;  // another run waits for a yes over what this one locks
   // Of the last hour, where policy caps it:
   int automatic_runs = 0;              // that began before this one
   std::int64_t targets_elsewhere = 0;  // of changes that cannot be undone, by runs of the same sort

@@ -395,12 +395,16 @@ void Engine::watch_kill_switch() {
   if (!parts_.kill_switch) return;
   KillSwitch seen = parts_.kill_switch();
   if (seen == kill_switch_) return;
+  const bool was_on = kill_switch_.automation || kill_switch_.people;
   kill_switch_ = std::move(seen);
   const bool on = kill_switch_.automation || kill_switch_.people;
+  if (!on && !was_on) return;  // who armed it last is no news
+  ValueMap body{
+      {"who", kill_switch_.who}, {"reason", kill_switch_.reason}, {"all", kill_switch_.people}};
+  if (!kill_switch_.from.empty()) body["from"] = kill_switch_.from;
   std::vector<Entry> entries;
-  entries.push_back(make_entry(
-      on ? EntryKind::disarmed : EntryKind::armed, RunId{}, parts_.clock.now(),
-      {{"who", kill_switch_.who}, {"reason", kill_switch_.reason}, {"all", kill_switch_.people}}));
+  entries.push_back(make_entry(on ? EntryKind::disarmed : EntryKind::armed, RunId{},
+                               parts_.clock.now(), std::move(body)));
   record(std::move(entries));
 }
 
@@ -438,9 +442,19 @@ bool Engine::is_locked(const RunState& run) const {
          (run.automatic || !gives_way(holder->second));
 }
 
+bool Engine::is_asked_elsewhere(const RunState& run) const {
+  if (run.lock.empty() || run.mode == RunMode::dry_run) return false;
+  const std::optional<RunId> waiting = asked_.waiting(run.lock);
+  return waiting && *waiting != run.id && active_.contains(*waiting) &&
+         (run.automatic || !gives_way(*waiting));
+}
+
 std::string Engine::obstacle(const RunState& run) const {
   if (is_disarmed(run)) return "disarmed by " + kill_switch_.who + ": " + kill_switch_.reason;
   if (is_locked(run)) return to_string(holders_.find(run.lock)->second) + " works on " + run.lock;
+  if (is_asked_elsewhere(run) && pending_approval(run) == nullptr) {
+    return to_string(*asked_.waiting(run.lock)) + " waits for an approval to work on " + run.lock;
+  }
   return {};
 }
 

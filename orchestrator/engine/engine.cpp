@@ -49,6 +49,26 @@ Value sources_value(const std::map<std::string, std::string>& sources) {
   return Value(std::move(map));
 }
 
+/// A no holds until somebody says why it should be asked again (threat T31). An armed route asks
+/// nobody.
+Status may_ask_again(const RunRequest& request, const AskedBefore& before) {
+  const bool asks = !request.automatic || request.proposed;
+  if (before.denied_by.empty() || !asks || check_reason(request.reason)) return ok();
+  return make_error(ErrorCode::conflict, "asked-before",
+                    before.denied_by + " denied the same in " + before.denied_run +
+                        (before.denied_why.empty() ? "." : ": " + before.denied_why + "."),
+                    "ask again with a reason: --reason TEXT");
+}
+
+void add_asked(Entry& first, const AskedBefore& asked) {
+  ValueMap body = first.body.as_map();
+  body["asked"] = Value::map({{"number", asked.number},
+                              {"denied_by", asked.denied_by},
+                              {"denied_why", asked.denied_why},
+                              {"denied_run", asked.denied_run}});
+  first.body = Value(std::move(body));
+}
+
 std::string incident_name(const RunState& run) { return run.inputs["incident"].string_or(""); }
 
 }  // namespace
@@ -69,8 +89,12 @@ Status Engine::load() {
   Result<RecentUse> use = recent_use(parts_.journal, parts_.clock.now());
   if (!use) return use.error();
   recent_use_ = *std::move(use);
+  Result<Asked> asked = recently_asked(parts_.journal, parts_.clock.now());
+  if (!asked) return asked.error();
+  asked_ = *std::move(asked);
   for (const auto& [id, run] : runs_) {
     if (!run.finished() && run.changing) take_lock(run);
+    if (!run.finished() && !run.aborted) asked_.waits(run);
   }
   return ok();
 }
@@ -94,8 +118,10 @@ std::optional<RunId> Engine::lock_holder(const Playbook& playbook, const Value& 
   Scope scope;
   scope.names["inputs"] = inputs;
   const Result<Value> wanted = playbook.lock->evaluate(scope);
-  const auto holder = holders_.find(wanted ? wanted->string_or("") : "");
-  return holder == holders_.end() ? std::nullopt : std::optional<RunId>(holder->second);
+  const std::string lock = wanted ? wanted->string_or("") : "";
+  if (const auto holder = holders_.find(lock); holder != holders_.end()) return holder->second;
+  const std::optional<RunId> waiting = asked_.waiting(lock);
+  return waiting && active_.contains(*waiting) ? waiting : std::nullopt;
 }
 
 std::optional<RunId> Engine::find_like(const Playbook& playbook, const Value& inputs) const {
@@ -126,8 +152,11 @@ void Engine::take_lock(const RunState& run) {
 
 Error Engine::locked_by(RunId holder) const {
   const std::string name = to_string(holder);
+  const RunState& run = runs_.at(holder);
+  const bool asks = pending_approval(run) != nullptr && !run.changing;
   return make_error(ErrorCode::conflict, "locked",
-                    name + " is already working on " + runs_.at(holder).lock + ".",
+                    asks ? name + " waits for an approval to work on " + run.lock + "."
+                         : name + " is already working on " + run.lock + ".",
                     (active_.contains(holder) ? "quell follow " : "quell resume ") + name +
                         ", or run it with --join");
 }
@@ -163,14 +192,21 @@ Result<RunId> Engine::enroll(const RunRequest& request) {
                 {"pins", Value(std::move(pins))},
                 {"inputs", journalled_inputs(request.inputs)}};
   if (request.proposed) body["proposed"] = true;
+  if (!request.reason.empty()) body["reason"] = request.reason;
   if (!request.alert.empty()) body["alert"] = request.alert;
   if (!request.scope.empty()) body["scope"] = texts_value(request.scope);
   if (!request.playbook->called.empty()) body["called"] = sources_value(request.playbook->called);
   if (!request.from.empty()) body["from"] = request.from;
   if (!request.request_key.empty()) body["request_key"] = request.request_key;
+  Entry first = make_entry(EntryKind::run_started, id, now, std::move(body));
+  RunState run = begin_run(first, request.playbook, request.inputs);
+  if (request.mode == RunMode::live) {
+    run.asked = asked_.before(request_name(run), id, now);
+    if (Status may = may_ask_again(request, run.asked); !may) return may.error();
+    if (run.asked.number > 1) add_asked(first, run.asked);
+  }
   std::vector<Entry> entries;
-  entries.push_back(make_entry(EntryKind::run_started, id, now, std::move(body)));
-  RunState run = begin_run(entries.front(), request.playbook, request.inputs);
+  entries.push_back(std::move(first));
   run.digest = plan_digest(run, parts_.connectors);
   // Sealed first: a run in the journal always has its secrets.
   if (Status sealed = seal_inputs(request.inputs, id, parts_.secrets, now, entries); !sealed)
@@ -239,6 +275,7 @@ void Engine::record(std::vector<Entry> entries) {
       RunState& run = runs_.at(entry.run);
       recent_use_.take(entry);
       if (entry.kind != EntryKind::run_started) apply(run, entry, parts_.connectors);
+      has_freed_lock_ |= asked_.take(entry, run);
       if (entry.kind == EntryKind::request_sent && run.changing) {
         take_lock(run);
       } else if (entry.kind == EntryKind::run_finished) {
@@ -352,7 +389,11 @@ Status Engine::decide_all() {
 Circumstances Engine::circumstances_of(const RunState& run) {
   const Timestamp now = parts_.clock.now();
   Circumstances around{
-      .now = now, .policy = policy_, .disarmed = is_disarmed(run), .locked = is_locked(run)};
+      .now = now,
+      .policy = policy_,
+      .disarmed = is_disarmed(run),
+      .locked = is_locked(run),
+      .asked_elsewhere = is_asked_elsewhere(run)};
   if (run.automatic) around.automatic_runs = recent_use_.automatic_runs_before(run.id, now);
   if (run.automatic || policy_.strict)
     around.targets_elsewhere = recent_use_.targets_of_others(run.id, run.automatic, now);

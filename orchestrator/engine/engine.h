@@ -16,6 +16,7 @@
 
 #include "connectors/connector.h"
 #include "connectors/http_transport.h"
+#include "orchestrator/engine/asked.h"
 #include "orchestrator/engine/claims.h"
 #include "orchestrator/engine/decisions.h"
 #include "orchestrator/engine/fold.h"
@@ -63,6 +64,10 @@ struct Command {
   std::function<void(Status)> done{};
 };
 
+/// What changes the course of an incident is not done without saying why (threat T32). Error topic
+/// "usage".
+Status check_reason(std::string_view reason);
+
 /// The word of a command, in the record and in URLs: `/api/v1/runs/r17x/approve`.
 std::string_view to_string(Command::Kind kind) noexcept;
 std::optional<Command::Kind> command_kind_from_string(std::string_view text) noexcept;
@@ -78,6 +83,7 @@ struct RunRequest {
   std::string request_key{};  // of whoever asks for it once and may ask twice; empty: none
   bool approved_in_advance = false;
   bool confirmed = false;  // who began it typed how much of the plan cannot be undone
+  std::string reason{};    // why it asks again for what somebody denied
   bool automatic = false;  // an alert begins it, no person
   bool proposed = false;   // an alert's: it waits for a person before anything but reads
   std::string alert{};     // the alert's id
@@ -89,7 +95,8 @@ struct RunRequest {
 struct KillSwitch {
   bool automation = false;  // nothing that an alert began changes anything
   bool people = false;      // nor does any other run
-  std::string who{};
+  std::string who{};  // did it, or armed it again
+  std::string from{};  // as Command::from
   std::string reason{};
   bool operator==(const KillSwitch&) const = default;
 };
@@ -107,6 +114,7 @@ struct StartCommand {
   bool approved_in_advance = false;
   bool join = false;       // gives the run that holds the lock instead of refusing
   bool confirmed = false;  // as RunRequest::confirmed
+  std::string reason{};    // as RunRequest::reason
   std::string who{};
   std::string from{};
   std::string request_key{};
@@ -171,7 +179,7 @@ class Engine {
   Status recall(RunId id);
 
   /// The unfinished run that has begun to change the same thing, by the playbooks' own
-  /// `settings.lock`; none where nobody has.
+  /// `settings.lock`, or that waits for a yes to do so; none where nobody does.
   std::optional<RunId> lock_holder(const Playbook& playbook, const Value& inputs) const;
   /// An unfinished run of the same playbook that locks the same thing, or where it locks nothing
   /// has the same inputs; whether or not it has begun to change something.
@@ -204,9 +212,10 @@ class Engine {
   /// A person ends the watch before its time.
   Status end_watch(RunId id, std::string_view who);
 
-  /// Lifts what can be lifted of a finished run, the last thing first. Refused while the run is
-  /// exposed: what is lifted then would help the intruder.
-  Status undo(RunId id, std::string_view who, std::string_view reason);
+  /// Lifts what can be lifted of a finished run, the last thing first, once as many people asked for
+  /// it as the run itself needed approvals. Refused while the run is exposed: what is lifted then
+  /// would help the intruder.
+  Status undo(const Command& command);
   /// True while an undo of `id` goes on.
   bool is_undoing(RunId id) const;
 
@@ -237,6 +246,8 @@ class Engine {
   std::string obstacle(const RunState& run) const;
   void wake() { parts_.transport.wake(); }
 
+  /// What it demands now. Engine thread.
+  const Policy& policy() const noexcept { return policy_; }
   const RunState* find(RunId id) const;
   /// True while a run that this engine drives has no result and is not held.
   bool has_work() const;
@@ -305,6 +316,8 @@ class Engine {
   void watch_clock();
   bool is_disarmed(const RunState& run) const;
   bool is_locked(const RunState& run) const;
+  /// Another run that this one does not outrank waits for a yes over the same thing.
+  bool is_asked_elsewhere(const RunState& run) const;
   void take_lock(const RunState& run);
   void keep(const std::shared_ptr<Live>& live, KeepOp op);
   void finish(const std::shared_ptr<Live>& live, const Result<Outcome>& outcome);
@@ -348,6 +361,7 @@ class Engine {
   std::array<std::deque<Outgoing>, kRanks> outgoing_{};  // most urgent first
   Pacer pacer_;
   RecentUse recent_use_{};
+  Asked asked_{};
   Duration jumped_{0};      // of the machine's clock, as far as it has been told
   Timestamp decided_at_{};  // what was due then has begun, or waits for somebody
   std::optional<Timestamp> next_departure_{};

@@ -373,6 +373,13 @@ RunState begin_run(const Entry& entry, std::shared_ptr<const Playbook> playbook,
   run.mode = from_string<RunMode>(entry.body["mode"].string_or("")).value_or(RunMode::live);
   run.send_probes = entry.body["probes"].bool_or(true);
   run.who = entry.body["who"].string_or("");
+  run.reason = entry.body["reason"].string_or("");
+  if (const Value& asked = entry.body["asked"]; asked.is_map()) {
+    run.asked = {.number = asked["number"].int_or(1),
+                 .denied_by = asked["denied_by"].string_or(""),
+                 .denied_why = asked["denied_why"].string_or(""),
+                 .denied_run = asked["denied_run"].string_or("")};
+  }
   run.approved_in_advance = entry.body["approved_in_advance"].bool_or(false);
   run.confirmed = entry.body["confirmed"].bool_or(false);
   run.automatic = entry.body["automatic"].bool_or(false);
@@ -607,6 +614,13 @@ void apply(RunState& run, const Entry& entry, const ConnectorSet& connectors) {
       run.head = body["head"].string_or("");
       return;
     case EntryKind::undo_requested:
+      if (body["anew"].bool_or(false)) run.undo.asked_by.clear();
+      run.undo.asked_by.push_back(body["who"].string_or(""));
+      run.undo.need = body["need"].int_or(1);
+      run.undo.reason = body["reason"].string_or("");
+      if (!body["until"].is_null()) run.undo.until = time_of(body["until"]);
+      if (static_cast<std::int64_t>(run.undo.asked_by.size()) < run.undo.need) return;
+      run.undo.asked_by.clear();
       for (auto& [id, step] : run.steps) {
         for (ItemState& item : step.items) {
           if (is_liftable(run, id, item)) item.undo = ItemState::Undo::wanted;

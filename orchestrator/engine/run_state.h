@@ -90,6 +90,14 @@ struct ItemState {
   bool finished() const noexcept { return phase == Phase::finished; }
 };
 
+/// How often people were asked for the same yes before, and the last no (threat T31).
+struct AskedBefore {
+  std::int64_t number = 1;  // of this request
+  std::string denied_by{};  // empty: nobody did
+  std::string denied_why{};
+  std::string denied_run{};
+};
+
 struct ApprovalState {
   bool requested = false;
   int need = 1;
@@ -163,6 +171,14 @@ struct WatchState {
   Timestamp until{};
 };
 
+/// People asked to lift what the run did; it begins when enough of them did.
+struct UndoState {
+  std::vector<std::string> asked_by{};
+  std::int64_t need = 1;
+  std::string reason{};  // of the last one
+  Timestamp until{};     // then who asked before counts no more
+};
+
 struct RequestCounts {
   std::int64_t read = 0;
   std::int64_t probe = 0;
@@ -178,6 +194,8 @@ struct RunState {
   RunMode mode = RunMode::live;
   bool send_probes = true;  // false: a dry run without --probe
   std::string who{};
+  std::string reason{};                 // why it asks again for what was denied
+  AskedBefore asked{};
   bool approved_in_advance = false;     // --yes while no user exists
   bool break_glass = false;             // somebody who may approved past separation and floors
   bool confirmed = false;               // whoever began it typed how much cannot be undone
@@ -218,6 +236,7 @@ struct RunState {
   std::string head{};    // signed head at the end, SEQ:HASH
   std::string report{};  // folder of the bundle
   WatchState watch{};
+  UndoState undo{};
   std::uint64_t last_seq = 0;
   Value steps_value{};  // `steps` as expressions see it: finished steps only
 
@@ -254,6 +273,9 @@ Scope scope_of_item(const RunState& run, const Step& step, const ItemState& item
 /// True where lifting what `item` of `step` did makes sense: it was this run that did it, the
 /// playbook says how to undo it, and nobody has yet.
 bool is_liftable(const RunState& run, std::string_view step, const ItemState& item) noexcept;
+
+/// True while what the run did is being lifted.
+bool is_undoing(const RunState& run);
 
 /// The approval that the run waits for: of a step, else the one that policy asks for; or null.
 const ApprovalState* pending_approval(const RunState& run) noexcept;

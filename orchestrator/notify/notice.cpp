@@ -17,6 +17,7 @@ constexpr std::array<std::pair<NoticeEvent, std::string_view>, 9> kEvents{
      {NoticeEvent::break_glass, "break_glass"},
      {NoticeEvent::finished, "finished"},
      {NoticeEvent::disarmed, "disarmed"},
+     {NoticeEvent::intervened, "intervened"},
      {NoticeEvent::alerts_shed, "alerts_shed"},
      {NoticeEvent::preflight_worse, "preflight_worse"},
      {NoticeEvent::test, "test"}}};
@@ -77,11 +78,13 @@ Notice for_destination(const Notice& notice, bool confidential) {
 }
 
 bool NoticeReader::wants(EntryKind kind) noexcept {
-  constexpr std::array<EntryKind, 12> kWanted{
+  constexpr std::array<EntryKind, 17> kWanted{
       EntryKind::run_started,     EntryKind::attempt_finished,   EntryKind::attempt_unknown,
       EntryKind::probe_finished,  EntryKind::approval_requested, EntryKind::approval_given,
       EntryKind::attempt_settled, EntryKind::run_finished,       EntryKind::watch_observed,
-      EntryKind::disarmed,        EntryKind::alerts_refused,     EntryKind::note_added};
+      EntryKind::disarmed,        EntryKind::alerts_refused,     EntryKind::note_added,
+      EntryKind::armed,           EntryKind::run_aborted,        EntryKind::step_skipped,
+      EntryKind::undo_requested,  EntryKind::alert_dismissed};
   return std::ranges::find(kWanted, kind) != kWanted.end();
 }
 
@@ -94,6 +97,13 @@ std::optional<Notice> NoticeReader::take(std::uint64_t seq, const Entry& entry) 
                   .at = entry.at,
                   .seq = seq,
                   .who = body["who"].string_or("")};
+  }
+  if (entry.kind == EntryKind::armed || entry.kind == EntryKind::alert_dismissed) {
+    return Notice{.event = NoticeEvent::intervened,
+                  .at = entry.at,
+                  .seq = seq,
+                  .who = body["who"].string_or(""),
+                  .act = intervention_of(entry)};
   }
   if (entry.kind == EntryKind::run_started) {
     if (runs_.size() >= kRunsMax) runs_.erase(runs_.begin());
@@ -127,6 +137,12 @@ std::optional<Notice> NoticeReader::of_run(std::uint64_t seq, const Entry& entry
   if (body["break_glass"].bool_or(false)) {  // of approval_given, attempt_settled
     notice.event = NoticeEvent::break_glass;
     notice.who = body["who"].string_or("");
+    return notice;
+  }
+  if (const std::string_view act = intervention_of(entry); !act.empty()) {
+    notice.event = NoticeEvent::intervened;
+    notice.who = body["who"].string_or("");
+    notice.act = act;
     return notice;
   }
   if (entry.kind == EntryKind::run_finished) {

@@ -22,6 +22,8 @@ enum class NoticeEvent : std::uint8_t {
   break_glass,      // somebody passed separation or protection
   finished,         // a run has its result
   disarmed,         // automation was switched off
+  intervened,       // somebody aborted a run, left something out of it or lifted what it did, put an
+                    // alert aside, or switched changes on again
   alerts_shed,      // alerts came faster than they were taken
   preflight_worse,  // a credential that could be killed at its issuer cannot be any more
   test,             // `quell notify test`
@@ -48,7 +50,8 @@ struct Notice {
   std::optional<std::int64_t> unproved{};
   std::optional<std::int64_t> need{};  // how many people an approval needs
   std::optional<std::int64_t> shed{};
-  std::string who{};                   // of break_glass and disarmed
+  std::string who{};                   // of break_glass, disarmed and intervened
+  std::string_view act{};              // of intervened: what they did, in words of ours
   /// Ids whose claims were refuted, or that cannot be killed any more; at most kTargetsMax.
   std::vector<std::string> targets{};
 };

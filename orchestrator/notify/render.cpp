@@ -48,6 +48,11 @@ std::string title_of(const Notice& notice) {
              (notice.result ? ": " + std::string(to_string(*notice.result)) : std::string());
     case NoticeEvent::disarmed:
       return "automation is switched off";
+    case NoticeEvent::intervened:
+      // What was done may tell an intruder too much; that somebody did something may not.
+      return (notice.run.number > 0 ? run + ": " : std::string()) +
+             (notice.act.empty() ? std::string("somebody stepped in")
+                                 : "somebody " + std::string(notice.act));
     case NoticeEvent::alerts_shed:
       return "alerts were shed: " + std::to_string(notice.shed.value_or(0));
     case NoticeEvent::preflight_worse:
@@ -75,6 +80,7 @@ ValueMap fields_of(const Notice& notice, std::string_view link) {
   count("approvals_needed", notice.need);
   count("shed", notice.shed);
   if (!notice.who.empty()) fields.emplace("who", fit(notice.who));
+  if (!notice.act.empty()) fields.emplace("act", notice.act);
   if (!link.empty()) fields.emplace("link", link);
   if (!notice.targets.empty()) {
     ValueList targets;
@@ -124,6 +130,7 @@ std::string_view severity_of(const Notice& notice) {
     case NoticeEvent::proposed:
     case NoticeEvent::approval_wanted:
     case NoticeEvent::disarmed:
+    case NoticeEvent::intervened:
       return "error";
     case NoticeEvent::alerts_shed:
     case NoticeEvent::preflight_worse:
@@ -149,6 +156,8 @@ std::string_view webhook_type_of(const Notice& notice) {
                                                                       : "run.failed";
     case NoticeEvent::disarmed:
       return "automation.disarmed";
+    case NoticeEvent::intervened:
+      return "person.intervened";
     case NoticeEvent::alerts_shed:
       return "alerts.shed";
     case NoticeEvent::preflight_worse:

@@ -45,6 +45,35 @@ Markup plan_list(const RunState& run, const ConnectorSet& connectors) {
                        : html(R"(<ol class="card plan">{}</ol>)", lines);
 }
 
+std::string ordinal(std::int64_t number) {
+  const std::int64_t tens = number % 100;
+  const std::int64_t ones = number % 10;
+  const bool is_teen = tens > 10 && tens < 14;
+  const std::string_view end = is_teen     ? "th"
+                               : ones == 1 ? "st"
+                               : ones == 2 ? "nd"
+                               : ones == 3 ? "rd"
+                                           : "th";
+  return std::to_string(number) + std::string(end);
+}
+
+/// Whoever is asked again and again sees that they are (threat T31).
+Markup asked_before(const RunState& run) {
+  if (run.asked.number < 2) return {};
+  const bool was_denied = !run.asked.denied_by.empty();
+  std::vector<Markup> more;
+  if (was_denied) {
+    more.push_back(html(R"(In <a class="id" href="/runs/{}">{}</a>: {})", run.asked.denied_run,
+                        run.asked.denied_run,
+                        run.asked.denied_why.empty() ? "no reason given" : run.asked.denied_why));
+    more.push_back(html("{} asks again: {}", run.who, run.reason));
+  }
+  return banner(Shape::unproved,
+                ordinal(run.asked.number) + " request for the same" +
+                    (was_denied ? ", denied by " + run.asked.denied_by : std::string()) + ".",
+                more);
+}
+
 Markup answered(const RunState& run, const ApprovalState& approval) {
   Markup lines;
   for (const std::string& who : approval.given_by)
@@ -106,6 +135,7 @@ Page approve_page(const RunState& run, const ConnectorSet& connectors, const std
       R"(<section aria-label="Size of the plan"><dl class="card big"><div class="hot"><dt>Cannot be undone</dt><dd>{}<small>requests</small></dd></div><div><dt>Answers</dt><dd>{}<small>of {}</small></dd></div><div><dt>Expires</dt><dd>{}</dd></div></dl></section>)",
       grouped(grave), approval->given_by.size(), approval->need,
       time_of_day(approval->until, frame.now));
+  main += asked_before(run);
   if (!approval->why.empty()) main += banner(Shape::unproved, approval->why + ".", {});
   main += section("plan", "What will be sent", html("in this order"), plan_list(run, connectors));
   Markup rail = section("who", "Who has answered",

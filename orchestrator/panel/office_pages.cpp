@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "orchestrator/engine/step_walk.h"
 #include "orchestrator/panel/components.h"
 #include "state/base/json.h"
 
@@ -78,7 +77,37 @@ Page alerts_page(const std::vector<AlertRecord>& records, const Frame& frame) {
   return page;
 }
 
-Page alert_page(const AlertRecord& record, const Frame& frame) {
+namespace {
+
+/// Which field of the alert became which input, and what would come of it.
+Markup reading_of(const AlertRecord& record, const AlertReading& reading, const Frame& frame) {
+  if (reading.route.empty())
+    return empty_state("No route of today takes it: " + reading.why);
+  Markup rows;
+  for (const MappedInput& input : reading.inputs) {
+    rows += html(
+        R"(<tr><th scope="row"><span class="id">{}</span></th><td class="id">{}</td><td class="id">{}</td></tr>)",
+        input.name, breakable(input.value), breakable(input.from));
+  }
+  Markup body = html(
+      R"(<p class="soft">The route at <span class="id">{}</span> begins <a href="/playbooks/{}">{}</a>, mode {}.{}</p>)",
+      reading.route, reading.playbook, reading.playbook, reading.mode,
+      reading.why.empty() ? std::string() : " It goes no further: " + reading.why + ".");
+  body += html(
+      R"(<div class="card scroll" role="region" tabindex="0" aria-label="Mapping"><table class="list"><thead><tr><th scope="col">Input</th><th scope="col">Is</th><th scope="col">Taken from</th></tr></thead><tbody>{}</tbody></table></div>)",
+      rows);
+  if (may_answer(frame.viewer)) {
+    body += act("/alerts/" + record.id + "/plan", frame.viewer,
+                html(R"(<p class="soft small">What it would have planned: reads only.</p>)"),
+                "Show me the plan");
+  }
+  return body;
+}
+
+}  // namespace
+
+Page alert_page(const AlertRecord& record, const std::optional<AlertReading>& reading,
+                const Frame& frame) {
   Page page{.title = "Alert " + record.id, .section = Section::alerts};
   page.head = html(
       R"(<p class="crumb"><a href="/alerts">Alerts</a> / <span class="id">{}</span></p><h1>{}</h1><p class="meta"><span>{} ({})</span><span>{}</span></p>)",
@@ -87,6 +116,9 @@ Page alert_page(const AlertRecord& record, const Frame& frame) {
   page.body = html(R"(<p class="card pad">{}</p>)", fate_of(record));
   for (const std::string& path : record.secret_paths)
     page.body += html("<p>{} held a token; it was taken out of the text.</p>", id(path));
+  if (reading)
+    page.body += section("mapping", "How it was read", html("by the routes of today"),
+                         reading_of(record, *reading, frame));
   page.body += section(
       "text", "What it says", Markup(),
       record.is_long
@@ -107,7 +139,6 @@ Page alert_page(const AlertRecord& record, const Frame& frame) {
 }
 
 Page playbooks_page(const std::vector<PlaybookLine>& lines, bool to_start, const Frame& frame) {
-  static_cast<void>(frame);
   Page page{.title = to_start ? "What happened?" : "Playbooks",
             .section = to_start ? Section::start : Section::playbooks};
   page.head =
@@ -118,8 +149,9 @@ Page playbooks_page(const std::vector<PlaybookLine>& lines, bool to_start, const
     if (!line.fault.empty()) {
       if (!to_start)
         rows +=
-            html(R"(<li><div><h3><span class="id">{}</span></h3><p class="bad">{}</p></div></li>)",
-                 line.id, line.fault);
+            html(
+                R"(<li><div><h3><a class="id" href="/playbooks/{}">{}</a></h3><p class="bad">{}</p></div></li>)",
+                line.id, line.id, line.fault);
       continue;
     }
     const std::string_view root = to_start ? "/start/" : "/playbooks/";
@@ -127,36 +159,9 @@ Page playbooks_page(const std::vector<PlaybookLine>& lines, bool to_start, const
         R"(<li><div><h3><a href="{}{}">{}</a></h3><p>{}</p></div><span class="id">{}</span></li>)",
         root, line.id, line.title, line.purpose, line.id);
   }
+  if (!to_start && frame.viewer.has_role("author"))
+    page.head += html(R"(<p class="btns"><a class="btn" href="/check">Check a text</a></p>)");
   page.body = html(R"(<ul class="card rows todo">{}</ul>)", rows);
-  return page;
-}
-
-Page playbook_page(const Playbook& playbook, const ConnectorSet& connectors, const Frame& frame) {
-  static_cast<void>(frame);
-  Page page{.title = playbook.title, .section = Section::playbooks};
-  page.head = html(
-      R"(<p class="crumb"><a href="/playbooks">Playbooks</a> / <span class="id">{}</span></p><h1>{}</h1><p class="lede">{}</p><p class="meta"><a class="btn" href="/start/{}">Start</a><span class="id">SHA-256 {}</span></p>)",
-      playbook.id, playbook.title, playbook.purpose, playbook.id, playbook.sha256.substr(0, 16));
-  Markup steps;
-  for_each_step(playbook.steps, [&](const Step& step) {
-    const auto* const use = std::get_if<UseStep>(&step.kind);
-    const ActionSpec* const spec =
-        use == nullptr ? nullptr : find_action(connectors, use->connection, use->action);
-    const std::string what = spec == nullptr ? std::string() : use->connection + "." + use->action;
-    steps += html(
-        R"(<tr><th scope="row"><span class="id">{}</span></th><td class="id">{}</td><td>{}</td><td>{}</td></tr>)",
-        step.id, what, spec == nullptr ? std::string_view("-") : quell::to_string(spec->effect),
-        step.irreversible ? "cannot be undone" : "");
-  });
-  page.body = section(
-      "steps", "Steps", Markup(),
-      html(
-          R"(<div class="card scroll" role="region" tabindex="0" aria-label="Steps"><table class="list"><thead><tr><th scope="col">Step</th><th scope="col">Does</th><th scope="col">Effect</th><th scope="col">Undo</th></tr></thead><tbody>{}</tbody></table></div>)",
-          steps));
-  page.body += section(
-      "source", "As written", Markup(),
-      html(R"(<pre class="card pad" tabindex="0" role="region" aria-label="Source">{}</pre>)",
-           playbook.source));
   return page;
 }
 
@@ -167,7 +172,7 @@ Page inputs_page(const Playbook& playbook, const std::map<std::string, std::stri
       R"(<p class="crumb"><a href="/start">Start a run</a> / <span class="id">{}</span></p><h1>What do you know?</h1><p class="lede">{}. Nothing is sent when you continue: quell reads, and shows the plan.</p>)",
       playbook.id, playbook.title);
   if (!may_answer(frame.viewer)) {
-    page.body = html(R"(<p class="card pad">Responders may do this. You are a viewer.</p>)");
+    page.body = html(R"(<p class="card pad">Responders may do this. You are not one.</p>)");
     return page;
   }
   Markup inside;
@@ -204,6 +209,8 @@ Page plan_page(const PlanView& view, const Frame& frame) {
     main = banner(Shape::unproved, "The plan has changed since you looked, so nothing was started.",
                   {html("This is how it is now. Look at it again.")});
   }
+  if (!view.error.empty())
+    main += banner(Shape::unproved, "Nothing was started: " + view.error, {html("{}", view.hint)});
   main += html(
       R"(<dl class="card big"><div class="hot"><dt>Cannot be undone</dt><dd>{}<small>of {} changes</small></dd></div><div><dt>Time to contain</dt><dd>{}<small>{}</small></dd></div><div><dt>Proved by</dt><dd>{}</dd></div></dl>)",
       plan.irreversible, grouped(plan.counts.mutate), format_duration(plan.contain), plan.limit,
@@ -239,7 +246,13 @@ Page plan_page(const PlanView& view, const Frame& frame) {
   Markup start =
       act(action, frame.viewer, html(R"(<input type="hidden" name="mode" value="dry_run">)"),
           "Start a dry run: reads only");
-  start += act(action, frame.viewer, html(R"(<input type="hidden" name="mode" value="live">)"),
+  Markup live = html(R"(<input type="hidden" name="mode" value="live">)");
+  if (view.wants_reason)
+    live += field({.name = "reason",
+                   .label = "Why it is asked for again",
+                   .hint = "Whoever approves sees it, beside who denied it.",
+                   .required = true});
+  start += act(action, frame.viewer, live,
                "Start for real: " + counted(plan.irreversible, "request", "requests") + " for good",
                plan.irreversible > 0);
   rail += section("start", "Start", Markup(), start);

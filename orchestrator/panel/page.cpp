@@ -87,15 +87,18 @@ bool Viewer::has_role(std::string_view role) const noexcept {
 
 bool may_answer(const Viewer& viewer) noexcept {
   return std::any_of(viewer.roles.begin(), viewer.roles.end(),
-                     [](const std::string& role) { return role != "viewer"; });
+                     [](const std::string& role) { return role != "viewer" && role != "author"; });
 }
 
 std::string render(const Page& page, const Frame& frame) {
   const auto milliseconds = frame.now.time_since_epoch().count();
   Markup document = head_of(page);
   document += html(
-      R"(<body data-live="{}" data-now="{}"><a class="skip" href="#main">Skip to the content</a>{}<header class="top">{}<span class="dim">{}</span><a class="menu" href="#menu">Menu</a></header><div class="shell">{}<main id="main" tabindex="-1"><div class="fit"><p class="sr" id="status" role="status" aria-live="polite" aria-atomic="true">{}</p><p class="lost" id="lost" hidden></p><header class="head" id="head">{}</header>{})",
+      R"(<body data-live="{}" data-now="{}"><a class="skip" href="#main">Skip to the content</a>{}<header class="top">{}<span class="dim">{}</span><a class="menu" href="#menu">Menu</a></header><div class="shell">{}<main id="main" tabindex="-1"><div class="fit"><p class="sr" id="status" role="status" aria-live="polite" aria-atomic="true">{}</p><p class="lost" id="lost" hidden></p>{}<header class="head" id="head">{}</header>{})",
       page.live, milliseconds, sprite(), mark(), live_tag(), navigation(page, frame), page.status,
+      frame.disarmed.empty()
+          ? Markup()
+          : html(R"(<p class="off" id="off">{}{}</p>)", glyph(Shape::unproved), frame.disarmed),
       page.head, page.body);
   document += html(
       R"(<footer class="foot"><span>As of {}</span><span>{}</span>{}</footer></div>{}</main></div></body></html>)",

@@ -21,7 +21,7 @@ struct Viewer {
   bool has_role(std::string_view role) const noexcept;
 };
 
-/// True for everybody but viewers.
+/// True for responders, approvers and admins.
 bool may_answer(const Viewer& viewer) noexcept;
 
 /// What stands around every page.
@@ -30,6 +30,7 @@ struct Frame {
   Timestamp now{};
   std::string place{};         // of the daemon, as the configuration names it; may be empty
   std::int64_t decisions = 0;  // that need a person
+  std::string disarmed{};      // who switched changes off and why, in a sentence; empty: nobody
   std::string record{};        // a sentence on the journal for the foot of the page
 };
 

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "orchestrator/engine/step_walk.h"
+#include "orchestrator/panel/now_parts.h"
 #include "orchestrator/panel/run_timeline.h"
 #include "orchestrator/panel/run_words.h"
 #include "orchestrator/report/run_document.h"
@@ -249,7 +250,7 @@ Markup decision_box(const RunState& run, const RunFacts& facts, const Frame& fra
     answer = html(R"(<p class="btns"><a class="btn go" href="{}">Read the plan</a></p>)",
                   url_of(run, "/approve"));
   } else if (!may_answer(frame.viewer)) {
-    answer = html("<p>Responders may answer this. You are a viewer.</p>");
+    answer = html("<p>Responders may answer this. You are not one.</p>");
   } else if (decision.kind == Decision::Kind::manual) {
     answer = manual_form(run, decision, frame);
   } else {
@@ -267,6 +268,30 @@ Markup decision_box(const RunState& run, const RunFacts& facts, const Frame& fra
   return html(
       R"(<section class="ask" id="decide" aria-labelledby="h-ask"><p class="small dim">Decision 1 of {}</p><h2 id="h-ask">{}</h2>{}{}{}</section>)",
       facts.decisions.size(), decision.question, doubt, until, answer);
+}
+
+/// Lifting what a finished run did; refused while it is exposed, so not offered then.
+Markup undo_form(const RunState& run, const Frame& frame) {
+  if (!run.finished() || run.result == RunResult::exposed) return {};
+  std::int64_t liftable = 0;
+  for (const auto& [step, state] : run.steps) {
+    for (const ItemState& item : state.items) liftable += is_liftable(run, step, item) ? 1 : 0;
+  }
+  if (is_undoing(run)) return html("<p>What it did is being lifted.</p>");
+  if (liftable == 0) return {};
+  Markup inside;
+  if (!run.undo.asked_by.empty()) {
+    inside = html("<p>{} of {} asked for it, until {}: {}</p>", run.undo.asked_by.size(),
+                  run.undo.need, time_of_day(run.undo.until, frame.now), run.undo.reason);
+  }
+  inside += field({.name = "reason",
+                   .group = "undo-",
+                   .label = "Lift it, with a reason",
+                   .hint = "The last thing first. What cannot be undone stays.",
+                   .required = true});
+  return html(R"(<details><summary>Lift what it did</summary>{}</details>)",
+              act(url_of(run, "/undo"), frame.viewer, inside,
+                  "Lift " + counted(liftable, "thing", "things")));
 }
 
 Markup facts_and_acts(const RunState& run, const Frame& frame) {
@@ -305,6 +330,7 @@ Markup facts_and_acts(const RunState& run, const Frame& frame) {
                 "Abort " + to_string(run.id), true);
   }
   acts += html("</details>");
+  acts += undo_form(run, frame);
   return acts;
 }
 
@@ -333,7 +359,7 @@ std::int64_t decisions_in(const std::vector<const RunState*>& runs) {
 }
 
 Page now_page(const std::vector<const RunState*>& runs, const ConnectorSet& connectors,
-              const std::string& disarmed, const Frame& frame) {
+              const std::vector<InterventionLine>& interventions, const Frame& frame) {
   Markup todo;
   Markup burn;
   Markup watch;
@@ -373,9 +399,8 @@ Page now_page(const std::vector<const RunState*>& runs, const ConnectorSet& conn
                      : " " + counted(decisions, "decision needs", "decisions need") + " a person.");
   Page page{
       .title = sentence, .section = Section::now, .status = sentence, .live = "/api/v1/events"};
-  page.head = html(R"(<h1>{}</h1>{})", sentence,
-                   disarmed.empty() ? Markup() : html(R"(<p class="lede">{}</p>)", disarmed));
-  Markup main;
+  page.head = html("<h1>{}</h1>", sentence);
+  Markup main = stepped_in(interventions, frame.now);
   if (!todo.empty()) {
     main += section("todo", "Needs a person", html("The one that expires first is on top"),
                     html(R"(<ol class="card rows todo">{}</ol>)", todo));
@@ -387,10 +412,11 @@ Page now_page(const std::vector<const RunState*>& runs, const ConnectorSet& conn
   if (!watch.empty())
     main += section("watching", "Contained, watching for regrowth", Markup(),
                     html(R"(<ul class="card rows todo">{}</ul>)", watch));
-  const Markup rail =
+  Markup rail =
       section("exposed", "Still exposed", Markup(),
               exposed.empty() ? empty_state("Nothing known to be exposed.")
                               : html(R"(<ol class="card rows expo">{}</ol>)", exposed));
+  rail += kill_switch_section(frame);
   page.body =
       html(R"(<div class="cols"><div>{}</div><div class="rail">{}</div></div>)", main, rail);
   return page;
@@ -558,7 +584,7 @@ Page item_page(const RunState& run, const ConnectorSet& connectors, const std::s
                 rows));
   Markup rail;
   if (!may_answer(frame.viewer)) {
-    rail = empty_state("Responders may act on it. You are a viewer.");
+    rail = empty_state("Responders may act on it. You are not one.");
   } else if (is_proved) {
     rail = empty_state("It is proved: nothing is left to do.");
   } else if (run.finished()) {

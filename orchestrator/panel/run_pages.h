@@ -9,10 +9,19 @@
 
 namespace quell::panel {
 
+/// What a person did to the course of an incident within the last day (threat T32).
+struct InterventionLine {
+  Timestamp at{};
+  std::string who{};
+  std::string what{};   // in words that follow the name
+  std::string run{};    // may be empty
+  std::string about{};  // step, item or alert; may be empty
+  std::string reason{};
+};
 /// What burns, and what needs a person? `runs`: those that are not over, and those of the last day.
-/// `disarmed`: who switched changes off and why; empty while nobody did.
+/// `interventions`: the last first.
 Page now_page(const std::vector<const RunState*>& runs, const ConnectorSet& connectors,
-              const std::string& disarmed, const Frame& frame);
+              const std::vector<InterventionLine>& interventions, const Frame& frame);
 
 /// How many decisions `runs` wait for.
 std::int64_t decisions_in(const std::vector<const RunState*>& runs);

@@ -61,7 +61,74 @@ StepTime time_of(const Step& step, std::int64_t items, const ActionSpec& spec, s
                                 seconds(looks, limits.read))};
 }
 
+/// What a plan says of one step; nothing of those that only read.
+std::optional<PlannedStep> planned(const Step& step, const StepState& state,
+                                   const ConnectorSet& connectors) {
+  PlannedStep row{.id = step.id};
+  if (const auto* approve = std::get_if<ApproveStep>(&step.kind)) {
+    row.what = std::to_string(approve->need) +
+               (approve->need == 1 ? " approver, within " : " approvers, within ") +
+               format_duration(approve->within);
+    return row;
+  }
+  if (const auto* manual = std::get_if<ManualStep>(&step.kind)) {
+    row.what = "a person, within " + format_duration(manual->within) + ": " +
+               (step.title.empty() ? state.manual.ask : step.title);
+    return row;
+  }
+  const auto* const use = std::get_if<UseStep>(&step.kind);
+  const ActionSpec* const spec =
+      use == nullptr ? nullptr : find_action(connectors, use->connection, use->action);
+  if (spec == nullptr || spec->effect == Effect::read) return std::nullopt;
+  row.items = static_cast<std::int64_t>(state.items.size());
+  row.effect = spec->effect;
+  row.plane = to_string(
+      step.plane.value_or(spec->planes.empty() ? Plane::holder : spec->planes.front()));
+  row.requests =
+      row.items * std::max(1, spec->effect == Effect::probe ? spec->cost.probe : spec->cost.mutate);
+  row.irreversible = step.irreversible && row.items > 0;
+  row.undo = step.undo.has_value();
+  row.what = step.title.empty() ? std::string(spec->summary) : step.title;
+  if (state.outcome == OutcomeKind::skipped) {
+    row.what = "skipped: " + (step.when ? step.when->text() : std::string());
+  } else if (step.foreach_items) {
+    row.noun = noun_of(step);
+  }
+  return row;
+}
+
+Value seconds_of(Duration duration) {
+  return Value(static_cast<double>(duration.count()) / 1'000.0);
+}
+
+Duration duration_of(const Value& seconds) {
+  const double number =
+      seconds.is_number() ? seconds.as_number() : static_cast<double>(seconds.int_or(0));
+  return Duration(static_cast<std::int64_t>(number * 1'000.0 + 0.5));
+}
+
 }  // namespace
+
+std::string noun_of(const Step& step) {
+  for (const Kill kill : step.kills) {
+    switch (kill) {
+      case Kill::schedule:
+        return "deployment";
+      case Kill::session:
+        return "session";
+      case Kill::refresh:
+        return "credential";
+      case Kill::key:
+        return "key";
+      case Kill::entry:
+        return "record";
+      case Kill::refresh_token:
+      case Kill::access_token:
+        return "grant";
+    }
+  }
+  return "item";
+}
 
 Plan make_plan(const RunState& rehearsal, const ConnectorSet& connectors,
                const std::map<std::string, OriginLimits, std::less<>>& limits,
@@ -69,6 +136,8 @@ Plan make_plan(const RunState& rehearsal, const ConnectorSet& connectors,
   Plan plan;
   plan.playbook = rehearsal.playbook->id;
   plan.digest = rehearsal.digest;
+  plan.incident = incident_of(rehearsal);
+  plan.took = reading_took;
   plan.counts.read = static_cast<std::int64_t>(reads.size());
   const std::size_t reads_sent = std::max<std::size_t>(reads.size(), 1);
   plan.requests = std::move(reads);
@@ -78,7 +147,10 @@ Plan make_plan(const RunState& rehearsal, const ConnectorSet& connectors,
   const auto visit = [&](const Step& step) {
     const auto found = rehearsal.steps.find(step.id);
     const auto* const use = std::get_if<UseStep>(&step.kind);
-    if (found == rehearsal.steps.end() || use == nullptr) return;
+    if (found == rehearsal.steps.end()) return;
+    if (std::optional<PlannedStep> row = planned(step, found->second, connectors))
+      plan.steps.push_back(*std::move(row));
+    if (use == nullptr) return;
     const ActionSpec* const spec = find_action(connectors, use->connection, use->action);
     if (spec == nullptr || spec->effect == Effect::read) return;
     const Connector& connector = *connectors.find(use->connection)->second;
@@ -151,23 +223,83 @@ Value plan_document(const Plan& plan) {
                                    {"irreversible", request.irreversible},
                                    {"predicted", request.predicted}}));
   }
+  ValueList steps;
+  for (const PlannedStep& step : plan.steps) {
+    steps.push_back(
+        Value::map({{"step", step.id},
+                    {"plane", step.plane.empty() ? Value() : Value(step.plane)},
+                    {"what", step.what},
+                    {"items", step.items},
+                    {"noun", step.noun.empty() ? Value() : Value(step.noun)},
+                    {"requests", step.requests},
+                    {"effect", step.effect ? Value(to_string(*step.effect)) : Value()},
+                    {"irreversible", step.irreversible},
+                    {"undo", step.undo}}));
+  }
   ValueList unknown;
   for (const std::string& sentence : plan.not_established) unknown.emplace_back(sentence);
-  const auto seconds = [](Duration duration) {
-    return Value(static_cast<double>(duration.count()) / 1000.0);
-  };
   return Value::map({{"playbook", plan.playbook},
+                     {"incident", plan.incident.empty() ? Value() : Value(plan.incident)},
                      {"digest", plan.digest},
+                     {"looked_s", seconds_of(plan.took)},
+                     {"steps", Value(std::move(steps))},
                      {"requests", Value(std::move(requests))},
                      {"counts", Value::map({{"read", plan.counts.read},
                                             {"probe", plan.counts.probe},
                                             {"mutate", plan.counts.mutate},
                                             {"notify", plan.counts.notify},
                                             {"irreversible", plan.irreversible}})},
-                     {"estimate", Value::map({{"contain_s", seconds(plan.contain)},
-                                              {"prove_s", seconds(plan.prove)},
+                     {"estimate", Value::map({{"contain_s", seconds_of(plan.contain)},
+                                              {"prove_s", seconds_of(plan.prove)},
                                               {"limit", plan.limit}})},
                      {"not_established", Value(std::move(unknown))}});
+}
+
+Result<Plan> plan_of_document(const Value& document) {
+  const Error odd = make_error(ErrorCode::internal, "plan", "the plan cannot be read.",
+                               "compare quell --version here and there");
+  if (!document["digest"].is_string() || !document["requests"].is_list()) return odd;
+  const Value& counts = document["counts"];
+  const Value& estimate = document["estimate"];
+  Plan plan{.playbook = document["playbook"].string_or(""),
+            .digest = document["digest"].string_or(""),
+            .incident = document["incident"].string_or(""),
+            .took = duration_of(document["looked_s"]),
+            .counts = {.read = counts["read"].int_or(0),
+                       .probe = counts["probe"].int_or(0),
+                       .mutate = counts["mutate"].int_or(0),
+                       .notify = counts["notify"].int_or(0)},
+            .irreversible = static_cast<int>(counts["irreversible"].int_or(0)),
+            .contain = duration_of(estimate["contain_s"]),
+            .prove = duration_of(estimate["prove_s"]),
+            .limit = estimate["limit"].string_or("")};
+  for (const Value& row : document["steps"].list_or_empty()) {
+    const std::optional<Effect> effect = from_string<Effect>(row["effect"].string_or(""));
+    if (!effect && !row["effect"].is_null()) return odd;
+    plan.steps.push_back({.id = row["step"].string_or(""),
+                          .plane = row["plane"].string_or(""),
+                          .what = row["what"].string_or(""),
+                          .items = row["items"].int_or(0),
+                          .noun = row["noun"].string_or(""),
+                          .requests = row["requests"].int_or(0),
+                          .effect = effect,
+                          .irreversible = row["irreversible"].bool_or(false),
+                          .undo = row["undo"].bool_or(false)});
+  }
+  for (const Value& row : document["requests"].list_or_empty()) {
+    const std::optional<Effect> effect = from_string<Effect>(row["effect"].string_or(""));
+    if (!effect) return odd;
+    plan.requests.push_back({.step = row["step"].string_or(""),
+                             .item = row["item"].string_or(""),
+                             .method = row["method"].string_or(""),
+                             .url = row["url"].string_or(""),
+                             .effect = *effect,
+                             .irreversible = row["irreversible"].bool_or(false),
+                             .predicted = row["predicted"].bool_or(false)});
+  }
+  for (const Value& sentence : document["not_established"].list_or_empty())
+    plan.not_established.push_back(sentence.string_or(""));
+  return plan;
 }
 
 }  // namespace quell

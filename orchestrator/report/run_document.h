@@ -50,11 +50,27 @@ struct PlannedRequest {
   bool predicted = false;
 };
 
+/// A step that changes, probes or asks somebody, as a plan lists it.
+struct PlannedStep {
+  std::string id{};
+  std::string plane{};           // empty where only people act
+  std::string what{};            // in words
+  std::int64_t items = 0;
+  std::string noun{};            // what its items are called; empty without foreach
+  std::int64_t requests = 0;
+  std::optional<Effect> effect{};  // none where only people act
+  bool irreversible = false;
+  bool undo = false;  // its playbook says how it is lifted
+};
+
 /// What a rehearsal found that the run would send; made from a finished dry run and the reads it
 /// sent.
 struct Plan {
   std::string playbook{};
   std::string digest{};
+  std::string incident{};
+  Duration took{};  // to read for it
+  std::vector<PlannedStep> steps{};
   std::vector<PlannedRequest> requests{};
   RequestCounts counts{};
   int irreversible = 0;
@@ -68,7 +84,12 @@ Plan make_plan(const RunState& rehearsal, const ConnectorSet& connectors,
                const std::map<std::string, OriginLimits, std::less<>>& limits,
                std::vector<PlannedRequest> reads, Duration reading_took);
 
-/// The document of `quell plan --json`.
+/// The document of `quell plan --json`, and the plan that one spells. Error topic "plan" for another
+/// document.
 Value plan_document(const Plan& plan);
+Result<Plan> plan_of_document(const Value& document);
+
+/// What the items of a step are called, by what its claims kill: `session`, `deployment`.
+std::string noun_of(const Step& step);
 
 }  // namespace quell

@@ -77,4 +77,16 @@ bool is_security_entry(EntryKind kind) noexcept {
   return true;
 }
 
+std::string_view intervention_of(const Entry& entry) {
+  const Value& who = entry.body["who"];
+  const EntryKind kind = entry.kind;
+  if (kind == EntryKind::disarmed) return "switched changes off";
+  if (kind == EntryKind::armed) return "switched changes on again";
+  if (kind == EntryKind::alert_dismissed) return "put an alert aside";
+  if (kind == EntryKind::undo_requested) return "asked to lift what it did";
+  if (kind == EntryKind::run_aborted && who.string_or("") != "the clock") return "aborted it";
+  if (kind == EntryKind::step_skipped && !who.is_null()) return "left something out of it";
+  return {};
+}
+
 }  // namespace quell

@@ -68,4 +68,8 @@ struct Entry {
   Value body{};  // a map; holds no secret, only fingerprints and ids
 };
 
+/// What a person did to the course of an incident (threat T32), in words that follow their name;
+/// empty for other entries, and for what the clock and a playbook's own conditions do.
+std::string_view intervention_of(const Entry& entry);
+
 }  // namespace quell

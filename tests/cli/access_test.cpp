@@ -1,6 +1,7 @@
 // Who may come in, said at the command line: real files, a real daemon, no panel page.
 
 #include <csignal>
+#include <regex>
 #include <string>
 #include <vector>
 
@@ -107,6 +108,70 @@ TEST_CASE("a token is shown once, works through --server, and not when it is rev
   const std::string record = everything_in(site);
   CHECK(record.find("dead_token_used") != std::string::npos);
   CHECK(record.find(secret) == std::string::npos);
+}
+
+// Goal: what a person does beside the owner's files they do from afar, with the same words and exit
+// codes. Method: each verb here and through --server, of the same state.
+TEST_CASE("plan, run, undo, disarm and arm through --server say what they say here") {
+  const Site site;
+  site.configure(site.base_url(), "state/quell.db", "panel: {listen: \"127.0.0.1:0\"}\n");
+  const Finished made = site.run({"token", "create", "ci", "--role", "responder", "--json"});
+  const Result<Value> token = parse_json(made.out);
+  REQUIRE(token);
+  const std::string file = site.folder().write("token", (*token)["token"].string_or(""));
+  Process daemon = site.start({"serve", "--json"});
+  const Result<Value> ready = parse_json(ready_line(daemon));
+  REQUIRE(ready);
+  const auto with = [&](std::vector<std::string> words, std::vector<std::string> more) {
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+  };
+  const auto remotely = [&](const std::vector<std::string>& words) {
+    return site.run(with(words, {"--server", (*ready)["panel"].string_or(""), "--token",
+                                 "secret://file/" + file}));
+  };
+  const auto without_times = [](std::string text) {
+    for (const char* const pattern :
+         {R"(reads? in [^\n]+)", R"(contained [^\n]+ after approval, proved by [^;\n]+)"})
+      text = std::regex_replace(text, std::regex(pattern), "TIME");
+    return text;
+  };
+  const std::vector<std::string> plan = site.leak_arguments("plan");
+  const Finished here = site.run(with(plan, {"--requests"}));
+  const Finished there = remotely(with(plan, {"--requests"}));
+  CHECK(there.exit == cli::kExitOk);
+  CHECK(without_times(there.out) == without_times(here.out));
+  const Value local_document = site.run(with(plan, {"--json"})).json();
+  const Value document = remotely(with(plan, {"--json"})).json();
+  CHECK(document["digest"] == local_document["digest"]);
+  CHECK(document["steps"] == local_document["steps"]);
+  CHECK(document["requests"] == local_document["requests"]);
+  const std::vector<std::string> bad{"plan", "leaked-mcp-oauth", "-i", "vault_id=no"};
+  CHECK(remotely(bad).exit == site.run(bad).exit);
+  CHECK(remotely(bad).err == site.run(bad).err);
+
+  CHECK(remotely(with(site.leak_arguments(), {"--dry-run", "--json"})).json()["result"].string_or(
+            "") == "rehearsed");
+  CHECK(site.changes_seen() == 0);
+  const Finished ended = remotely(with(site.leak_arguments(), {"--yes", "--json"}));
+  CHECK(ended.exit == cli::kExitOk);
+  const std::string run = ended.json()["run"].string_or("");
+
+  const Finished lifted = remotely({"undo", run, "--reason", "all clear", "--yes", "--json"});
+  CAPTURE(lifted.out);
+  CHECK(lifted.exit == cli::kExitOk);
+  CHECK(lifted.json()["lifted"].int_or(0) == 2);
+  const std::vector<std::string> again{"undo", run, "--reason", "again", "--yes"};
+  CHECK(remotely(again).exit == cli::kExitNotStarted);
+  CHECK(site.run(again).err == remotely(again).err);  // here by the owner's socket
+
+  const std::vector<std::string> off{"disarm", "--all", "--reason", "wrong workspace"};
+  const Finished disarmed = remotely(off);
+  CHECK(disarmed.exit == cli::kExitOk);
+  CHECK(disarmed.out == site.run(off).out);
+  CHECK(remotely({"disarm", "--reason", " "}).exit == cli::kExitNotStarted);
+  CHECK(remotely({"arm", "--reason", "it was the right one"}).exit == cli::kExitNotStarted);
+  CHECK(site.run({"arm", "--reason", "it was the right one"}).out == "Armed again.\n");
 }
 
 }  // namespace quell::test

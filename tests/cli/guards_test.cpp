@@ -33,7 +33,8 @@ TEST_CASE("a disarmed run waits, and goes on when it is armed") {
   const Finished finished = run.wait();
   CHECK(finished.exit == 0);
   CHECK(finished.err.find("begins no change: disarmed by") != std::string::npos);
-  CHECK(site.run({"arm"}).out == "It was armed already.\n");
+  CHECK(site.run({"arm", "--reason", "again"}).out == "It was armed already.\n");
+  CHECK(site.run({"arm"}).exit == 2);
   CHECK(site.run({"journal", "verify"}).exit == 0);
 }
 

@@ -3,22 +3,23 @@
 // foreign page could send; quell serve is a process of its own, asked over plain HTTP.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { request } from 'node:http';
 import test from 'node:test';
 import { folder, quell, range, serve, write } from './support.js';
 
 const PASSWORD = 'correct horse battery';
 const ROLES = ['viewer', 'responder', 'approver', 'author', 'admin'];
-/** What a right takes, as docs/api.md has it. */
+/** What a right takes, as docs/panel.md has it. */
 const RIGHTS = {
   read: ROLES,
-  act: ROLES.slice(1),
-  start: ROLES.slice(1),
+  act: ['responder', 'approver', 'admin'],
+  start: ['responder', 'approver', 'admin'],
   approve: ['approver'],
   author: ['author'],
   administer: ['admin'],
 };
-const PAGES = ['/', '/runs', '/start', '/playbooks', '/alerts', '/preflight', '/journal', '/access', '/confirm', '/metrics'];
+const PAGES = ['/', '/runs', '/start', '/playbooks', '/check', '/alerts', '/radius', '/preflight', '/journal', '/access', '/confirm', '/metrics'];
 
 /** One request as any program could send it; gives {status, headers, body}. */
 function ask(origin, method, target, headers = {}, body = '') {
@@ -168,4 +169,87 @@ test('a session has the attributes that keep it, ends at once, and tries at the 
   assert.ok(statuses.includes(429), statuses.join());
   const foreign = await ask(panel, 'POST', '/login', { ...FORM, 'sec-fetch-site': 'cross-site' }, `name=admin&password=${PASSWORD}`);
   assert.equal(foreign.status, 403);
+});
+
+/** One POST of JSON through the API as the person `who`; gives {status, document}. */
+async function tell(panel, who, path, body) {
+  const reply = await ask(panel, 'POST', path, {
+    cookie: who.cookie, 'x-csrf-token': who.csrf, 'sec-fetch-site': 'same-origin', 'content-type': 'application/json',
+  }, JSON.stringify(body));
+  return { status: reply.status, document: JSON.parse(reply.body) };
+}
+
+test('what stops an incident takes a role and a reason, and stands on top of Now', async (t) => {
+  const { home, panel } = await world(t);
+  const people = {};
+  for (const role of ROLES) people[role] = await signIn(panel, role);
+  const can = ['responder', 'approver', 'admin'];
+  for (const path of ['runs/r1c/abort', 'runs/r1c/skip', 'runs/r1c/undo', 'alerts/a1/dismiss', 'kill-switch/disarm']) {
+    for (const role of ROLES) {
+      const { status } = await tell(panel, people[role], `/api/v1/${path}`, { target: undefined, reason: '' });
+      assert.equal(status, can.includes(role) ? 422 : 403, `${path} without a reason as ${role}`);
+    }
+  }
+  assert.equal((await tell(panel, people.responder, '/api/v1/kill-switch/disarm', { reason: 'wrong workspace', all: true })).status, 200);
+  for (const role of ROLES) {
+    const page = await ask(panel, 'GET', '/runs', { cookie: people[role].cookie });
+    assert.match(page.body, /Changes are switched off by responder: wrong workspace/, `every page of ${role} says so`);
+  }
+  assert.equal((await tell(panel, people.responder, '/api/v1/kill-switch/arm', { reason: 'it was right' })).status, 403);
+  // The password is as fresh as the sign-in.
+  const armed = await tell(panel, people.approver, '/api/v1/kill-switch/arm', { reason: 'it was right' });
+  assert.deepEqual([armed.status, armed.document.was], [200, 'all']);
+  const now = () => ask(panel, 'GET', '/', { cookie: people.viewer.cookie });
+  let body = '';
+  for (let look = 0; look < 500 && !/approver switched changes on again/.test(body); look += 1) ({ body } = await now());
+  assert.match(body, /Somebody stepped in[^]*approver switched changes on again[^]*it was right[^]*responder switched changes off[^]*wrong workspace/);
+  const { out } = await quell(home, ['journal', 'show', '--json', '--config', 'quell.yaml']);
+  const entries = out.trim().split('\n').map((line) => JSON.parse(line).entry);
+  for (const [kind, who] of [['disarmed', 'responder'], ['armed', 'approver']]) {
+    const { body: said } = entries.find((entry) => entry.kind === kind);
+    assert.equal(said.who, who);
+    assert.match(said.from, /^panel /);
+  }
+});
+
+test('an author checks a text and runs nothing', async (t) => {
+  const { panel } = await world(t);
+  const people = {};
+  for (const role of ROLES) people[role] = await signIn(panel, role);
+  const source = 'quell: 1\nid: mine\ntitle: Mine\npurpose: To see.\nsteps:\n  - id: look\n    use: platform.get_credentail\n';
+  const { status, document } = await tell(panel, people.author, '/api/v1/playbooks/check', { source });
+  assert.equal(status, 200);
+  assert.equal(document.ok, false);
+  assert.ok(document.diagnostics.some(({ line, column, message }) => line === 7 && column > 1 && message), JSON.stringify(document));
+  for (const role of ROLES.filter((one) => one !== 'author'))
+    assert.equal((await tell(panel, people[role], '/api/v1/playbooks/check', { source })).status, 403, role);
+  assert.equal((await tell(panel, people.author, '/api/v1/runs', { source, playbook: 'mine', dry_run: true })).status, 403);
+  const page = await ask(panel, 'POST', '/check', { cookie: people.author.cookie, ...FORM }, `csrf=${people.author.csrf}&source=${encodeURIComponent(source)}`);
+  assert.match(page.body, /Line 7, column \d+/);
+});
+
+test('behind a proxy that speaks TLS the public name counts, and nothing that the proxy adds', async (t) => {
+  const { home } = await world(t);
+  const text = readFileSync(`${home}/quell.yaml`, 'utf8').replace('sqlite: quell.db', 'sqlite: other.db');
+  write(home, 'quell.yaml', `public_url: https://quell.example\n${text}`);
+  await say(home, ['user', 'add', 'mara', '--role', 'responder', '--password-stdin'], `${PASSWORD}\n`);
+  const { panel } = await serve(t, home);
+  const form = `name=mara&password=${encodeURIComponent(PASSWORD)}`;
+  const through = (more) => ({ ...FORM, host: 'quell.example', origin: 'https://quell.example', ...more });
+  const signedIn = await ask(panel, 'POST', '/login', through(), form);
+  assert.equal(signedIn.status, 303);
+  assert.match(signedIn.headers['set-cookie'][0], /^__Host-quell=.*; Secure$/);
+  assert.match(signedIn.headers['strict-transport-security'], /max-age/);
+  const [cookie] = signedIn.headers['set-cookie'][0].split(';');
+  assert.equal((await ask(panel, 'GET', '/', { host: 'quell.example', cookie })).status, 200);
+  // The cookie of the public name is none of the plain one's.
+  assert.equal((await ask(panel, 'GET', '/', { cookie })).status, 303);
+  assert.equal((await ask(panel, 'POST', '/login', through({ origin: 'http://quell.example' }), form)).status, 403);
+  assert.equal((await ask(panel, 'POST', '/login', through({ origin: 'https://evil.example' }), form)).status, 403);
+  const forwarded = { 'x-forwarded-host': 'quell.example', 'x-forwarded-proto': 'https', forwarded: 'host=quell.example;proto=https' };
+  assert.equal((await ask(panel, 'GET', '/login', { ...forwarded, host: 'evil.example' })).status, 421);
+  assert.equal((await ask(panel, 'POST', '/login', { ...FORM, ...forwarded, origin: 'https://quell.example' }, form)).status, 403);
+  // On loopback itself it is the plain panel that it was.
+  const plain = await ask(panel, 'POST', '/login', FORM, form);
+  assert.match(plain.headers['set-cookie'][0], /^quell=/);
 });

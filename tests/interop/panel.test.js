@@ -2,7 +2,7 @@
 // Method: quell serve on loopback with the range as its platform, driven through Debian's Chromium.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 import { browser, hasBrowser, reads } from './browser.js';
@@ -242,5 +242,158 @@ alerts:
     const text = await mara.evaluate(() => document.documentElement.textContent);
     assert.doesNotMatch(text, /[\u202a-\u202e\u2066-\u2069\u200b-\u200f\u001b]/, path);
   }
+  assert.deepEqual(faults(), []);
+});
+
+test('what was denied is asked again with a reason, and whoever stops things is seen by all', { skip }, async (t) => {
+  const { panel, link, leaked } = await world(t);
+  const { person, faults } = await browser(t, panel);
+  const mara = await person();
+  await setUp(mara, link);
+  await addPerson(mara, 'ines', ['approver', 'responder']);
+  const start = async () => {
+    await mara.getByRole('button', { name: /for real/ }).click();
+    await mara.waitForURL(/\/runs\//, { timeout: LIVE_MS });
+    await mara.getByRole('link', { name: 'Read the plan' }).first().waitFor({ timeout: LIVE_MS });
+    return new URL(mara.url()).pathname;
+  };
+  await plan(mara, leaked);
+  const first = await start();
+  const ines = await person();
+  await signIn(ines, 'ines');
+  await ines.goto(`${first}/approve`);
+  await ines.getByLabel(/^Or deny it/).fill('wrong vault');
+  await ines.getByRole('button', { name: 'Deny, change nothing' }).click();
+  await ines.waitForURL((url) => url.pathname === first);
+  await ines.waitForFunction(() => /aborted/i.test(document.body.innerText), null, { timeout: LIVE_MS });
+
+  await plan(mara, leaked);
+  await mara.getByRole('button', { name: /for real/ }).click();
+  await heading(mara, /Nothing was started: ines denied the same in r\w+: wrong vault/);
+  await reads(mara, 'plan-denied');
+  await mara.getByLabel('Why it is asked for again').fill('INC-7 names this vault');
+  const second = await start();
+  await ines.goto(`${second}/approve`);
+  assert.match(await ines.locator('main').innerText(), /2nd request for the same, denied by ines\.[^]*wrong vault[^]*mara asks again: INC-7 names this vault/);
+  await reads(ines, 'approve-again');
+
+  await mara.goto(second);
+  await mara.getByText('Note, pause, abort').click();
+  await mara.getByLabel('Abort, with a reason').fill('the owner asked for time');
+  await mara.getByRole('button', { name: /^Abort r/ }).click();
+  await mara.waitForURL((url) => url.pathname === second);
+  await ines.goto('/');
+  await ines.getByText('Switch changes off', { exact: true }).first().click();
+  await ines.getByLabel('Switch changes off, with a reason').fill('until the owner is back');
+  await ines.getByRole('checkbox', { name: /too/ }).check();
+  await ines.getByRole('button', { name: 'Switch changes off' }).click();
+  await heading(ines, /Changes are switched off by ines: until the owner is back/);
+  await ines.waitForFunction(() => /ines switched changes off/.test(document.body.innerText), null, { timeout: LIVE_MS });
+  const now = await ines.locator('main').innerText();
+  assert.match(now, /Somebody stepped in[^]*ines switched changes off[^]*mara aborted it[^]*the owner asked for time/);
+  await reads(ines, 'now-stepped-in');
+  await mara.goto('/confirm?next=/');
+  await mara.getByLabel('Password').fill(PASSWORD);
+  await mara.getByRole('button', { name: 'Go on' }).click();
+  await mara.getByLabel('Switch changes on, with a reason').fill('the owner is back');
+  await mara.getByRole('button', { name: 'Switch changes on' }).click();
+  await mara.waitForFunction(() => !document.querySelector('#off'), null, { timeout: LIVE_MS });
+  assert.deepEqual(faults(), []);
+});
+
+test('an alert shows which of its fields became which input, and the plan that it would have made', { skip }, async (t) => {
+  const { panel, link, hooks, leaked } = await world(t, `hooks: {listen: "127.0.0.1:0"}
+alerts:
+  sources:
+    ci: {kind: bearer, secrets: [secret://file/hook.key]}
+  routes:
+    - when: \${alert.body.kind == "leak"}
+      playbook: leaked-mcp-oauth
+      inputs: {vault_id: "\${alert.body.vault}", credential_id: "\${alert.body.found.id}"}
+`, { 'hook.key': 'hook-token-0123456789abcdef' });
+  const { person, faults } = await browser(t, panel);
+  const mara = await person();
+  await setUp(mara, link);
+  const send = async (body) => {
+    const sent = await fetch(`http://${hooks}/hooks/ci`, {
+      method: 'POST', headers: { authorization: 'Bearer hook-token-0123456789abcdef', 'content-type': 'application/json' }, body: JSON.stringify(body),
+    });
+    assert.equal(sent.status, 202);
+  };
+  await send({ id: 'a1', title: 'seen in a paste', kind: 'leak', vault: leaked.vault_id, found: { id: leaked.credential_id } });
+  await send({ id: 'a2', title: 'something else', kind: 'noise' });
+  await mara.goto('/alerts');
+  const hrefs = await mara.locator('.rows h3 a').evaluateAll((links) => links.map((one) => one.getAttribute('href')));
+  const texts = [];
+  for (const href of hrefs) {
+    await mara.goto(href);
+    texts.push(await mara.locator('main').innerText());
+  }
+  assert.ok(texts.some((text) => /No route of today takes it/.test(text)), texts.join());
+  const mapped = hrefs[texts.findIndex((text) => text.includes('alert.body.found.id'))];
+  await mara.goto(mapped);
+  await reads(mara, 'alert-mapping');
+  const row = await mara.getByRole('row', { name: /credential_id/ }).innerText();
+  assert.ok(row.includes(leaked.credential_id) && row.includes('${alert.body.found.id}'), row);
+  await mara.getByRole('button', { name: 'Show me the plan' }).click();
+  await mara.getByRole('button', { name: /dry run/ }).waitFor({ timeout: LIVE_MS });
+  assert.deepEqual(faults(), []);
+});
+
+test('a playbook shows what changed since its last run, and where its mistakes are; an author checks a text', { skip }, async (t) => {
+  const own = (probe) => `quell: 1
+id: mine
+title: Look at one credential
+purpose: See what the vault says.
+inputs:
+  vault_id:      {type: string, required: true}
+  credential_id: {type: string, required: true}
+steps:
+  - id: credential
+    use: platform.get_credential
+    with: {vault_id: "\${inputs.vault_id}", credential_id: "\${inputs.${probe}}"}
+`;
+  const sim = await range(t);
+  const home = folder(t);
+  mkdirSync(join(home, 'playbooks'), { mode: 0o700 });
+  write(home, 'playbooks/mine.yaml', own('credential_id'));
+  configure(home, sim, 'panel: {listen: "127.0.0.1:0"}\nplaybooks: [playbooks]\n');
+  const { panel } = await serve(t, home);
+  const { person, faults } = await browser(t, panel);
+  const mara = await person();
+  await setUp(mara, readFileSync(join(home, 'set-up-link'), 'utf8').trim());
+  await mara.goto('/playbooks/mine');
+  assert.match(await mara.locator('main').innerText(), /No run has worked by it yet/);
+  await mara.goto('/start/mine');
+  await mara.locator('input[name="input.vault_id"]').fill(sim.leaked.vault_id);
+  await mara.locator('input[name="input.credential_id"]').fill(sim.leaked.credential_id);
+  await mara.getByRole('button', { name: 'Show me the plan' }).click();
+  await mara.getByRole('button', { name: /dry run/ }).click({ timeout: LIVE_MS });
+  await mara.waitForURL(/\/runs\//, { timeout: LIVE_MS });
+  await mara.goto('/playbooks/mine');
+  assert.match(await mara.locator('main').innerText(), /worked by this very text/);
+  write(home, 'playbooks/mine.yaml', own('vault_id').replace('See what', 'Show what'));
+  await mara.goto('/playbooks/mine');
+  assert.match(await mara.locator('#changes').innerText(), /2 changed lines with an expression[^]*then:[^]*inputs.credential_id[^]*now:[^]*inputs.vault_id[^]*2 changed lines without one/);
+  await reads(mara, 'playbook-changed');
+  write(home, 'playbooks/mine.yaml', own('credential_di'));
+  await mara.goto('/playbooks/mine');
+  assert.match(await mara.locator('#findings').innerText(), /error[^]*Line 11, column \d+/);
+  await reads(mara, 'playbook-broken');
+
+  await addPerson(mara, 'otto', ['author']);
+  const otto = await person();
+  await signIn(otto, 'otto');
+  await otto.goto('/playbooks');
+  await otto.getByRole('link', { name: 'Check a text' }).click();
+  await otto.getByLabel('The playbook as YAML').fill(own('credential_di'));
+  await otto.getByRole('button', { name: 'Check it' }).click();
+  await heading(otto, /No: 1 error/);
+  await reads(otto, 'check');
+  await otto.getByLabel('The playbook as YAML').fill(own('credential_id'));
+  await otto.getByRole('button', { name: 'Check it' }).click();
+  await heading(otto, /Yes: ok/);
+  await otto.goto('/start/mine');
+  assert.match(await otto.locator('main').innerText(), /Responders may do this. You are not one/);
   assert.deepEqual(faults(), []);
 });

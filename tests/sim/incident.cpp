@@ -337,6 +337,7 @@ Status Show::begin_or_go_on(Engine& engine, const ConnectorSet& connectors) {
                       .who = "mara",
                       .approved_in_advance = beginning.approved_in_advance && !policy_.strict,
                       .confirmed = beginning.confirmed,
+                      .reason = "simulated",
                       .automatic = beginning.automatic});
     if (!run) return run.error();
   }

@@ -149,7 +149,11 @@ void People::morning(Engine& engine, Timestamp now) {
         }
       }
       if (state.manual.requested && state.phase == StepState::Phase::running)
-        say(now, {.kind = Command::Kind::skip, .run = id, .who = "ann", .target = step});
+        say(now, {.kind = Command::Kind::skip,
+                  .run = id,
+                  .who = "ann",
+                  .target = step,
+                  .reason = "nobody did it"});
     }
   }
 }

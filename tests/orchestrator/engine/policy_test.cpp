@@ -2,6 +2,8 @@
 // switch, people.
 #include "orchestrator/engine/policy.h"
 
+#include <optional>
+#include <set>
 #include <string>
 
 #include <doctest/doctest.h>
@@ -220,25 +222,76 @@ TEST_CASE("plain disarm leaves people's runs alone") {
 }
 
 // Goal: only a run that has begun to change something holds its lock (threat T20); the other waits.
-TEST_CASE("two runs of one lock: the first to change something goes, the other waits for its end") {
+TEST_CASE("two runs of one lock: one asks, and changes something; the other waits for its end") {
   const std::string source = kill_all("", "settings: {lock: everything}\n");
   Waiting waiting{Policy{}, source};
   const RunId first = waiting.id;
+  const Engine& engine = waiting.process.engine;
+  CHECK(engine.lock_holder(*waiting.run().playbook, waiting.run().inputs) == first);
+  CHECK(engine.locked_by(first).message.find("waits for an approval") != std::string::npos);
   waiting.begin(source);
   const RunId second = waiting.id;
-  CHECK_FALSE(waiting.process.engine.lock_holder(*waiting.run().playbook, waiting.run().inputs));
-  waiting.bench.vendor.throttled_kills = 1;  // so that the second stays under way for a while
+  CHECK(pending_approval(waiting.run()) == nullptr);  // one request for each lock (threat T31)
+  CHECK(engine.obstacle(waiting.run()) ==
+        to_string(first) + " waits for an approval to work on everything");
+  waiting.id = first;
+  waiting.bench.vendor.throttled_kills = 1;  // so that it stays under way for a while
   REQUIRE(waiting.approve("mara"));
   waiting.turn(Duration{100});
-  CHECK(waiting.process.engine.lock_holder(*waiting.run().playbook, waiting.run().inputs) ==
-        second);
-  waiting.id = first;
-  REQUIRE(waiting.approve("mara"));
-  CHECK(waiting.process.engine.obstacle(waiting.run()) ==
-        to_string(second) + " works on everything");
+  CHECK(engine.lock_holder(*waiting.run().playbook, waiting.run().inputs) == first);
+  waiting.id = second;
+  CHECK(engine.obstacle(waiting.run()) == to_string(first) + " works on everything");
   run_on(waiting.process.engine, first, waiting.bench.clock);
-  CHECK(waiting.process.engine.find(second)->finished_at <= waiting.run().finished_at);
+  waiting.turn(Duration{1'000});
+  if (pending_approval(waiting.run()) != nullptr) REQUIRE(waiting.approve("mara"));
+  run_on(waiting.process.engine, second, waiting.bench.clock);
+  CHECK(engine.find(first)->finished_at <= waiting.run().finished_at);
   for (const auto& [thing, kills] : waiting.bench.vendor.kills) CHECK(kills == 1);
+}
+
+// Goal: nobody is asked until they tap yes (threat T31). Method: a denial, the same again without and
+// with a reason, and in a process that only has the journal.
+TEST_CASE("what was denied is asked again only with a reason, and says how often it was asked") {
+  const std::string source = kill_all("", "settings: {lock: everything}\n");
+  Waiting waiting{Policy{}, source};
+  const RunId first = waiting.id;
+  REQUIRE(waiting.tell({.kind = Command::Kind::deny, .who = "noor", .reason = "wrong vault"}));
+  run_on(waiting.process.engine, first, waiting.bench.clock);
+  RunRequest request = request_for(playbook_from(source, waiting.process.connectors));
+  request.confirmed = false;
+  const auto check_refused = [&](Engine& engine) {
+    const Result<RunId> again = engine.start(request);
+    REQUIRE_FALSE(again);
+    CHECK(again.error().topic == "asked-before");
+    CHECK(describe(again.error()).find("noor denied the same in " + to_string(first) +
+                                       ": wrong vault.") != std::string::npos);
+  };
+  check_refused(waiting.process.engine);
+  ProcessRun next(waiting.bench.journal, waiting.bench.secrets, waiting.bench.vendor,
+                  waiting.bench.clock, vendor_connectors());
+  REQUIRE(next.engine.load());
+  check_refused(next.engine);
+  request.reason = "it is the right vault, see INC-7";
+  const Result<RunId> again = next.engine.start(request);
+  REQUIRE(again);
+  turn_for(next.engine, waiting.bench.clock, Duration{1'000});
+  const RunState& run = *next.engine.find(*again);
+  CHECK(pending_approval(run) != nullptr);
+  CHECK(run.asked.number == 2);
+  CHECK(run.asked.denied_by == "noor");
+  CHECK(run.reason == request.reason);
+  SUBCASE("a proposal of an alert has no reason") {
+    request.reason.clear();
+    request.automatic = true;
+    request.proposed = true;
+    CHECK_FALSE(next.engine.start(request));
+  }
+  SUBCASE("what an armed route begins asks nobody") {
+    request.reason.clear();
+    request.automatic = true;
+    request.approved_in_advance = true;
+    CHECK(next.engine.start(request));
+  }
 }
 
 // Goal: what an alert began does not keep a person out (threat T20); it waits for the person's run.
@@ -363,13 +416,101 @@ TEST_CASE("undo lifts what was done, once") {
   run_on(waiting.process.engine, waiting.id, waiting.bench.clock);
   REQUIRE(waiting.run().finished());
   waiting.bench.vendor.requests.clear();
-  REQUIRE(waiting.process.engine.undo(waiting.id, "mara", "all clear"));
+  const auto lift = [&](const std::string& who, const std::string& why = "all clear") {
+    return waiting.process.engine.undo({.run = waiting.id, .who = who, .reason = why});
+  };
+  CHECK_FALSE(lift("mara", " "));
+  REQUIRE(lift("mara"));
   for (int turns = 0; turns < 20 && waiting.process.engine.is_undoing(waiting.id); ++turns)
     waiting.turn(Duration{100});
   CHECK(waiting.bench.vendor.requests ==
         std::vector<std::string>{"GET /things/y", "POST /things/y/kill", "GET /things/x",
                                  "POST /things/x/kill"});
-  CHECK_FALSE(waiting.process.engine.undo(waiting.id, "mara", "again"));
+  CHECK_FALSE(lift("mara"));
+}
+
+// Goal: whoever stops an incident says why (threat T32). Method: each role-less word without a reason.
+TEST_CASE("abort, skip and undo need a reason") {
+  Waiting waiting{Policy{}};
+  for (const Command::Kind kind : {Command::Kind::abort, Command::Kind::skip}) {
+    const Status said = waiting.tell({.kind = kind, .who = "mara", .target = "kill", .reason = " "});
+    REQUIRE_FALSE(said);
+    CHECK(said.error().topic == "usage");
+  }
+  CHECK_FALSE(waiting.run().aborted);
+}
+
+// Goal: what was contained is not lifted by one person alone (threat T32). Method: a run of 30 targets,
+// which took two approvers, and each role at its undo.
+TEST_CASE("undo takes as many approvers as the run did, and none who began it") {
+  Policy policy = strict_policy();
+  policy.floor_change = 2;
+  const std::string source =
+      "quell: 1\nid: kill-all\ntitle: Wake one\npurpose: One lives, and can die again.\n"
+      "steps:\n  - id: first\n    use: vendor.revive_thing\n    with: {id: x}\n"
+      "    undo: {use: vendor.kill_thing, with: {id: x}}\n    verify: none\n"
+      "    reason: nothing is claimed\n";
+  Waiting waiting{policy, source};
+  REQUIRE(waiting.approve("noor"));
+  REQUIRE(waiting.approve("ola"));
+  run_on(waiting.process.engine, waiting.id, waiting.bench.clock);
+  REQUIRE(waiting.run().finished());
+  Engine& engine = waiting.process.engine;
+  const auto lift = [&](const std::string& who, std::optional<Timestamp> vested = std::nullopt) {
+    return engine.undo(
+        {.run = waiting.id, .who = who, .vested = vested, .reason = "all clear"});
+  };
+  CHECK_FALSE(lift("mara"));  // she began it
+  CHECK_FALSE(lift("pim"));   // no approver
+  CHECK_FALSE(lift("eve"));   // no user
+  CHECK_FALSE(lift("noor", waiting.bench.clock.now()));  // an approver since a moment ago
+  REQUIRE(lift("noor"));
+  CHECK_FALSE(engine.is_undoing(waiting.id));
+  CHECK_FALSE(lift("noor"));  // one person is one person
+  CHECK(waiting.run().undo.need == 2);
+  SUBCASE("the second in time") {
+    REQUIRE(lift("ola"));
+    CHECK(engine.is_undoing(waiting.id));
+  }
+  SUBCASE("the second too late counts as the first") {
+    turn_for(engine, waiting.bench.clock, policy.approval_life + Duration{1'000});
+    REQUIRE(lift("ola"));
+    CHECK_FALSE(engine.is_undoing(waiting.id));
+    REQUIRE(lift("noor"));
+    CHECK(engine.is_undoing(waiting.id));
+  }
+}
+
+TEST_CASE("nothing is lifted while the run is exposed") {
+  Waiting waiting{Policy{}};
+  waiting.bench.vendor.lies = true;
+  REQUIRE(waiting.approve("mara"));
+  run_on(waiting.process.engine, waiting.id, waiting.bench.clock);
+  REQUIRE(waiting.run().result == RunResult::exposed);
+  const Status lifted = waiting.process.engine.undo(
+      {.run = waiting.id, .who = "mara", .reason = "all clear"});
+  REQUIRE_FALSE(lifted);
+  CHECK(lifted.error().topic == "exposed");
+}
+
+// Goal: an abort hides nothing (threat T32). Method: one after the first change was sent.
+TEST_CASE("a run that was aborted after a change stays aborted and names what it did not prove") {
+  Waiting waiting{Policy{}, kill_all(", concurrency: 1")};
+  waiting.bench.vendor.throttled_kills = 2;
+  REQUIRE(waiting.approve("mara"));
+  for (int turns = 0; turns < 50 && waiting.bench.vendor.kill_requests == 0; ++turns)
+    waiting.turn(Duration{20});
+  REQUIRE(waiting.tell({.kind = Command::Kind::abort, .who = "noor", .reason = "too loud"}));
+  run_on(waiting.process.engine, waiting.id, waiting.bench.clock);
+  const RunState& run = waiting.run();
+  CHECK(run.result == RunResult::aborted);
+  CHECK(run.aborted_by == "noor");
+  std::set<std::string> named;
+  for (const Claim& claim : claims_of(run, waiting.process.connectors)) {
+    named.insert(claim.item);
+    if (claim.verdict != Verdict::proved) CHECK(claim.residual);
+  }
+  for (const std::string& thing : waiting.bench.vendor.alive) CHECK(named.contains(thing));
 }
 
 // Goal: a storm of alerts does no more than policy allows without a person (threat T16).
