@@ -4,6 +4,8 @@
 
 #include "orchestrator/api/run_routes.h"
 #include "orchestrator/http_server.h"
+#include "orchestrator/panel/report_page.h"
+#include "orchestrator/playbook_library.h"
 
 #include "orchestrator/radius_routes.h"
 
@@ -49,7 +51,10 @@ OwnerApi::OwnerApi(Parts parts)
                           .connectors = parts.connectors,
                           .engine = engine_,
                           .verify = std::move(parts.verify),
-                          .evidence = std::move(parts.evidence)}));
+                          .load_playbook = loader_for(parts.connectors),
+                          .render_html = panel::report_html,
+                          .evidence = std::move(parts.evidence),
+                          .is_evidence_encrypted = parts.is_evidence_encrypted}));
   api_.add(alert_routes(engine_, board_, alerts_));
   if (parts.make_transport) {
     api_.add(plan_routes(plans_));

@@ -31,6 +31,7 @@ constexpr std::array kProfiles = {
     Profile{"drops_next_page", "lists end after their first page although more exists"},
     Profile{"other_workspace", "the key belongs to another workspace: empty lists and 404"},
     Profile{"session_restarts", "an interrupted session starts again twice"},
+    Profile{"long_session", "the idle session has 25 threads and 50,000 events"},
     Profile{"throttles", "the platform answers 429 with retry-after now and then"},
     // What others do around the leak.
     Profile{"twin_credential",

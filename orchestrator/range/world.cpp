@@ -130,6 +130,7 @@ class RangeWorld final : public World {
                    .token_endpoint = issuer_.token_endpoint()},
                   now_, fetch_as("intruder", false)),
         webhooks_(options_.seed ^ kWebhookSeed, keys_.webhook_secret) {
+    if (profiles_.has("long_session")) platform_.grow_session(incident_.idle_session_id, now_);
     meddling_.begin(now_);
     platform_.open();
     // Whoever works through memory alone holds no token.
