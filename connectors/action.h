@@ -64,6 +64,8 @@ struct ActionSpec {
   bool wide = false;
   /// It sends to hosts that its inputs name.
   bool follows_urls = false;
+  /// What it finds goes to files of the run's evidence: a rehearsal predicts it, although it reads.
+  bool keeps_evidence = false;
   /// True when perform() with Intent::look can find out whether an earlier attempt was applied.
   bool can_look = false;
   std::vector<RequestTemplate> requests{};  // of its non-read requests

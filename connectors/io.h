@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "connectors/action.h"
+#include "connectors/evidence.h"
 #include "connectors/http_transport.h"
 #include "state/base/assert.h"
 #include "state/base/clock.h"
@@ -28,7 +29,7 @@ struct KeepOp {
   std::string name{};
   Secret secret{};
 };
-using IoOp = std::variant<std::monostate, SendOp, WaitOp, KeepOp>;
+using IoOp = std::variant<std::monostate, SendOp, WaitOp, KeepOp, FileOp>;
 
 using Answers = std::vector<Result<HttpResponse>>;
 
@@ -57,6 +58,9 @@ class Io {
   auto keep(std::string name, Secret secret) {
     return Keep{*this, KeepOp{std::move(name), std::move(secret)}};
   }
+  /// Puts what was found into a file of the run's evidence, or only asks how far that file is.
+  /// The journal never sees it. Error topic "room": no more is taken, and nothing else is wrong.
+  auto file(FileOp op) { return File{*this, std::move(op)}; }
   /// What stands against the claims of this action should its answer never come: it is written down
   /// with every change that is sent from now on, and holds until an outcome replaces it.
   void doubt_meanwhile(std::vector<Doubt> doubts) { doubts_ = std::move(doubts); }
@@ -76,6 +80,10 @@ class Io {
   void resume_waited(Timestamp now) { resume(now); }
   void resume_kept(Result<SecretValue> kept, Timestamp now) {
     kept_ = std::move(kept);
+    resume(now);
+  }
+  void resume_filed(Result<EvidenceFile> filed, Timestamp now) {
+    filed_ = std::move(filed);
     resume(now);
   }
 
@@ -114,6 +122,12 @@ class Io {
     void await_suspend(std::coroutine_handle<> waiter) { io.suspend(waiter, std::move(op)); }
     Result<SecretValue> await_resume() { return std::move(io.kept_); }
   };
+  struct File : Suspending {
+    FileOp op;
+    File(Io& owner, FileOp what) : Suspending{owner}, op(std::move(what)) {}
+    void await_suspend(std::coroutine_handle<> waiter) { io.suspend(waiter, std::move(op)); }
+    Result<EvidenceFile> await_resume() { return std::move(io.filed_); }
+  };
 
   template <typename Op>
   void suspend(std::coroutine_handle<> waiter, Op op) {
@@ -132,6 +146,7 @@ class Io {
   std::coroutine_handle<> waiter_{};
   Answers answers_{};
   Result<SecretValue> kept_{SecretValue{}};
+  Result<EvidenceFile> filed_{EvidenceFile{}};
   Timestamp now_{};
 };
 

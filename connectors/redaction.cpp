@@ -236,13 +236,16 @@ std::size_t word_length(std::string_view text) {
                                   text.begin());
 }
 
-bool has_known_prefix(std::string_view text) {
-  return std::any_of(kShapes.begin(), kShapes.end(), [&](const Shape& shape) {
+/// The prefix with which a token begins here, or nothing.
+std::string_view known_prefix(std::string_view text) {
+  if (text.empty()) return {};
+  const auto found = std::find_if(kShapes.begin(), kShapes.end(), [&](const Shape& shape) {
     if (text.front() != shape.prefix.front() || !text.starts_with(shape.prefix)) return false;
     const std::string_view tail = text.substr(shape.prefix.size(), shape.tail_min);
     // whsec_ goes on in base64.
     return tail.size() == shape.tail_min && std::all_of(tail.begin(), tail.end(), is_base64_char);
   });
+  return found == kShapes.end() ? std::string_view() : found->prefix;
 }
 
 /// Is `text` a word that goes on as `.payload`?
@@ -306,9 +309,9 @@ bool is_random(std::string_view word) {
   return letters > 0 && changes * 3 >= size;
 }
 
-}  // namespace
-
-bool looks_like_token(std::string_view text) {
+/// Calls `found` with each shape in `text` until it says that this is enough.
+template <typename Found>
+void for_each_shape(std::string_view text, Found found) {
   for (std::size_t at = 0; at < text.size();) {
     if (!is_word(text[at])) {
       ++at;
@@ -316,17 +319,41 @@ bool looks_like_token(std::string_view text) {
     }
     const std::string_view rest = text.substr(at);
     const std::string_view word = rest.substr(0, word_length(rest));
-    if (is_random(word)) return true;
     // A known prefix may stand inside a word: `token_ghp_...`.
     const bool payload_follows = has_payload(rest, word.size());
-    for (std::size_t inside = 0; inside < word.size(); ++inside) {
-      if (has_known_prefix(rest.substr(inside))) return true;
+    std::string_view shape;
+    for (std::size_t inside = 0; inside < word.size() && shape.empty(); ++inside) {
+      shape = known_prefix(rest.substr(inside));
       const std::string_view header = word.substr(inside);
-      if (payload_follows && header.size() >= kJwtPartMin && header.starts_with("eyJ")) return true;
+      if (payload_follows && header.size() >= kJwtPartMin && header.starts_with("eyJ"))
+        shape = "jwt";
     }
+    if (shape.empty() && is_random(word)) shape = "random";
     at += word.size();
+    if (shape.empty()) continue;
+    if (!found(shape)) return;
+    if (shape != "jwt") continue;
+    // Its payload and signature are the same token.
+    while (at < text.size() && (is_word(text[at]) || text[at] == '.')) ++at;
   }
-  return false;
+}
+
+}  // namespace
+
+bool looks_like_token(std::string_view text) {
+  bool is_there = false;
+  for_each_shape(text, [&](std::string_view) {
+    is_there = true;
+    return false;
+  });
+  return is_there;
+}
+
+void count_token_shapes(std::string_view text, std::map<std::string, std::int64_t>& counts) {
+  for_each_shape(text, [&](std::string_view shape) {
+    ++counts[std::string(shape)];
+    return true;
+  });
 }
 
 }  // namespace quell

@@ -3,6 +3,7 @@
 #include <array>
 #include <bitset>
 #include <cstdint>
+#include <map>
 #include <mutex>
 #include <shared_mutex>
 #include <string>
@@ -67,5 +68,9 @@ class RedactionFilter {
 /// whsec_ and their kin), a JWT, or 32 or more random-looking base64url or hex characters. Ids of
 /// the platform and UUIDs are none. Used to refuse free text before it is recorded for ever (T40).
 bool looks_like_token(std::string_view text);
+
+/// How often each of those shapes stands in `text`: by its prefix (`sk-ant-`), `jwt` or `random`
+/// (threat T45).
+void count_token_shapes(std::string_view text, std::map<std::string, std::int64_t>& counts);
 
 }  // namespace quell

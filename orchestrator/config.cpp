@@ -22,12 +22,11 @@ namespace {
 constexpr std::string_view kDefaultBaseUrl = "https://api.anthropic.com";
 
 /// Keys of the design that this version does not act on: refused, never ignored.
-constexpr std::array<std::string_view, 4> kNotBuiltYet{"anchor", "resume_max_age", "evidence",
-                                                       "resume"};
-constexpr std::array<std::string_view, 16> kTopKeys{
-    "state",  "seal_key",    "mac_key", "signing_key", "inputs_dir", "playbooks",
-    "egress", "connections", "policy",  "users",       "hooks",      "panel",
-    "alerts", "notify",      "public_url", "preflight"};
+constexpr std::array<std::string_view, 3> kNotBuiltYet{"anchor", "resume_max_age", "resume"};
+constexpr std::array<std::string_view, 17> kTopKeys{
+    "state",     "seal_key",    "mac_key", "signing_key", "inputs_dir", "evidence",
+    "playbooks", "connections", "egress",  "policy",      "users",      "hooks",
+    "panel",     "alerts",      "notify",  "public_url",  "preflight"};
 constexpr std::array<std::string_view, 25> kPlatformKeys{
     "kind",        "preset",           "base_url",   "region",
     "base_path",   "api_key",          "key_header", "version_header",
@@ -123,6 +122,8 @@ class ConfigReader {
             read_listener(member.value, key, config_.file, config_.directory, findings_);
       if (key == "alerts")
         read_alerts(member.value, config_.file, config_.directory, config_.alerts, findings_);
+      if (key == "evidence")
+        config_.evidence = read_evidence(member.value, config_.directory, findings_);
       if (key == "notify") read_notify(member.value, config_.file, config_.notify, findings_);
       if (key == "public_url") read_public_url(member.value, config_.notify, findings_);
       if (key == "preflight") read_preflight(member.value);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "orchestrator/config_alerts.h"
+#include "orchestrator/config_evidence.h"
 #include "orchestrator/config_listen.h"
 #include "orchestrator/config_notify.h"
 #include "orchestrator/engine/pace.h"
@@ -71,6 +72,7 @@ struct Config {
   std::optional<ListenSettings> panel{};
   AlertSettings alerts{};
   NotifySettings notify{};
+  EvidenceSettings evidence{};
   std::map<std::string, ConnectionSettings, std::less<>> connections{};
   /// Time of day, UTC, at which `quell serve` makes a preflight; none: only when somebody asks.
   std::optional<Duration> preflight_daily_at{};

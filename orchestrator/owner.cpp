@@ -7,6 +7,7 @@
 #include "orchestrator/crash_marker.h"
 #include "orchestrator/kill_switch.h"
 #include "orchestrator/owner_api.h"
+#include "orchestrator/panel/report_page.h"
 #include "orchestrator/playbook_library.h"
 #include "orchestrator/remote_state.h"
 #include "orchestrator/report/bundle.h"
@@ -124,6 +125,7 @@ Result<std::unique_ptr<Owner>> Owner::open(Parts parts) {
   owner->connectors_ = std::move(*connectors);
 
   const std::string evidence = evidence_folder(parts.database, parts.drill);
+  owner->evidence_ = std::make_unique<EvidenceStore>(evidence, parts.evidence.limits);
   Owner* const self = owner.get();
   owner->engine_ = std::make_unique<Engine>(Engine::Parts{
       .clock = parts.clock,
@@ -142,6 +144,10 @@ Result<std::unique_ptr<Owner>> Owner::open(Parts parts) {
         }
         return write_bundle(evidence, run, self->connectors_, *self->journal_);
       },
+      .keep_evidence =
+          [self](RunId run, const std::string& step, FileOp op) {
+            return self->evidence_->file(run, step, std::move(op));
+          },
       .on_entry =
           [see = std::move(parts.on_entry)](const RunState& run, const Entry& entry) {
             set_crash_entry(run.last_seq);
@@ -178,9 +184,21 @@ Result<std::unique_ptr<Owner>> Owner::open(Parts parts) {
         return (*copy)->verify(options);
       },
       .evidence =
-          [ring, self](RunId run, Journal& from) {
-            return evidence_of(run, from, loader_for(self->connectors_), self->connectors_, *ring);
+          [ring, self, evidence, recipients = parts.evidence.recipients](
+              RunId run, std::optional<std::uint64_t> as_of, Journal& from, const ByteSink& sink) {
+            const PlaybookLoader load = loader_for(self->connectors_);
+            return write_evidence({.run = run,
+                                   .as_of = as_of,
+                                   .journal = from,
+                                   .load_playbook = load,
+                                   .connectors = self->connectors_,
+                                   .keys = *ring,
+                                   .folder = evidence,
+                                   .render_html = panel::report_html,
+                                   .recipients = recipients},
+                                  sink);
           },
+      .is_evidence_encrypted = !parts.evidence.recipients.empty(),
       .random = parts.random,
       .make_transport = std::move(parts.make_transport),
       .fingerprint = [ring](const Secret& secret) { return ring->fingerprint(secret); },
@@ -205,7 +223,8 @@ Owner::~Owner() = default;
 
 Result<std::unique_ptr<StateReader>> StateReader::open(const std::string& database,
                                                        const KeyPaths& keys, Random& random,
-                                                       ConnectorSet connectors) {
+                                                       ConnectorSet connectors,
+                                                       std::vector<std::string> recipients) {
   std::error_code failed;
   if (!std::filesystem::exists(database, failed)) {
     return make_error(ErrorCode::invalid, "state", "there is no journal at " + database + " yet.",
@@ -220,8 +239,18 @@ Result<std::unique_ptr<StateReader>> StateReader::open(const std::string& databa
       {.path = database, .mode = OpenMode::read_only, .keys = reader->keys_.get()});
   if (!journal) return journal.error();
   SqliteJournal* const file = journal->get();
-  reader->evidence_ = [self = reader.get()](RunId run) {
-    return evidence_of(run, *self->journal_, self->load_playbook_, self->connectors_, *self->keys_);
+  reader->evidence_ = [self = reader.get(), database, to = std::move(recipients)](
+                          RunId run, std::optional<std::uint64_t> as_of, const ByteSink& sink) {
+    return write_evidence({.run = run,
+                           .as_of = as_of,
+                           .journal = *self->journal_,
+                           .load_playbook = self->load_playbook_,
+                           .connectors = self->connectors_,
+                           .keys = *self->keys_,
+                           .folder = evidence_folder(database, run.drill),
+                           .render_html = panel::report_html,
+                           .recipients = to},
+                          sink);
   };
   reader->verify_ = [file](const VerifyOptions& options) { return file->verify(options); };
   reader->journal_ = std::move(*journal);
@@ -238,8 +267,12 @@ Result<std::unique_ptr<StateReader>> StateReader::open_remote(const ApiClient& c
   reader->connectors_ = std::move(*connectors);
   reader->load_playbook_ = loader_for(reader->connectors_);
   reader->journal_ = std::make_unique<RemoteJournal>(client);
-  reader->evidence_ = [client](RunId run) {
-    return client.download("/api/v1/runs/" + to_string(run) + "/evidence");
+  reader->evidence_ = [client](RunId run, std::optional<std::uint64_t> as_of,
+                               const ByteSink& sink) -> Status {
+    std::string target = "/api/v1/runs/" + to_string(run) + "/evidence";
+    if (as_of) target += "?as_of=" + std::to_string(*as_of);
+    const Result<std::string> all = client.download(target);
+    return all ? sink(*all) : Status(all.error());
   };
   reader->verify_ = [client](const VerifyOptions& options) -> Result<VerifyReport> {
     std::string target = "/api/v1/journal/verify";

@@ -12,6 +12,9 @@
 #include "orchestrator/ballast.h"
 #include "orchestrator/config.h"
 #include "orchestrator/engine/engine.h"
+#include "orchestrator/report/byte_sink.h"
+#include "orchestrator/report/evidence_store.h"
+#include "orchestrator/report/report.h"
 #include "state/alert_index.h"
 #include "state/base/random.h"
 #include "state/keys.h"
@@ -49,6 +52,7 @@ class Owner {
     /// Sentences for the operator that belong to no run; may be empty.
     std::function<void(const std::string&)> tell{};
     std::map<std::string, OriginLimits, std::less<>> limits{};
+    EvidenceSettings evidence{};
     /// A transport for each plan that somebody asks for.
     std::function<Result<std::unique_ptr<HttpTransport>>()> make_transport{};
     /// What the API answers beside what every owner does; called before the socket is served.
@@ -84,6 +88,7 @@ class Owner {
   std::unique_ptr<SqliteSecretStore> secrets_{};
   std::unique_ptr<SqliteAlertIndex> alert_index_{};
   ConnectorSet connectors_{};
+  std::unique_ptr<EvidenceStore> evidence_{};
   std::unique_ptr<Engine> engine_{};
   std::unique_ptr<OwnerApi> api_{};
 };
@@ -94,7 +99,8 @@ class StateReader {
   /// Error topic "state" when there is no journal yet.
   static Result<std::unique_ptr<StateReader>> open(const std::string& database,
                                                    const KeyPaths& keys, Random& random,
-                                                   ConnectorSet connectors);
+                                                   ConnectorSet connectors,
+                                                   std::vector<std::string> recipients);
   /// The state of another quell.
   static Result<std::unique_ptr<StateReader>> open_remote(const ApiClient& client, Random& random);
 
@@ -107,8 +113,13 @@ class StateReader {
   }
   /// SqliteJournal::verify(), wherever the journal lies.
   Result<VerifyReport> verify(const VerifyOptions& options) { return verify_(options); }
-  /// evidence_of(), wherever the journal lies.
-  Result<std::string> evidence(RunId run) { return evidence_(run); }
+  /// write_evidence(), wherever the journal lies; encrypted where its configuration says so.
+  Status evidence(RunId run, std::optional<std::uint64_t> as_of, const ByteSink& sink) {
+    return evidence_(run, as_of, sink);
+  }
+  Result<Value> report(RunId run) {
+    return report_of(run, *journal_, load_playbook_, connectors_);
+  }
 
  private:
   StateReader() = default;
@@ -116,7 +127,7 @@ class StateReader {
   std::unique_ptr<KeyRing> keys_{};
   std::unique_ptr<Journal> journal_{};
   std::function<Result<VerifyReport>(const VerifyOptions&)> verify_{};
-  std::function<Result<std::string>(RunId)> evidence_{};
+  std::function<Status(RunId, std::optional<std::uint64_t>, const ByteSink&)> evidence_{};
   ConnectorSet connectors_{};
   PlaybookLoader load_playbook_{};
 };

@@ -5,7 +5,9 @@
 #include "orchestrator/api/run_routes.h"
 #include "orchestrator/http_server.h"
 #include "orchestrator/kill_switch.h"
+#include "orchestrator/panel/report_page.h"
 #include "orchestrator/playbook_check.h"
+#include "orchestrator/playbook_library.h"
 #include "orchestrator/radius_routes.h"
 
 namespace quell {
@@ -50,7 +52,10 @@ OwnerApi::OwnerApi(Parts parts)
                           .connectors = parts.connectors,
                           .engine = engine_,
                           .verify = std::move(parts.verify),
-                          .evidence = std::move(parts.evidence)}));
+                          .load_playbook = loader_for(parts.connectors),
+                          .render_html = panel::report_html,
+                          .evidence = std::move(parts.evidence),
+                          .is_evidence_encrypted = parts.is_evidence_encrypted}));
   api_.add(alert_routes(engine_, board_, alerts_));
   api_.add(playbook_check_routes(parts.connectors));
   api_.add(kill_switch_routes(engine_, parts.engine, parts.database, parts.clock, parts.random));

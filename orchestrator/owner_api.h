@@ -31,6 +31,7 @@ class OwnerApi {
     std::function<Result<VerifyReport>(const VerifyOptions&)> verify{};
     /// The signed record of a run, out of that journal.
     EvidenceMaker evidence{};
+    bool is_evidence_encrypted = false;
     /// What plans are made with; without transports there are none.
     Random& random;
     std::function<Result<std::unique_ptr<HttpTransport>>()> make_transport{};

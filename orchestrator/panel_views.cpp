@@ -11,11 +11,13 @@
 #include "orchestrator/panel/preflight_page.h"
 #include "orchestrator/panel/radius_page.h"
 #include "orchestrator/panel/radius_picture.h"
+#include "orchestrator/panel/report_page.h"
 #include "orchestrator/panel/run_pages.h"
 #include "orchestrator/panel_forms.h"
 #include "orchestrator/panel_server.h"
 #include "orchestrator/playbook_library.h"
 #include "orchestrator/radius_scan.h"
+#include "orchestrator/report/report.h"
 #include "state/base/json.h"
 #include "state/hash_chain.h"
 
@@ -104,7 +106,16 @@ HttpReply PanelServer::show_run(const Caller& caller, std::string_view path, con
   if (id && what == "items" && parts.size() > 2)
     return show_item(caller, *id, parts[2], parts.size() > 3 ? parts[3] : std::string());
   std::optional<Page> made;
-  if (id) {
+  if (id && what == "report") {
+    const Status read = parts_.owner.board().with_journal([&](Journal& journal) -> Status {
+      const Result<Value> report =
+          report_of(*id, journal, loader_for(parts_.connectors), parts_.connectors);
+      if (!report) return report.error();
+      made = panel::report_page(*report);
+      return ok();
+    });
+    if (!read && read.error().topic != "run") return problem_reply(read.error());
+  } else if (id) {
     const Status looked = parts_.owner.board().with_run(*id, [&](const RunState& run) {
       if (what.empty()) made = panel::run_page(run, parts_.connectors, frame);
       if (what == "items") {

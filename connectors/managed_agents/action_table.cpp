@@ -209,6 +209,42 @@ ActionSpec survey() {
   return spec;
 }
 
+ActionSpec collect_evidence() {
+  ActionSpec spec = read("collect_evidence",
+                         "copy transcripts, memory and records into the run's evidence",
+                         Plane::runtime);
+  spec.planes = {Plane::holder, Plane::runtime, Plane::resource};
+  spec.inputs = {
+      optional("session_ids", texts(), "with the events of every thread"),
+      optional("memory_store_ids", texts(), "with the content of memories and their versions"),
+      optional("vault_ids", texts(), "with the records of their credentials"),
+      optional("credential_ids", texts(), "of those vaults only these"),
+      optional("deployment_ids", texts(), "with their runs"),
+      optional("since", Type::of(Kind::timestamp),
+               "events of a session, memory versions and runs from then on")};
+  spec.outputs = Type::object(
+      {field("whole", Kind::boolean),
+       list_field("files",
+                  Type::object({field("name", Kind::string), field("kind", Kind::string),
+                                field("subject", Kind::string), field("records", Kind::integer),
+                                field("bytes", Kind::integer), field("sha256", Kind::string),
+                                field("whole", Kind::boolean)})),
+       field("files_total", Kind::integer), field("bytes", Kind::integer),
+       field("digest", Kind::string), field("records", Kind::integer),
+       field("events", Kind::integer), field("threads", Kind::integer),
+       field("advisor_messages", Kind::integer), field("advisor_redacted", Kind::integer),
+       field("outcome_evaluations", Kind::integer), field("memory_versions", Kind::integer),
+       field("token_shapes", Kind::integer), Field{.name = "gaps", .type = texts()}});
+  spec.errors = list_errors();
+  spec.keeps_evidence = true;
+  spec.cost = {.read = 5};
+  spec.note =
+      "one request per 100 events, 20 memories or versions; what it reads stays out of the "
+      "journal, which holds names, counts and hashes; an attempt goes on where the last one was "
+      "cut off; a full disk or cap is no failure but `whole: false` with its `gaps`";
+  return spec;
+}
+
 // --- Probes
 
 ActionSpec credential_is_archived() {
@@ -514,6 +550,7 @@ std::span<const ActionSpec> managed_agents_actions() {
                                     find_vaults(),
                                     survey(),
                                     blast_radius(),
+                                    collect_evidence(),
                                     credential_is_archived(),
                                     credentials_are_archived(),
                                     no_active_credential(),

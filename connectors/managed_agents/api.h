@@ -129,6 +129,18 @@ struct ListCall {
   std::function<bool(std::size_t pages)> enough{};
 };
 
+/// One page, and where the list goes on; empty: it is the last.
+struct ListPage {
+  ValueList items{};
+  std::string next{};
+};
+
+/// The page of `call` at `cursor` (empty: the first) of at most `bytes_max` bytes, for lists too
+/// long to be held. Whoever follows it minds repeated cursors and the end. Code `invalid` also when
+/// the page is larger.
+Task<Result<ListPage>> read_page(Io& io, Api api, ListCall call, std::string cursor,
+                                 std::size_t bytes_max);
+
 /// Lists read side by side in one batch.
 inline constexpr std::size_t kListsAtOnce = 64;
 /// Pages of one list before it counts as endless.

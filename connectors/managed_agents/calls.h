@@ -59,6 +59,7 @@ ActionTask memory_version_is_redacted(Io& io, Api api, Value params);
 ActionTask memory_store_is_archived(Io& io, Api api, Value params);
 ActionTask survey(Io& io, Api api, Value params);
 ActionTask blast_radius(Io& io, Api api, Value params);
+ActionTask collect_evidence(Io& io, Api api, Value params);
 ActionTask credential_is_archived(Io& io, Api api, Value params);
 ActionTask credentials_are_archived(Io& io, Api api, Value params);
 ActionTask no_active_credential(Io& io, Api api, Value params);

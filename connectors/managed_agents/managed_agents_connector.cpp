@@ -20,7 +20,7 @@ namespace ma = managed_agents;
 using Read = ma::ActionTask (*)(Io&, ma::Api, Value);
 using Mutation = ma::ActionTask (*)(Io&, ma::Api, Value, Intent);
 
-constexpr std::array<std::pair<std::string_view, Read>, 21> kReads{{
+constexpr std::array<std::pair<std::string_view, Read>, 22> kReads{{
     {"get_credential", ma::get_credential},
     {"find_credentials", ma::find_credentials},
     {"find_vaults", ma::find_vaults},
@@ -30,6 +30,7 @@ constexpr std::array<std::pair<std::string_view, Read>, 21> kReads{{
     {"probe_api_key", ma::probe_api_key},
     {"api_key_is_dead", ma::api_key_is_dead},
     {"blast_radius", ma::blast_radius},
+    {"collect_evidence", ma::collect_evidence},
     {"credential_is_archived", ma::credential_is_archived},
     {"credentials_are_archived", ma::credentials_are_archived},
     {"no_active_credential", ma::no_active_credential},
@@ -158,6 +159,7 @@ Value ManagedAgentsConnector::predict(const ActionSpec& action, const Inputs& in
   if (action.name == "archive_api_key") set("status", "archived");
   if (action.name == "archive_credentials") set("archived", inputs.params["credential_ids"]);
   if (action.name == "delete_credential" || action.name == "delete_memory") set("deleted", true);
+  if (action.name == "collect_evidence") set("whole", true);
   if (action.name == "overwrite_credential") {
     set("expires_at", inputs.params["expires_at"]);
     set("refresh_overwritten", inputs.params["refresh_token"].is_secret());

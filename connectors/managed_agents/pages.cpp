@@ -64,16 +64,16 @@ Pagination pagination_of(const Api& api, const ListCall& call) {
   return call.pagination.value_or(api.config().pagination);
 }
 
-HttpRequest page_request(const Api& api, const ListCall& call, const Progress& progress) {
-  const int limit = progress.confirming ? call.limit - 1 : call.limit;
+HttpRequest page_request(const Api& api, const ListCall& call, int limit,
+                         const std::string& cursor, std::size_t bytes_max) {
   std::string query = call.query;
   query += fmt::format("{}limit={}", query.empty() ? "" : "&", limit);
-  if (!progress.cursor.empty()) {
+  if (!cursor.empty()) {
     const bool after = pagination_of(api, call) == Pagination::after_id;
-    query += (after ? "&after_id=" : "&page=") + percent_encode(progress.cursor);
+    query += (after ? "&after_id=" : "&page=") + percent_encode(cursor);
   }
   HttpRequest request = api.get(call.path, query);
-  request.body_bytes_max = kPageBytesMax;
+  request.body_bytes_max = bytes_max;
   return request;
 }
 
@@ -84,32 +84,37 @@ bool spoils_the_scan(const Status& result) {
   return code != ErrorCode::gone && code != ErrorCode::unavailable_here;
 }
 
-/// Reads one page; the list goes on, ends or breaks.
-void take_page(const Api& api, const ListCall& call, const Result<HttpResponse>& answer,
-               Timestamp now, Progress& progress) {
-  if (!answer) return progress.end(api.unanswered(answer.error()));
+/// What the answer to a request for one page holds.
+Result<ListPage> page_of(const Api& api, const ListCall& call, const Result<HttpResponse>& answer,
+                         std::size_t bytes_max, Timestamp now) {
+  if (!answer) return api.unanswered(answer.error());
   if (answer->status < 200 || answer->status > 299) {
     const bool of_object = !call.held_by.id.empty();
     const Subject subject = of_object ? call.held_by : Subject{.id = call.what, .path = call.path};
-    return progress.end(refusal(api, *answer, Effect::read, subject,
-                                of_object ? NotFound::object : NotFound::collection, now));
+    return refusal(api, *answer, Effect::read, subject,
+                   of_object ? NotFound::object : NotFound::collection, now);
   }
-  const JsonLimits limits{.bytes_max = kPageBytesMax, .nodes_max = kPageNodesMax};
+  const JsonLimits limits{.bytes_max = bytes_max, .nodes_max = kPageNodesMax};
   const Result<Value> page = parse_body(*answer, limits);
-  if (!page || !page->is_map()) {
-    return progress.end(broken_chain(api, call, "a page is no JSON object"));
-  }
-  if (!(*page)["data"].is_list())
-    return progress.end(broken_chain(api, call, "a page has no data"));
-  const Result<std::string> next =
-      next_cursor(*page, pagination_of(api, call), api.config().absent_next_page_ends);
-  if (!next) return progress.end(broken_chain(api, call, next.error().message));
-  const std::string& cursor = *next;
+  if (!page || !page->is_map()) return broken_chain(api, call, "a page is no JSON object");
+  if (!(*page)["data"].is_list()) return broken_chain(api, call, "a page has no data");
+  Result<std::string> next = next_cursor(*page, pagination_of(api, call), api.config().absent_next_page_ends);
+  if (!next) return broken_chain(api, call, next.error().message);
+  if (next->size() > kCursorBytesMax) return broken_chain(api, call, "a cursor is too long");
+  return ListPage{.items = (*page)["data"].as_list(), .next = *std::move(next)};
+}
+
+/// Reads one page; the list goes on, ends or breaks.
+void take_page(const Api& api, const ListCall& call, const Result<HttpResponse>& answer,
+               Timestamp now, Progress& progress) {
+  const Result<ListPage> page = page_of(api, call, answer, kPageBytesMax, now);
+  if (!page) return progress.end(page.error());
+  const std::string& cursor = page->next;
   if (progress.confirming) {
     return progress.end(
         cursor.empty() ? Status(broken_chain(api, call, "its pages name no next one")) : ok());
   }
-  for (const Value& item : (*page)["data"].as_list()) {
+  for (const Value& item : page->items) {
     if (Status taken = call.take(item); !taken) return progress.end(taken.error());
   }
   ++progress.pages;
@@ -118,14 +123,12 @@ void take_page(const Api& api, const ListCall& call, const Result<HttpResponse>&
     // A first page that is full to the brim and says it is the last: ask for one item less. A
     // server whose cursors get lost on the way says "last" again, and then nothing was proved.
     const auto full = static_cast<std::size_t>(call.limit);
-    if (progress.pages == 1 && (*page)["data"].as_list().size() >= full) {
+    if (progress.pages == 1 && page->items.size() >= full) {
       progress.confirming = true;
       return;
     }
     return progress.end(ok());
   }
-  if (cursor.size() > kCursorBytesMax)
-    return progress.end(broken_chain(api, call, "a cursor is too long"));
   if (!progress.cursors.insert(cursor).second) {
     return progress.end(broken_chain(api, call, "a cursor came twice"));
   }
@@ -136,6 +139,13 @@ void take_page(const Api& api, const ListCall& call, const Result<HttpResponse>&
 }
 
 }  // namespace
+
+Task<Result<ListPage>> read_page(Io& io, Api api, ListCall call, std::string cursor,
+                                 std::size_t bytes_max) {
+  HttpRequest request = page_request(api, call, call.limit, cursor, bytes_max);
+  const Result<HttpResponse> answer = co_await io.send(std::move(request));
+  co_return page_of(api, call, answer, bytes_max, io.now());
+}
 
 Task<std::vector<Status>> read_lists(Io& io, Api api, std::vector<ListCall> calls) {
   std::vector<Progress> states(calls.size());
@@ -149,7 +159,10 @@ Task<std::vector<Status>> read_lists(Io& io, Api api, std::vector<ListCall> call
     if (batch.empty()) break;
     std::vector<HttpRequest> requests;
     requests.reserve(batch.size());
-    for (const std::size_t i : batch) requests.push_back(page_request(api, calls[i], states[i]));
+    for (const std::size_t i : batch) {
+      const int limit = states[i].confirming ? calls[i].limit - 1 : calls[i].limit;
+      requests.push_back(page_request(api, calls[i], limit, states[i].cursor, kPageBytesMax));
+    }
     const Answers answers = co_await io.send_all(std::move(requests));
     const Progress* spoilt = nullptr;
     for (std::size_t n = 0; n < batch.size(); ++n) {

@@ -1,10 +1,12 @@
 #include "orchestrator/api/record_routes.h"
 
 #include <charconv>
+#include <memory>
 #include <utility>
 
 #include "orchestrator/api/problem.h"
 #include "orchestrator/report/bundle.h"
+#include "orchestrator/report/report.h"
 #include "orchestrator/report/verify_document.h"
 #include "state/base/json.h"
 
@@ -13,6 +15,7 @@ namespace {
 
 constexpr std::uint64_t kEntriesMax = 1'000;
 constexpr std::size_t kPageBytesMax = 4U << 20U;
+constexpr std::size_t kEvidenceBytesMax = 64U << 20U;
 
 /// Entries as the journal export writes them, and where to go on.
 HttpReply list_entries(RunBoard& board, const ApiCall& call) {
@@ -106,25 +109,64 @@ HttpReply follow(const ChangeFeed& feed, std::optional<RunId> run, const ApiCall
 }
 
 /// Evidence leaves quell: the record says with whom (threat T45).
-HttpReply hand_out_evidence(RunBoard& board, EngineDoor& engine, const EvidenceMaker& make,
-                            const ApiCall& call) {
+HttpReply hand_out_evidence(const RecordParts& parts, const ApiCall& call) {
   const std::optional<RunId> run = parse_run_id(call.path_or("run"));
   if (!run) return problem_reply(404, no_such_run(call.path_or("run")));
+  std::optional<std::uint64_t> as_of;
+  if (call.query.contains("as_of")) {
+    const Result<std::uint64_t> entry = call.number("as_of", 1, UINT64_MAX / 2);
+    if (!entry) return problem_reply(entry.error());
+    as_of = *entry;
+  }
   HttpReply reply;
-  const Status made = board.with_journal([&](Journal& journal) -> Status {
-    Result<std::string> evidence = make(*run, journal);
-    if (!evidence) return evidence.error();
-    reply.body = *std::move(evidence);
+  const ByteSink sink = [&reply](std::string_view bytes) -> Status {
+    if (reply.body.size() + bytes.size() > kEvidenceBytesMax)
+      return make_error(ErrorCode::conflict, "evidence",
+                        "this evidence is longer than an answer may be.",
+                        "take it where quell runs: quell evidence RUN -o FILE");
+    reply.body += bytes;
     return ok();
-  });
+  };
+  const Status made = parts.board.with_journal(
+      [&](Journal& journal) { return parts.evidence(*run, as_of, journal, sink); });
   if (!made) return problem_reply(made.error());
   const std::string name = to_string(*run);
-  engine.note(EntryKind::access_noted, {{"what", "getEvidence"},
-                                        {"who", call.actor.who},
-                                        {"from", call.actor.from},
-                                        {"whom", name}});
-  reply.headers = {{"content-type", "application/x-tar"},
-                   {"content-disposition", "attachment; filename=\"quell-" + name + ".tar\""}};
+  parts.engine.note(EntryKind::access_noted, {{"what", "getEvidence"},
+                                              {"who", call.actor.who},
+                                              {"from", call.actor.from},
+                                              {"whom", name}});
+  const bool is_sealed = parts.is_evidence_encrypted;
+  reply.headers = {{"content-type", is_sealed ? "application/pkcs7-mime" : "application/x-tar"},
+                   {"content-disposition", "attachment; filename=\"quell-" + name +
+                                               (is_sealed ? ".tar.cms\"" : ".tar\"")}};
+  return reply;
+}
+
+HttpReply show_report(const RecordParts& parts, const ApiCall& call) {
+  const std::optional<RunId> run = parse_run_id(call.path_or("run"));
+  if (!run) return problem_reply(404, no_such_run(call.path_or("run")));
+  const auto asked = call.query.find("format");
+  const std::string format = asked == call.query.end() ? "json" : asked->second;
+  if (format != "json" && format != "md" && format != "html")
+    return problem_reply(make_error(ErrorCode::invalid, "bad-input", "there is no such format.",
+                                    "format is html, md or json"));
+  Value report;
+  const Status read = parts.board.with_journal([&](Journal& journal) -> Status {
+    Result<Value> made = report_of(*run, journal, parts.load_playbook, parts.connectors);
+    if (!made) return made.error();
+    report = *std::move(made);
+    return ok();
+  });
+  if (!read)
+    return problem_reply(read.error().code == ErrorCode::invalid ? 404 : status_of(read.error()),
+                         read.error());
+  if (format == "json") return json_reply(200, report);
+  HttpReply reply;
+  const bool is_html = format == "html";
+  reply.body = is_html ? parts.render_html(report) : report_markdown(report);
+  reply.headers = {
+      {"content-type", is_html ? "text/html; charset=utf-8" : "text/markdown; charset=utf-8"},
+      {"content-security-policy", "sandbox; default-src 'none'; style-src 'unsafe-inline'"}};
   return reply;
 }
 
@@ -149,6 +191,7 @@ const std::vector<ApiField>& entry_query() {
 std::vector<ApiRoute> record_routes(RecordParts parts) {
   RunBoard& board = parts.board;
   const ChangeFeed& feed = parts.feed;
+  const auto shared = std::make_shared<const RecordParts>(std::move(parts));
   std::vector<ApiRoute> routes;
   constexpr std::string_view kPage =
       "Entries with number and hash; `next` is what to send as `after` for more, or null";
@@ -164,8 +207,8 @@ std::vector<ApiRoute> record_routes(RecordParts parts) {
                     .summary = "Walk the whole journal: chain, head row, MACs, signatures",
                     .query = {{.name = "head", .about = "An outside anchor, SEQ:HASH"}},
                     .answer = "The document of quell journal verify --json",
-                    .handle = [verify = std::move(parts.verify)](const ApiCall& call) {
-                      return verify_journal(verify, call);
+                    .handle = [shared](const ApiCall& call) {
+                      return verify_journal(shared->verify, call);
                     }});
   std::vector<ApiField> with_run = entry_query();
   with_run.push_back({.name = "run", .about = "Only entries of this run"});
@@ -188,11 +231,24 @@ std::vector<ApiRoute> record_routes(RecordParts parts) {
                     .operation = "getEvidence",
                     .summary = "The record of one run as a signed tar",
                     .right = Right::act,
-                    .answer = "README.txt inside says how to check it",
+                    .query = {{.name = "as_of",
+                               .about = "As of this entry; else the run's last one",
+                               .kind = ApiField::Kind::integer}},
+                    .answer = "README.txt inside says how to check it; encrypted where evidence "
+                              "has recipients",
                     .media = "application/x-tar",
-                    .handle = [&board, &engine = parts.engine,
-                               make = std::move(parts.evidence)](const ApiCall& call) {
-                      return hand_out_evidence(board, engine, make, call);
+                    .handle = [shared](const ApiCall& call) {
+                      return hand_out_evidence(*shared, call);
+                    }});
+  routes.push_back({.method = "GET",
+                    .path = "/api/v1/runs/{run}/report",
+                    .operation = "getReport",
+                    .summary = "What one run did, for people",
+                    .query = {{.name = "format", .about = "html, md or json (default)"}},
+                    .answer = "The report of quell report --format json; in the other formats as "
+                              "they are",
+                    .handle = [shared](const ApiCall& call) {
+                      return show_report(*shared, call);
                     }});
   routes.push_back(
       {.method = "GET",
@@ -218,8 +274,8 @@ std::vector<ApiRoute> record_routes(RecordParts parts) {
                     .operation = "listConnections",
                     .summary = "What the connections are pinned to",
                     .answer = "Kind, base URL and account of each connection; no secret",
-                    .handle = [&connectors = parts.connectors](const ApiCall&) {
-                      return list_connections(connectors);
+                    .handle = [shared](const ApiCall&) {
+                      return list_connections(shared->connectors);
                     }});
   return routes;
 }

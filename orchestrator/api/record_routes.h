@@ -1,19 +1,25 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "orchestrator/api/api_route.h"
 #include "orchestrator/api/change_feed.h"
 #include "orchestrator/api/engine_door.h"
 #include "orchestrator/api/run_board.h"
+#include "orchestrator/report/byte_sink.h"
 #include "state/verify.h"
 
 namespace quell {
 
 using JournalCheck = std::function<Result<VerifyReport>(const VerifyOptions&)>;
 
-using EvidenceMaker = std::function<Result<std::string>(RunId, Journal&)>;
+/// write_evidence() of a run out of that journal.
+using EvidenceMaker =
+    std::function<Status(RunId, std::optional<std::uint64_t> as_of, Journal&, const ByteSink&)>;
 
 struct RecordParts {
   RunBoard& board;  // these outlive the routes
@@ -21,7 +27,11 @@ struct RecordParts {
   const ConnectorSet& connectors;
   EngineDoor& engine;
   JournalCheck verify{};
+  PlaybookLoader load_playbook{};
+  /// Makes the report's page for a browser.
+  std::function<std::string(const Value& report)> render_html{};
   EvidenceMaker evidence{};
+  bool is_evidence_encrypted = false;
 };
 
 /// The journal itself: its tip, its entries, whether it is whole, what moves in it, and evidence

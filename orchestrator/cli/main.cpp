@@ -19,7 +19,8 @@ Leak now    plan, run                 what a playbook would do; do it
             approve, deny             answer a waiting run
             follow, pause, resume, abort, retry, skip, note
 See         radius, runs, show, alerts
-Afterwards  journal, evidence         the record; one run of it, signed
+Afterwards  report, evidence          what a run did, for people; all of it, signed
+            journal                   the record itself
 Be ready    preflight, drill, range, notify
 Write       check, test, eval, actions, schema
 Serve       init, serve, hook, arm, disarm
@@ -183,8 +184,8 @@ std::vector<Verb> all_verbs() {
           runs_verb(),   show_verb(),   journal_verb(), serve_verb(),  alerts_verb(),
           hook_verb(),   notify_verb(), drill_verb(),   range_verb(),  check_verb(),
           test_verb(),   eval_verb(),   actions_verb(), schema_verb(), completion_verb(),
-          user_verb(),   token_verb(),  evidence_verb(), preflight_verb(),
-          init_verb()};
+          user_verb(),   token_verb(),  evidence_verb(), report_verb(),
+          preflight_verb(), init_verb()};
 }
 
 }  // namespace quell::cli

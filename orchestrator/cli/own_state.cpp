@@ -46,6 +46,7 @@ Result<OwnedState> own_state(Session& session,
                    .policy = state.policy.get(),
                    .tell = [&session](const std::string& sentence) { session.warn(sentence); },
                    .limits = origin_limits(config),
+                   .evidence = config.evidence,
                    .make_transport = [&session] { return session.make_transport(session.clock()); },
                    .more_routes = std::move(more_routes),
                    .sibling_database = drills_database(config.database.value)});

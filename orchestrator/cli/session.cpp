@@ -97,7 +97,8 @@ std::unique_ptr<StateReader> Session::open_reader() {
   std::optional<ConnectorSet> connectors = bare_connectors();
   if (!connectors) return nullptr;
   Result<std::unique_ptr<StateReader>> reader =
-      StateReader::open(config_->database.value, key_paths(), random_, std::move(*connectors));
+      StateReader::open(config_->database.value, key_paths(), random_, std::move(*connectors),
+                        config_->evidence.recipients);
   if (!reader) {
     fail(reader.error());
     return nullptr;

@@ -54,6 +54,7 @@ Verb disarm_verb();
 Verb arm_verb();
 Verb journal_verb();
 Verb evidence_verb();
+Verb report_verb();
 Verb range_verb();
 Verb drill_verb();
 Verb serve_verb();

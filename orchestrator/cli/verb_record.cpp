@@ -1,8 +1,8 @@
 #include <algorithm>
-#include <cstdio>
 #include <utility>
 
 #include "orchestrator/cli/follow.h"
+#include "orchestrator/cli/open_record.h"
 #include "orchestrator/cli/run_loop.h"
 #include "orchestrator/cli/run_text.h"
 #include "orchestrator/cli/verb.h"
@@ -10,8 +10,6 @@
 #include "orchestrator/report/verify_document.h"
 #include "state/base/bytes.h"
 #include "state/base/json.h"
-#include "state/base/sha256.h"
-#include "state/private_file.h"
 #include "state/verify.h"
 
 namespace quell::cli {
@@ -34,16 +32,6 @@ usage: quell follow RUN
 Ends when the run has its result, with the run's exit code; Ctrl-C ends the looking, not the run.
 Examples    quell follow r17x
 )";
-constexpr std::string_view kEvidenceHelp =
-    R"(quell evidence - the record of one run as a signed tar
-usage: quell evidence RUN -o FILE [--drills]
-RUN         r17x, 17 or last
--o FILE     a new file, readable by its owner alone; - writes to standard output
-Inside: run.json, journal.jsonl, SHA256SUMS with its Ed25519 signature, and README.txt, which says how to
-check it with sha256sum and openssl alone. The same run as of the same entry makes the same bytes.
-Examples    quell evidence last -o case.tar
-            quell evidence r17x -o - | tar -x
-)";
 constexpr std::string_view kJournalHelp = R"(quell journal - the record itself
 usage: quell journal verify [--head SEQ:HASH] [--drills]
        quell journal show [--run RUN] [--drills] [--json]
@@ -57,7 +45,6 @@ Examples    quell journal verify
 )";
 
 struct RecordOptions {
-  std::string file{};
   std::string what{};
   std::string run{};
   std::string head{};
@@ -65,25 +52,6 @@ struct RecordOptions {
   bool items = false;
   bool entries = false;
 };
-
-/// The state that the options mean, open for reading; errors have been told when it gives null.
-std::unique_ptr<StateReader> open_record(Session& session, bool drills) {
-  if (!drills) return session.open_reader();
-  std::optional<ConnectorSet> connectors = session.bare_connectors();
-  if (!connectors) return nullptr;
-  Result<std::unique_ptr<StateReader>> reader =
-      StateReader::open(drills_database(session.config()->database.value), session.key_paths(),
-                        session.random(), std::move(*connectors));
-  if (!reader) {
-    session.fail(reader.error());
-    return nullptr;
-  }
-  return std::move(*reader);
-}
-
-bool means_drill(const RecordOptions& options) {
-  return options.drills || options.run.starts_with('d');
-}
 
 std::string open_words(const RunState& run, const ConnectorSet& connectors, Timestamp now) {
   const Value open = run_summary(run, connectors)["open"];
@@ -155,7 +123,7 @@ std::string done_by_hand(const Value& body) {
 }
 
 int show(Session& session, const RecordOptions& options) {
-  const std::unique_ptr<StateReader> reader = open_record(session, means_drill(options));
+  const std::unique_ptr<StateReader> reader = open_record(session, means_drill(options.drills, options.run));
   if (!reader) return kExitNotStarted;
   const Result<RunState> named = reader->fold_named(options.run);
   if (!named) return session.fail(named.error());
@@ -220,7 +188,7 @@ int show(Session& session, const RecordOptions& options) {
 
 int follow(Session& session, const RecordOptions& options) {
   const StopSignals signals;
-  const std::unique_ptr<StateReader> reader = open_record(session, means_drill(options));
+  const std::unique_ptr<StateReader> reader = open_record(session, means_drill(options.drills, options.run));
   if (!reader) return kExitNotStarted;
   const Result<RunState> named = reader->fold_named(options.run);
   if (!named) return session.fail(named.error());
@@ -249,7 +217,7 @@ int verify(Session& session, StateReader& reader, const RecordOptions& options) 
 }
 
 int journal(Session& session, const RecordOptions& options) {
-  const std::unique_ptr<StateReader> reader = open_record(session, means_drill(options));
+  const std::unique_ptr<StateReader> reader = open_record(session, means_drill(options.drills, options.run));
   if (!reader) return kExitNotStarted;
   if (options.what == "verify") return verify(session, *reader, options);
   const bool as_lines = options.what == "export";
@@ -272,50 +240,7 @@ int journal(Session& session, const RecordOptions& options) {
   return told ? kExitOk : session.fail(told.error(), kExitNo);
 }
 
-int evidence(Session& session, const RecordOptions& options) {
-  const std::unique_ptr<StateReader> reader = open_record(session, means_drill(options));
-  if (!reader) return kExitNotStarted;
-  const Result<RunState> run = reader->fold_named(options.run);
-  if (!run) return session.fail(run.error());
-  const Result<std::string> tar = reader->evidence(run->id);
-  if (!tar) return session.fail(tar.error());
-  if (options.file == "-") {
-    const bool is_written =
-        std::fwrite(tar->data(), 1, tar->size(), stdout) == tar->size() && std::fflush(stdout) == 0;
-    if (is_written) return kExitOk;
-    return session.fail(make_error(ErrorCode::transient, "state",
-                                   "standard output did not take all of it.", "try again"));
-  }
-  const Status written = create_private_file(options.file, *tar, session.random());
-  if (!written) return session.fail(written.error());
-  const auto bytes = static_cast<std::int64_t>(tar->size());
-  if (session.options().json) {
-    session.print_json(Value::map({{"run", to_string(run->id)},
-                                   {"file", options.file},
-                                   {"bytes", bytes},
-                                   {"sha256", sha256_hex(*tar)}}));
-  } else {
-    session.out().line(options.file + ", " + with_commas(bytes) + " bytes, SHA-256 " +
-                       sha256_hex(*tar));
-  }
-  return kExitOk;
-}
-
 }  // namespace
-
-Verb evidence_verb() {
-  auto options = std::make_shared<RecordOptions>();
-  return {.name = "evidence",
-          .help = kEvidenceHelp,
-          .is_remote = true,
-          .declare =
-              [options](CLI::App& app) {
-                app.add_option("run", options->run)->required();
-                app.add_option("-o,--output", options->file)->required();
-                app.add_flag("--drills", options->drills);
-              },
-          .run = [options](Session& session) { return evidence(session, *options); }};
-}
 
 Verb runs_verb() {
   auto options = std::make_shared<RecordOptions>();

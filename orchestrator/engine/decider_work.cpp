@@ -90,6 +90,7 @@ void Decider::start_attempt(const Step& step, const ItemState& item, Intent inte
   const ActionSpec& spec = spec_of(step);
   const bool withheld = run_.mode == RunMode::dry_run &&
                         (spec.effect == Effect::mutate || spec.effect == Effect::notify ||
+                         spec.keeps_evidence ||
                          (spec.effect == Effect::probe && !run_.send_probes));
   if (!withheld) return;
   const Inputs inputs{.params = *params};

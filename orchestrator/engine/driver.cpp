@@ -96,18 +96,25 @@ void Engine::start_live(RunState& run, const WorkId& id, Intent intent, bool of_
 }
 
 void Engine::pump(std::shared_ptr<Live> live) {
-  if (live->task->done()) {
-    live_.erase({live->run, live->id});
-    if (live->changed) --unsettled_;
-    finish(live, live->task->take());
-    return;
+  IoOp op;
+  while (true) {
+    if (live->task->done()) {
+      live_.erase({live->run, live->id});
+      if (live->changed) --unsettled_;
+      finish(live, live->task->take());
+      return;
+    }
+    // What has sent a change goes on to its end: its reads settle what came of it.
+    if (stopping_.load() && !live->changed) {
+      abandon(live);
+      return;
+    }
+    op = live->io->take();
+    auto* const more = std::get_if<FileOp>(&op);
+    if (more == nullptr) break;
+    // Beside the journal and of no effect outside: nothing has to wait for a commit.
+    live->io->resume_filed(file_evidence(*live, std::move(*more)), parts_.clock.now());
   }
-  // What has sent a change goes on to its end: its reads settle what came of it.
-  if (stopping_.load() && !live->changed) {
-    abandon(live);
-    return;
-  }
-  IoOp op = live->io->take();
   if (auto* const requests = std::get_if<SendOp>(&op)) {
     send(live, std::move(*requests));
   } else if (auto* const secret = std::get_if<KeepOp>(&op)) {
@@ -115,6 +122,14 @@ void Engine::pump(std::shared_ptr<Live> live) {
   } else {
     waits_.emplace(parts_.clock.now() + std::get<WaitOp>(op).delay, std::move(live));
   }
+}
+
+Result<EvidenceFile> Engine::file_evidence(const Live& live, FileOp op) {
+  if (!parts_.keep_evidence)
+    return make_error(ErrorCode::unavailable_here, "room", "no evidence is kept here.", "");
+  const std::string& item = live.id.item;
+  return parts_.keep_evidence(live.run, item.empty() ? live.id.step : live.id.step + "/" + item,
+                              std::move(op));
 }
 
 void Engine::abandon(const std::shared_ptr<Live>& live) {

@@ -133,6 +133,10 @@ struct Errand {
 using BundleWriter =
     std::function<Result<std::string>(const RunState& run, const std::string& incident)>;
 
+/// Puts what a step found into the run's evidence, as `FileOp` says; `step` is STEP or STEP/ITEM.
+using EvidenceKeeper =
+    std::function<Result<EvidenceFile>(RunId run, const std::string& step, FileOp op)>;
+
 /// One thread owns it and every run in it: drain events, decide, append, release the effects. That
 /// loop is the group commit: all that one turn decides shares one append, and nothing leaves before
 /// the append is durable.
@@ -146,6 +150,8 @@ class Engine {
     const ConnectorSet& connectors;
     PlaybookLoader load_playbook{};
     BundleWriter write_bundle{};
+    /// Empty: actions that collect evidence find no room for it.
+    EvidenceKeeper keep_evidence{};
     /// Sees every entry after it is durable, with the run as it then stands; may be empty.
     std::function<void(const RunState&, const Entry&)> on_entry{};
     /// Sees every request as it leaves, for plans and verbose logs; may be empty. Secrets in it
@@ -320,6 +326,7 @@ class Engine {
   bool is_asked_elsewhere(const RunState& run) const;
   void take_lock(const RunState& run);
   void keep(const std::shared_ptr<Live>& live, KeepOp op);
+  Result<EvidenceFile> file_evidence(const Live& live, FileOp op);
   void finish(const std::shared_ptr<Live>& live, const Result<Outcome>& outcome);
   void abandon(const std::shared_ptr<Live>& live);
   void release();

@@ -307,9 +307,9 @@ Markup facts_and_acts(const RunState& run, const Frame& frame) {
                  to_string(run.id))
           : Markup();
   Markup acts = html(
-      R"(<dl class="sum card pad">{}</dl><p><a href="{}">All claims</a>, <a href="{}">handover sheet</a>, <a href="/journal?run={}">the record</a>, <a href="/api/v1/runs/{}">as JSON</a>{}</p>)",
-      rows, url_of(run, "/items"), url_of(run, "/handover"), to_string(run.id), to_string(run.id),
-      evidence);
+      R"(<dl class="sum card pad">{}</dl><p><a href="{}">All claims</a>, <a href="{}">report</a>, <a href="{}">handover sheet</a>, <a href="/journal?run={}">the record</a>, <a href="/api/v1/runs/{}">as JSON</a>{}</p>)",
+      rows, url_of(run, "/items"), url_of(run, "/report"), url_of(run, "/handover"),
+      to_string(run.id), to_string(run.id), evidence);
   if (!may_answer(frame.viewer)) return acts;
   acts += html(R"(<details><summary>Note, pause, abort</summary>)");
   acts += act(

@@ -124,7 +124,7 @@ Incident seed_incident(Platform& platform, Issuer& issuer, const Keys& keys,
   };
   start_session(agent, "Billing queue, morning", {leaked_vault}, true);
   start_session(agent, "Billing queue, disputes", {leaked_vault, beside}, true);
-  start_session(agent, "Refund question", {leaked_vault}, false);
+  incident.idle_session_id = start_session(agent, "Refund question", {leaked_vault}, false);
   incident.other_session_id = start_session(writer, "Handbook, chapter 4", {handbook}, true);
 
   // The hourly one is due two to three minutes in: a drill sees what a schedule that nobody paused

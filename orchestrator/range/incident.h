@@ -15,6 +15,7 @@ struct Incident {
   // Bystanders, which no containment should touch.
   std::vector<std::string> other_vault_ids{};
   std::vector<std::string> other_credential_ids{};
+  std::string idle_session_id{};
   std::string other_session_id{};     // running
   std::string other_deployment_id{};  // active
 };

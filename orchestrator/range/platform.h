@@ -42,6 +42,10 @@ class Platform {
   /// seeded before.
   void open() { open_ = true; }
 
+  /// Profile long_session: gives the session 25 threads, one of them an advisor's, and 50,000
+  /// events, some of them with hostile text and invented tokens in it.
+  void grow_session(std::string_view id, Timestamp now);
+
   /// What happened in the session, or none when it can have no more events.
   StreamPart follow(EventStream& stream) const;
 

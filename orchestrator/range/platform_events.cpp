@@ -22,6 +22,7 @@ constexpr PageRule kEventPages{.list = "events",
 constexpr PageRule kThreadPages{
     .list = "threads", .limit_default = 1000, .limit_max = 1000, .descending = false};
 constexpr std::size_t kEventsPerSessionMax = 2000;
+constexpr std::size_t kEventsPerLongSessionMax = 100'000;
 constexpr std::size_t kEventsPerSendMax = 50;
 // Interrupt latency is not documented (API sheet section 8, item 11).
 constexpr Duration kInterruptLatency = milliseconds{400};
@@ -68,7 +69,9 @@ std::optional<Answer> Platform::check_event(const SessionRecord& session, const 
 
 EventRecord& Platform::record(SessionRecord& session, std::string_view type, ValueMap fields,
                               Timestamp now) {
-  if (session.events.size() >= kEventsPerSessionMax) session.events.erase(session.events.begin());
+  const std::size_t most =
+      profiles_.has("long_session") ? kEventsPerLongSessionMax : kEventsPerSessionMax;
+  if (session.events.size() >= most) session.events.erase(session.events.begin());
   session.events.push_back({.id = make_id("sevt_"),
                             .seq = ++seq_,
                             .type = std::string(type),
@@ -160,13 +163,18 @@ Answer Platform::list_events(const Call& call) {
                  [](const EventRecord& event) { return to_value(event); });
 }
 
-/// A session here has one thread that does anything, so the events of a thread are those of its
-/// session.
+/// Those that name it; the primary thread's name none.
 Answer Platform::list_thread_events(const Call& call) {
   const Answer thread = get_thread(call);
   if (thread.status != 200) return thread;
   std::vector<const EventRecord*> all;
-  for (const EventRecord& event : sessions_.find(call.id(0))->second.events) all.push_back(&event);
+  const SessionRecord& session = sessions_.find(call.id(0))->second;
+  const bool is_primary = session.threads.front().id == call.id(1);
+  for (const EventRecord& event : session.events) {
+    const auto named = event.fields.find("session_thread_id");
+    const bool names_none = named == event.fields.end() || named->second.is_null();
+    if (names_none ? is_primary : named->second.string_or("") == call.id(1)) all.push_back(&event);
+  }
   PageRule rule = kEventPages;
   rule.ordered = false;
   return page_of(call, rule, all, {}, list_is_cut(),

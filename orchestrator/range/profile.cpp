@@ -35,6 +35,7 @@ constexpr std::array kProfiles = {
     Profile{"after_containment",
             "the stolen grant is dead, its credential archived and replaced, its deployments "
             "paused"},
+    Profile{"long_session", "the idle session has 25 threads and 50,000 events"},
     Profile{"throttles", "the platform answers 429 with retry-after now and then"},
     // What others do around the leak.
     Profile{"twin_credential",

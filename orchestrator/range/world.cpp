@@ -138,6 +138,7 @@ class RangeWorld final : public World {
                    .platform_url = options_.platform_url},
                   now_, fetch_as("intruder", false)),
         webhooks_(options_.seed ^ kWebhookSeed, keys_.webhook_secret) {
+    if (profiles_.has("long_session")) platform_.grow_session(incident_.idle_session_id, now_);
     meddling_.begin(now_);
     if (profiles_.has("after_containment")) leave_contained();
     platform_.open();

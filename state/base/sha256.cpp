@@ -66,4 +66,32 @@ std::string hkdf_sha256(std::string_view key, std::string_view salt, std::string
   return output;
 }
 
+struct Sha256::State {
+  EVP_MD_CTX* context = EVP_MD_CTX_new();
+  State() = default;
+  ~State() { EVP_MD_CTX_free(context); }
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+};
+
+Sha256::Sha256() : state_(std::make_unique<State>()) {
+  QUELL_ASSERT(EVP_DigestInit_ex2(state_->context, EVP_sha256(), nullptr) == 1);
+}
+Sha256::~Sha256() = default;
+Sha256::Sha256(Sha256&&) noexcept = default;
+Sha256& Sha256::operator=(Sha256&&) noexcept = default;
+
+void Sha256::update(std::string_view bytes) {
+  QUELL_ASSERT(EVP_DigestUpdate(state_->context, bytes.data(), bytes.size()) == 1);
+}
+
+std::string Sha256::hex() const {
+  const State so_far;
+  std::string digest(SHA256_DIGEST_LENGTH, '\0');
+  unsigned int length = 0;
+  QUELL_ASSERT(EVP_MD_CTX_copy_ex(so_far.context, state_->context) == 1 &&
+               EVP_DigestFinal_ex(so_far.context, bytes_of(digest), &length) == 1);
+  return hex_encode(digest);
+}
+
 }  // namespace quell

@@ -3,6 +3,7 @@
 // last body the line is dead.
 
 #include <array>
+#include <map>
 #include <string>
 #include <utility>
 #include <variant>
@@ -20,7 +21,7 @@ constexpr std::string_view kCredential = "vcrd_1";
 /// More answers than any list has pages; an action that asks for more never ends.
 constexpr int kTurnsMax = 100'000;
 
-constexpr std::array<std::string_view, 16> kActions{"get_credential",
+constexpr std::array<std::string_view, 17> kActions{"get_credential",
                                                     "find_credentials",
                                                     "blast_radius",
                                                     "credential_is_archived",
@@ -35,7 +36,8 @@ constexpr std::array<std::string_view, 16> kActions{"get_credential",
                                                     "memory_version_is_redacted",
                                                     "survey",
                                                     "list_api_keys",
-                                                    "api_key_is_inactive"};
+                                                    "api_key_is_inactive",
+                                                    "collect_evidence"};
 constexpr std::array<int, 6> kStatuses{200, 200, 404, 429, 500, 201};
 
 class Bodies {
@@ -79,6 +81,10 @@ quell::Value params_of(std::string_view action) {
                               {"since", quell::Timestamp(std::chrono::hours(500'000))},
                               {"deep", true}});
   }
+  if (action == "collect_evidence") {
+    return quell::Value::map({{"session_ids", quell::Value::list({"sesn_1"})},
+                              {"memory_store_ids", quell::Value::list({"memstore_1"})}});
+  }
   if (action == "no_new_session") {
     return quell::Value::map({{"vault_ids", quell::Value::list({kVault})},
                               {"since", quell::Timestamp(std::chrono::hours(500'000))}});
@@ -92,6 +98,7 @@ quell::Value params_of(std::string_view action) {
 Result<quell::Outcome> drive(quell::Task<Result<quell::Outcome>> task, quell::Io& io, Bodies bodies,
                              int status) {
   quell::Timestamp now(std::chrono::hours(500'001));
+  std::map<std::string, quell::EvidenceFile> files;
   io.set_now(now);
   task.resume();
   for (int turn = 0; !task.done(); ++turn) {
@@ -105,6 +112,14 @@ Result<quell::Outcome> drive(quell::Task<Result<quell::Outcome>> task, quell::Io
     } else if (const auto* const wait = std::get_if<quell::WaitOp>(&op)) {
       now += wait->delay;
       io.resume_waited(now);
+    } else if (auto* const more = std::get_if<quell::FileOp>(&op)) {
+      // Every line is one JSON object, whatever came in.
+      QUELL_ASSERT(more->lines.empty() || more->lines.back() == '\n');
+      quell::EvidenceFile& file = files[more->kind];
+      file.name = more->kind;
+      if (more->ends_part) file.parts.insert(more->part);
+      file.is_over |= more->ends_file;
+      io.resume_filed(file, now);
     } else {
       QUELL_ASSERT(std::holds_alternative<quell::KeepOp>(op));
       io.resume_kept(quell::SecretValue{}, now);

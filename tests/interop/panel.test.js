@@ -149,6 +149,8 @@ test('a person sets quell up, tries a dry run, starts a revocation; a second one
   verify(t, await download.path());
   await mara.goto(`${run}/handover`);
   await reads(mara, 'handover');
+  await mara.goto(`${run}/report`);
+  await reads(mara, 'report');
   for (const path of ['alerts', 'playbooks', 'playbooks/leaked-mcp-oauth', 'journal', 'runs', 'confirm?next=/access', 'nowhere']) {
     await mara.goto(`/${path}`);
     await reads(mara, path.replace(/\W/g, '-'));

@@ -121,6 +121,11 @@ Result<Outcome> run_action(const Connector& connector, std::string_view action, 
       kept.secret = std::make_shared<const Secret>(std::move(keep->secret));
       kept.fingerprint = std::move(fingerprint);
       io.resume_kept(std::move(kept), clock.now());
+    } else if (auto* const more = std::get_if<FileOp>(&operation)) {
+      Result<EvidenceFile> filed = options.file ? options.file(std::move(*more))
+                                                : make_error(ErrorCode::transient, "room",
+                                                             "no evidence is kept here.", "");
+      io.resume_filed(std::move(filed), clock.now());
     }
   }
   return task.take();

@@ -56,6 +56,8 @@ struct RunActionOptions {
   Timestamp start{std::chrono::milliseconds{1'930'453'567'000}};  // 2031-03-04T05:06:07Z
   ManualClock* clock = nullptr;  // instead of one that starts at `start`
   ActionLog* log = nullptr;
+  /// What becomes of evidence; empty: there is no room for it.
+  std::function<Result<EvidenceFile>(FileOp)> file{};
 };
 
 /// Runs `action` of `connector` to its end against `handler`. Waits pass at once by moving the

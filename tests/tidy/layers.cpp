@@ -98,6 +98,7 @@ const std::vector<Owned>& owners() {
         "orchestrator/secret_reference.cpp",    // wiping the read buffer
         "orchestrator/hardening.cpp",           // wiping
         "orchestrator/http_tls.cpp",            // TLS of the listeners
+        "orchestrator/report/envelope.cpp",     // encrypting evidence to recipients
         "orchestrator/range/issuer_jwt.cpp"}},  // the simulated issuer signs its tokens
   };
   return kOwners;
