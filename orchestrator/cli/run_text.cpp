@@ -253,6 +253,44 @@ std::vector<std::string> live_text(const Stream& stream, const RunState& run, Ti
   return lines;
 }
 
+namespace {
+
+std::string listed(const Value& texts, const char* none) {
+  std::string out;
+  for (const Value& text : texts.list_or_empty())
+    out += (out.empty() ? "" : "; ") + shown(text.string_or(""));
+  return out.empty() ? none : out;
+}
+
+/// The rungs that the rehearsal's `ladder` steps found: what each ends, and what it lacks.
+std::string ladders_text(const RunState& rehearsal, const ConnectorSet& connectors) {
+  std::string text;
+  for_each_step(rehearsal, rehearsal.playbook->steps, [&](const Step& step) {
+    const auto* const use = std::get_if<UseStep>(&step.kind);
+    if (use == nullptr || use->action != "ladder" ||
+        find_action(connectors, use->connection, use->action) == nullptr)
+      return;
+    const auto found = rehearsal.steps.find(step.id);
+    if (found == rehearsal.steps.end()) return;
+    for (const ItemState& item : found->second.items) {
+      const Value& seen = item.outputs;
+      if (!seen["rungs"].is_list()) continue;
+      text += "ladder  " + shown(seen["profile"].string_or("")) + ", by " +
+              shown(seen["chosen_by"].string_or("")) + ", rests on " +
+              shown(seen["rests_on"].string_or("")) + "\n";
+      std::vector<std::vector<std::string>> rows{{"rung", "what it does", "ends", "lacks"}};
+      for (const Value& rung : seen["rungs"].as_list()) {
+        rows.push_back({shown(rung["action"].string_or("")), shown(rung["what"].string_or("")),
+                        listed(rung["kills"], "-"), listed(rung["missing"], "nothing")});
+      }
+      text += table(rows, "  ");
+    }
+  });
+  return text;
+}
+
+}  // namespace
+
 std::string plan_text(const Stream& stream, const Plan& plan, const RunState& rehearsal,
                       const ConnectorSet& connectors, Duration took, bool all_requests) {
   std::string text = "plan  " + plan.playbook;
@@ -307,6 +345,7 @@ std::string plan_text(const Stream& stream, const Plan& plan, const RunState& re
                    counted(plan.counts.read, "read")),
        "", ""});
   text += table(rows, "  ");
+  text += ladders_text(rehearsal, connectors);
   text += "estimate  contained " + format_duration(plan.contain) + " after approval, proved by " +
           format_duration(plan.prove) + "; limited by " + plan.limit + "\n";
   text += "a plan cannot know\n";

@@ -34,6 +34,16 @@ std::string filled(std::string pattern, const std::string& base, const ItemState
   return url;
 }
 
+/// A vendor's own call goes by either verb and takes the place of a standard request of the same
+/// effect: one line of a plan is enough for them.
+bool is_listed(const std::vector<RequestTemplate>& rows, const RequestTemplate& row) {
+  if (row.url != "{metadata:vendor}") return true;
+  const auto first = std::find_if(rows.begin(), rows.end(), [&row](const RequestTemplate& one) {
+    return one.effect == row.effect;
+  });
+  return &*first == &row;
+}
+
 void add_cost(RequestCounts& counts, const RequestCost& cost) {
   counts.read += cost.read;
   counts.probe += cost.probe;
@@ -88,6 +98,7 @@ Plan make_plan(const RunState& rehearsal, const ConnectorSet& connectors,
       if (item.outcome != OutcomeKind::predicted) continue;
       add_cost(plan.counts, spec->cost);
       for (const RequestTemplate& row : spec->requests) {
+        if (!is_listed(spec->requests, row)) continue;
         plan.requests.push_back({.step = step.id,
                                  .item = item.key,
                                  .method = row.method,
