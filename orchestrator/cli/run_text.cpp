@@ -255,6 +255,19 @@ std::vector<std::string> live_text(const Stream& stream, const RunState& run, Ti
 
 namespace {
 
+/// Why a step would not run, short enough for a table.
+std::string skipped_text(const Step& step) {
+  constexpr std::size_t kBytesMax = 60;
+  std::string text = step.when ? step.when->text() : std::string();
+  if (text.size() > kBytesMax) {
+    std::size_t cut = kBytesMax;
+    // Not in the middle of a UTF-8 character.
+    while (cut > 0 && (static_cast<unsigned char>(text[cut]) & 0xC0U) == 0x80U) --cut;
+    text = text.substr(0, cut) + "...";
+  }
+  return "skipped: " + text;
+}
+
 std::string listed(const Value& texts, const char* none) {
   std::string out;
   for (const Value& text : texts.list_or_empty())
@@ -305,10 +318,10 @@ std::string plan_text(const Stream& stream, const Plan& plan, const RunState& re
     const auto found = rehearsal.steps.find(step.id);
     if (found == rehearsal.steps.end()) return;
     if (const auto* approve = std::get_if<ApproveStep>(&step.kind)) {
-      rows.push_back(
-          {step.id, "-",
-           counted(approve->need, "approver") + ", within " + format_duration(approve->within), "-",
-           ""});
+      const std::string who =
+          counted(approve->need, "approver") + ", within " + format_duration(approve->within);
+      const bool skipped = found->second.outcome == OutcomeKind::skipped;
+      rows.push_back({step.id, "-", skipped ? skipped_text(step) : who, "-", ""});
       return;
     }
     if (const auto* manual = std::get_if<ManualStep>(&step.kind)) {
@@ -325,8 +338,7 @@ std::string plan_text(const Stream& stream, const Plan& plan, const RunState& re
     const auto items = static_cast<std::int64_t>(found->second.items.size());
     std::string what = step.title.empty() ? spec->summary : step.title;
     if (step.foreach_items) what = counted(items, noun_of(step));
-    if (found->second.outcome == OutcomeKind::skipped)
-      what = "skipped: " + (step.when ? step.when->text() : std::string());
+    if (found->second.outcome == OutcomeKind::skipped) what = skipped_text(step);
     const std::int64_t requests =
         items * std::max(1, spec->effect == Effect::probe ? spec->cost.probe : spec->cost.mutate);
     const Plane plane =
