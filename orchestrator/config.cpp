@@ -23,10 +23,10 @@ constexpr std::string_view kDefaultBaseUrl = "https://api.anthropic.com";
 
 /// Keys of the design that this version does not act on: refused, never ignored.
 constexpr std::array<std::string_view, 3> kNotBuiltYet{"anchor", "resume_max_age", "resume"};
-constexpr std::array<std::string_view, 17> kTopKeys{
-    "state",     "seal_key",    "mac_key", "signing_key", "inputs_dir", "evidence",
-    "playbooks", "connections", "egress",  "policy",      "users",      "hooks",
-    "panel",     "alerts",      "notify",  "public_url",  "preflight"};
+constexpr std::array<std::string_view, 18> kTopKeys{
+    "state",           "seal_key",  "mac_key",     "signing_key", "inputs_dir", "evidence",
+    "issuer_profiles", "playbooks", "connections", "egress",      "policy",     "users",
+    "hooks",           "panel",     "alerts",      "notify",      "public_url", "preflight"};
 constexpr std::array<std::string_view, 25> kPlatformKeys{
     "kind",        "preset",           "base_url",   "region",
     "base_path",   "api_key",          "key_header", "version_header",
@@ -38,9 +38,9 @@ constexpr std::array<std::string_view, 25> kPlatformKeys{
 /// Below a resource of a platform: what its calls say otherwise than the rest.
 constexpr std::array<std::string_view, 3> kResourceKeys{"api_version", "beta", "query"};
 constexpr std::array<std::string_view, 2> kOauthKeys{"kind", "issuers"};
-constexpr std::array<std::string_view, 8> kIssuerKeys{
-    "match",       "issuer",        "endpoints",       "client_id",
-    "client_auth", "client_secret", "private_key_jwt", "profile"};
+constexpr std::array<std::string_view, 10> kIssuerKeys{
+    "match",         "issuer",          "endpoints", "client_id",   "client_auth",
+    "client_secret", "private_key_jwt", "profile",   "admin_token", "values"};
 
 std::vector<std::string> words(std::span<const std::string_view> list) {
   return {list.begin(), list.end()};
@@ -110,6 +110,8 @@ class ConfigReader {
       if (key == "signing_key") config_.signing_key = text(member.value, "signing_key");
       if (key == "inputs_dir") config_.inputs_dir = text(member.value, "inputs_dir").value;
       if (key == "playbooks") config_.playbook_dirs = texts(member.value, "playbooks");
+      if (key == "issuer_profiles")
+        config_.issuer_profile_dirs = texts(member.value, "issuer_profiles");
       if (key == "egress") read_egress(member.value);
       if (key == "connections") read_connections(member.value);
       if (key == "policy") read_policy(member.value, config_.policy, findings_);
@@ -318,6 +320,13 @@ class ConfigReader {
     } else if (key == "private_key_jwt") {
       must_be_reference(value, key);
       issuer.private_key_jwt = text(value, key);
+    } else if (key == "admin_token") {
+      must_be_reference(value, key);
+      issuer.admin_token = text(value, key);
+    } else if (key == "values") {
+      if (!expect_map(value, "values")) return;
+      for (const YamlMember& member : value.members)
+        issuer.values[member.key.text] = text(member.value, "values." + member.key.text);
     } else {
       issuer.profile = text(value, key);
     }
@@ -503,6 +512,8 @@ Result<Config> load_config(const ConfigSources& sources) {
       key_path(config.signing_key, key_home + "/quell-signing.pem", config.directory);
   config.inputs_dir = absolute(config.inputs_dir, config.directory);
   for (std::string& folder : config.playbook_dirs) folder = absolute(folder, config.directory);
+  for (std::string& folder : config.issuer_profile_dirs)
+    folder = absolute(folder, config.directory);
   return config;
 }
 
@@ -544,6 +555,7 @@ std::vector<std::string> references_in_use(const Config& config) {
     for (const IssuerSettings& issuer : connection.issuers) {
       add(issuer.client_secret);
       add(issuer.private_key_jwt);
+      add(issuer.admin_token);
     }
   }
   for (const SourceSettings& source : config.alerts.sources) {

@@ -44,6 +44,8 @@ struct IssuerSettings {
   Setting client_secret{};
   Setting private_key_jwt{};
   Setting profile{};
+  Setting admin_token{};
+  std::map<std::string, Setting, std::less<>> values{};
 };
 
 /// One entry under `connections:`.
@@ -66,6 +68,7 @@ struct Config {
   Setting signing_key{};
   std::string inputs_dir{};
   std::vector<std::string> playbook_dirs{};
+  std::vector<std::string> issuer_profile_dirs{};
   std::vector<std::string> allow_private{};
   Policy policy{};
   std::optional<ListenSettings> hooks{};

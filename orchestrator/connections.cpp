@@ -7,6 +7,7 @@
 #include "connectors/url.h"
 #include "orchestrator/config.h"
 #include "orchestrator/connections_platform.h"
+#include "orchestrator/issuer_profiles.h"
 #include "orchestrator/report/report_connector.h"
 
 namespace quell {
@@ -92,6 +93,10 @@ Result<std::shared_ptr<const Connector>> make_issuer(const ConnectionSettings& s
                                                      const ConfigSources& sources, Random& random) {
   OauthConfig oauth;
   oauth.loopback_http = loopback;
+  Result<std::shared_ptr<const IssuerProfiles>> profiles =
+      load_issuer_profiles(resolve.config.issuer_profile_dirs);
+  if (!profiles) return profiles.error();
+  oauth.profiles = *std::move(profiles);
   for (const IssuerSettings& row : settings.issuers) {
     IssuerConfig issuer;
     issuer.match_mcp_server_url = row.match_mcp_server_url.value;
@@ -119,7 +124,11 @@ Result<std::shared_ptr<const Connector>> make_issuer(const ConnectionSettings& s
     Result<SecretPtr> key = resolve(row.private_key_jwt);
     if (!key) return key.error();
     issuer.private_key = *key;
-    if (!row.profile.empty()) issuer.profile = row.profile.value;
+    Result<SecretPtr> admin = resolve(row.admin_token);
+    if (!admin) return admin.error();
+    issuer.admin_token = *admin;
+    issuer.profile = row.profile.value;
+    for (const auto& [value_name, value] : row.values) issuer.values[value_name] = value.value;
     // Without its secrets an entry only has to name itself.
     if (!resolve.needed) issuer.method = ClientAuth::none;
     oauth.issuers.push_back(std::move(issuer));

@@ -37,8 +37,7 @@ ConnectionSettings settings_of(const std::string& name, const Value& pins) {
                                 .token_endpoint = pinned(row, "token_endpoint"),
                                 .revocation_endpoint = pinned(row, "revocation_endpoint"),
                                 .introspection_endpoint = pinned(row, "introspection_endpoint"),
-                                .client_id = pinned(row, "client_id"),
-                                .profile = pinned(row, "profile")});
+                                .client_id = pinned(row, "client_id")});
   }
   return settings;
 }

@@ -179,7 +179,7 @@ ActionSpec refresh_is_dead() {
 ActionSpec revoke_grant_spec() {
   ActionSpec spec;
   spec.name = "revoke_grant";
-  spec.summary = "revoke by RFC 7009";
+  spec.summary = "revoke the tokens in hand";
   spec.effect = Effect::mutate;
   spec.planes = {Plane::issuer};
   spec.kills = {Kill::refresh_token, Kill::access_token};
@@ -188,11 +188,12 @@ ActionSpec revoke_grant_spec() {
                  optional("refresh_token", Kind::secret, "the refresh token; it is revoked first")};
   spec.outputs =
       Type::object({nullable("issuer", Kind::string), field("revocation_endpoint", Kind::string),
-                    nullable("client_id", Kind::string),
+                    nullable("client_id", Kind::string), field("profile", Kind::string),
+                    field("refresh_token_before", Kind::string),
                     Field{.name = "tokens",
                           .type = Type::list_of(Type::object(
                               {field("kind", Kind::string), nullable("http_status", Kind::integer),
-                               field("answer", Kind::string)}))},
+                               field("answer", Kind::string), nullable("call", Kind::string)}))},
                     nullable("note", Kind::string)});
   spec.errors = {ErrorCode::invalid,   ErrorCode::denied,  ErrorCode::throttled,
                  ErrorCode::transient, ErrorCode::unknown, ErrorCode::unavailable_here};
@@ -200,19 +201,126 @@ ActionSpec revoke_grant_spec() {
   spec.repeat = Repeat::look_first;
   spec.irreversible = true;
   spec.requests = {{.method = "POST", .url = "{metadata:introspection}", .effect = Effect::probe},
-                   {.method = "POST", .url = "{metadata:revocation}", .effect = Effect::mutate}};
+                   {.method = "POST", .url = "{metadata:revocation}", .effect = Effect::mutate},
+                   {.method = "DELETE", .url = "{metadata:vendor}", .effect = Effect::mutate}};
   spec.cost = {.read = 5, .probe = 2, .mutate = 2};
   spec.proofs = {"token_is_dead", "refresh_is_dead"};
-  spec.note = "200 is no evidence, it is also the answer for unknown tokens; the proof is a probe";
+  spec.note =
+      "by RFC 7009, or by the calls of the issuer's profile; 200 is no evidence, it is also the "
+      "answer for unknown tokens; the proof is a probe";
+  return spec;
+}
+
+ActionSpec ladder_spec() {
+  ActionSpec spec;
+  spec.name = "ladder";
+  spec.follows_urls = true;
+  spec.summary = "which ways to end a grant exist, and what each lacks";
+  spec.effect = Effect::read;
+  spec.planes = {Plane::issuer};
+  spec.inputs = {mcp_server_url(),
+                 client_id(),
+                 token_endpoint(),
+                 optional("token", Kind::secret, "the access token, if in hand; it is not sent"),
+                 optional("refresh_token", Kind::secret, "likewise"),
+                 optional("user", Kind::string, "whose grant it is, as the vendor's call wants it"),
+                 optional("grant_id", Kind::string, "the vendor's id of the grant")};
+  spec.outputs = Type::object(
+      {field("profile", Kind::string), field("chosen_by", Kind::string),
+       field("rests_on", Kind::string), nullable("issuer", Kind::string),
+       Field{.name = "rungs",
+             .type = Type::list_of(Type::object(
+                 {field("action", Kind::string), field("call", Kind::string),
+                  field("what", Kind::string), texts("kills"), field("spares", Kind::string),
+                  field("breaks", Kind::string), field("rests_on", Kind::string), texts("unsure"),
+                  texts("missing")}))},
+       field("can_vendor_revoke", Kind::boolean), field("can_trip", Kind::boolean),
+       field("can_revoke_user", Kind::boolean), field("can_disable_client", Kind::boolean),
+       field("human", Kind::string), nullable("cache", Kind::duration),
+       nullable("grace", Kind::duration), texts("traps")});
+  spec.errors = {ErrorCode::invalid, ErrorCode::transient, ErrorCode::throttled};
+  spec.timeout = Duration{10'000};
+  spec.cost = {.read = 5};
+  spec.note = "sends no secret; an issuer that cannot be found is a gap of its rungs, no failure";
+  return spec;
+}
+
+/// What the calls of a profile have in common, whatever they reach.
+ActionSpec profile_call(std::string name, std::string summary) {
+  ActionSpec spec;
+  spec.name = std::move(name);
+  spec.summary = std::move(summary);
+  spec.effect = Effect::mutate;
+  spec.planes = {Plane::issuer};
+  spec.kills = {Kill::refresh_token, Kill::access_token};
+  spec.inputs = {mcp_server_url(),
+                 client_id(),
+                 token_endpoint(),
+                 optional("token", Kind::secret, "the access token, where the call shows it"),
+                 optional("refresh_token", Kind::secret, "the refresh token, likewise"),
+                 optional("user", Kind::string, "whose grant it is, as the vendor's call wants it"),
+                 optional("grant_id", Kind::string, "the vendor's id of the grant"),
+                 optional("call", Kind::string, "one call of the profile; else the first ready")};
+  spec.outputs =
+      Type::object({field("profile", Kind::string), field("call", Kind::string),
+                    field("at", Kind::string), nullable("http_status", Kind::integer),
+                    field("answer", Kind::string), nullable("settles_within", Kind::duration),
+                    nullable("note", Kind::string)});
+  spec.errors = {ErrorCode::invalid,   ErrorCode::denied,  ErrorCode::throttled,
+                 ErrorCode::transient, ErrorCode::unknown, ErrorCode::unavailable_here};
+  spec.timeout = Duration{10'000};
+  spec.repeat = Repeat::look_first;
+  spec.irreversible = true;
+  spec.requests = {{.method = "POST", .url = "{metadata:vendor}", .effect = Effect::mutate},
+                   {.method = "DELETE", .url = "{metadata:vendor}", .effect = Effect::mutate}};
+  spec.cost = {.mutate = 1};
+  spec.proofs = {"token_is_dead", "refresh_is_dead"};
+  spec.note =
+      "one call of the issuer's profile; where there is none or something is missing, the error "
+      "says what a person does";
+  return spec;
+}
+
+ActionSpec revoke_user_spec() {
+  ActionSpec spec =
+      profile_call("revoke_user", "end every grant of a user by the vendor's own call");
+  spec.wide = true;
+  return spec;
+}
+
+ActionSpec disable_client_spec() {
+  ActionSpec spec =
+      profile_call("disable_client", "end every grant of a client by the vendor's own call");
+  spec.wide = true;
+  return spec;
+}
+
+ActionSpec trip_spec() {
+  ActionSpec spec = refresh_is_dead();
+  spec.name = "trip_reuse_detection";
+  spec.summary = "present the spent refresh token";
+  spec.is_probe = false;
+  spec.proves = {};
+  spec.kills = {Kill::refresh_token, Kill::access_token};
+  spec.proofs = {"token_is_dead"};
+  spec.errors.push_back(ErrorCode::denied);
+  spec.errors.push_back(ErrorCode::unknown);
+  spec.note =
+      "only for a token that somebody has spent; a careful issuer then kills the whole family, "
+      "which the answer does not show; what a living one gives is sealed and revoked at once";
   return spec;
 }
 
 }  // namespace
 
 std::span<const ActionSpec> oauth_actions() {
-  static const std::array<ActionSpec, 6> actions{discover(),        probe_token_spec(),
-                                                 introspect(),      token_is_dead_spec(),
-                                                 refresh_is_dead(), revoke_grant_spec()};
+  static const std::array<ActionSpec, 11> actions{
+      discover(),          ladder_spec(),
+      probe_token_spec(),  introspect(),
+      token_is_dead_spec(), refresh_is_dead(),
+      revoke_grant_spec(), profile_call("vendor_revoke", "end one grant by the vendor's own call"),
+      trip_spec(),         revoke_user_spec(),
+      disable_client_spec()};
   return actions;
 }
 

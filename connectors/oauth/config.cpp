@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "connectors/oauth/jws.h"
+#include "connectors/oauth/profile.h"
 #include "connectors/url.h"
 #include "state/base/bytes.h"
 
@@ -15,7 +16,6 @@ namespace quell {
 namespace {
 
 constexpr std::size_t kUrlBytesMax = 2048;
-constexpr std::string_view kProfile = "rfc7009";
 
 constexpr std::array<std::pair<ClientAuth, std::string_view>, 5> kMethods{{
     {ClientAuth::none, "none"},
@@ -110,10 +110,7 @@ Status check_config(const OauthConfig& config) {
   for (const IssuerConfig& entry : config.issuers) {
     if (Status urls = check_urls(entry, config.loopback_http); !urls) return urls;
     if (Status client = check_client(entry); !client) return client;
-    if (entry.profile != kProfile) {
-      return mistake(entry, fmt::format("profile \"{}\" is not known", outside_text(entry.profile)),
-                     "the built-in profile is rfc7009");
-    }
+    if (Status profile = check_profile(config, entry); !profile) return profile;
     const auto same = [&entry](const IssuerConfig& other) {
       return same_mcp_url(entry.match_mcp_server_url, other.match_mcp_server_url);
     };

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,6 +12,9 @@
 #include "state/base/secret.h"
 
 namespace quell {
+
+struct IssuerProfile;
+using IssuerProfiles = std::vector<IssuerProfile>;
 
 /// How a client proves itself at token, revocation and introspection endpoints (RFC 6749
 /// section 2.3, RFC 7523; API sheet 1.1). An enumerator is its spelling in the configuration and in
@@ -48,7 +53,9 @@ struct IssuerConfig {
   SecretPtr client_secret{};  // of client_secret_*
   SecretPtr private_key{};    // of private_key_jwt: a JWK as JSON text, or PEM
   std::string key_id{};       // `kid` where the key itself does not say
-  std::string profile = "rfc7009";
+  std::string profile{};      // empty: recognised by the issuer's own hosts (oauth/profile.h)
+  std::map<std::string, std::string, std::less<>> values{};  // what the profile asks for
+  SecretPtr admin_token{};  // of the profile's administrative calls, for their hosts alone
 };
 
 struct OauthConfig {
@@ -57,6 +64,8 @@ struct OauthConfig {
   /// May leaked tokens follow a validated issuer that only the MCP server's metadata names? Off,
   /// they go to the record's own origins and to configured ones alone (T7).
   bool trust_discovered_issuers = false;
+  /// Vendor profiles that entries may name; null: none.
+  std::shared_ptr<const IssuerProfiles> profiles{};
 };
 
 /// The first mistake in `config`: a URL that is none, a method without its key, an unknown profile.

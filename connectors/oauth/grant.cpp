@@ -72,12 +72,17 @@ Task<Result<Grant>> resolve_grant(Io& io, const OauthConfig& config, GrantInputs
   request.needs = needs;
   Result<AuthServer> server = co_await locate_auth_server(io, std::move(request));
   if (!server) co_return server.error();
+  co_return known_grant(config, inputs, *std::move(server));
+}
+
+Grant known_grant(const OauthConfig& config, const GrantInputs& inputs, AuthServer server) {
+  const IssuerConfig* const entry = find_issuer(config, inputs.mcp_server_url);
   Grant grant;
-  grant.token_origins = token_origins(config, entry, inputs, *server);
+  grant.token_origins = token_origins(config, entry, inputs, server);
   grant.mcp_server_url = inputs.mcp_server_url;
-  grant.server = *std::move(server);
+  grant.server = std::move(server);
   grant.client = identify_client(entry, inputs.client_id);
-  co_return grant;
+  return grant;
 }
 
 Status may_send(const Grant& grant, std::string_view endpoint, std::string_view role) {

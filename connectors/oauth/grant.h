@@ -49,6 +49,9 @@ GrantInputs read_grant_inputs(const Value& params);
 Task<Result<Grant>> resolve_grant(Io& io, const OauthConfig& config, GrantInputs inputs,
                                   EndpointNeeds needs);
 
+/// The grant with endpoints that the caller knows already; nothing is looked up.
+Grant known_grant(const OauthConfig& config, const GrantInputs& inputs, AuthServer server);
+
 /// May the tokens, and the client's secret where there is one, go to `endpoint`, which serves as
 /// `role` ("revocation")? Code `invalid` with the line to add to the configuration, also when no
 /// client_id is known; `unavailable_here` when there is no such endpoint.

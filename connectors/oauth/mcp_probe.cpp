@@ -12,6 +12,7 @@
 
 #include "connectors/oauth/grant.h"
 #include "connectors/oauth/introspection.h"
+#include "connectors/oauth/profile.h"
 #include "connectors/oauth/jwt.h"
 #include "connectors/url.h"
 
@@ -279,6 +280,10 @@ Task<Result<Outcome>> token_is_dead(Io& io, const OauthConfig& config, Inputs in
   Look look =
       co_await look_at_token(io, std::move(url), std::move(token), std::move(baseline), random);
   if (look.failure && !is_passing(look.failure->code)) co_return *look.failure;
+  const GrantInputs asked = read_grant_inputs(inputs.params);
+  const ProfileChoice choice = choose_profile(config, find_issuer(config, asked.mcp_server_url),
+                                              asked.token_endpoint, {});
+  if (choice.profile != nullptr) look.seen.cache = choice.profile->cache;
   if (is_refusal(look.answer)) {
     Value params = inputs.params;
     look.seen.issuer = co_await word_of_issuer(io, config, std::move(params), random);

@@ -13,8 +13,10 @@
 #include "connectors/oauth/grant.h"
 #include "connectors/oauth/introspection.h"
 #include "connectors/oauth/mcp_probe.h"
+#include "connectors/oauth/profile.h"
 #include "connectors/oauth/refresh_probe.h"
 #include "connectors/oauth/revocation.h"
+#include "connectors/oauth/vendor_revocation.h"
 
 namespace quell {
 namespace {
@@ -78,20 +80,28 @@ Task<Result<Outcome>> no_such_action(std::string action) {
                        fmt::format("the oauth connector has no action {}", action));
 }
 
-Value predicted_revocation(const Value& params, const IssuerConfig* entry) {
+Value predicted_revocation(const OauthConfig& config, const Value& params) {
+  const GrantInputs inputs = read_grant_inputs(params);
+  const IssuerConfig* const entry = find_issuer(config, inputs.mcp_server_url);
+  const ProfileChoice choice = choose_profile(config, entry, inputs.token_endpoint, {});
   ValueList tokens;
   const std::pair<std::string_view, TokenKind> order[] = {
       {"refresh_token", TokenKind::refresh_token}, {"token", TokenKind::access_token}};
   for (const auto& [name, kind] : order) {
     if (!params.has(name) || params[name].is_null()) continue;
     tokens.push_back(
-        Value::map({{"kind", to_string(kind)}, {"http_status", Value{}}, {"answer", "accepted"}}));
+        Value::map({{"kind", to_string(kind)},
+                    {"http_status", Value{}},
+                    {"answer", "accepted"},
+                    {"call", Value{}}}));
   }
   const std::string client = identify_client(entry, params["client_id"].string_or("")).client_id;
   return Value::map(
       {{"issuer", entry == nullptr ? Value{} : text_or_null(entry->issuer)},
        {"revocation_endpoint", entry == nullptr ? std::string{} : entry->endpoints.revocation},
        {"client_id", text_or_null(client)},
+       {"profile", std::string(choice.id())},
+       {"refresh_token_before", "not_told"},
        {"tokens", Value(std::move(tokens))},
        {"note", Value{}}});
 }
@@ -155,30 +165,52 @@ Task<Result<Outcome>> OauthConnector::perform(const ActionSpec& action, Inputs i
     return test_refresh(io, config_, std::move(inputs.params), random_);
   if (action.name == "revoke_grant")
     return revoke_grant(io, config_, std::move(inputs.params), random_);
+  if (action.name == "ladder") return look_at_ladder(io, config_, std::move(inputs.params));
+  if (action.name == "trip_reuse_detection")
+    return trip_reuse_detection(io, config_, std::move(inputs.params), random_);
+  if (action.name == "vendor_revoke")
+    return make_vendor_call(io, config_, std::move(inputs.params), CallReach::grant, random_);
+  if (action.name == "revoke_user")
+    return make_vendor_call(io, config_, std::move(inputs.params), CallReach::user, random_);
+  if (action.name == "disable_client")
+    return make_vendor_call(io, config_, std::move(inputs.params), CallReach::client, random_);
   return no_such_action(action.name);
 }
 
 Value OauthConnector::predict(const ActionSpec& action, const Inputs& inputs) const {
   const std::string url = inputs.params["mcp_server_url"].string_or("");
   if (action.name == "revoke_grant")
-    return predicted_revocation(inputs.params, find_issuer(config_, url));
+    return predicted_revocation(config_, inputs.params);
   ValueMap out = claim_nothing(action.outputs).as_map();
   if (out.contains("answer")) out["answer"] = "unknown";
   if (out.contains("mcp_server_url")) out["mcp_server_url"] = url;
   return Value(std::move(out));
 }
 
+Ladder OauthConnector::ladder_for(std::string_view mcp_server_url,
+                                  std::string_view record_client_id,
+                                  std::string_view record_token_endpoint) const {
+  return readiness(config_, mcp_server_url, record_client_id, record_token_endpoint);
+}
+
 Value OauthConnector::pins() const {
   ValueList issuers;
   for (const IssuerConfig& entry : config_.issuers) {
-    issuers.push_back(Value::map({{"mcp_server_url", entry.match_mcp_server_url},
-                                  {"issuer", entry.issuer},
-                                  {"token_endpoint", entry.endpoints.token},
-                                  {"revocation_endpoint", entry.endpoints.revocation},
-                                  {"introspection_endpoint", entry.endpoints.introspection},
-                                  {"client_id", entry.client_id},
-                                  {"client_auth", to_string(entry.method)},
-                                  {"profile", entry.profile}}));
+    ValueMap pin{{"mcp_server_url", entry.match_mcp_server_url},
+                 {"issuer", entry.issuer},
+                 {"token_endpoint", entry.endpoints.token},
+                 {"revocation_endpoint", entry.endpoints.revocation},
+                 {"introspection_endpoint", entry.endpoints.introspection},
+                 {"client_id", entry.client_id},
+                 {"client_auth", to_string(entry.method)},
+                 {"profile", entry.profile.empty() ? std::string(kGenericProfile) : entry.profile}};
+    // They are parts of URLs.
+    if (!entry.values.empty()) {
+      ValueMap values;
+      for (const auto& [name, text] : entry.values) values.emplace(name, text);
+      pin.emplace("values", Value(std::move(values)));
+    }
+    issuers.emplace_back(Value(std::move(pin)));
   }
   return Value::map({{"kind", "oauth"}, {"issuers", Value(std::move(issuers))}});
 }

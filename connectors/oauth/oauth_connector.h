@@ -3,10 +3,12 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "connectors/connector.h"
 #include "connectors/oauth/config.h"
+#include "connectors/oauth/ladder.h"
 #include "state/base/random.h"
 #include "state/base/result.h"
 
@@ -29,6 +31,9 @@ class OauthConnector final : public Connector {
   /// Empty: this kind has no base URL of its own, its hosts come from the configuration's entries
   /// and from inputs.
   std::string base_url() const override { return {}; }
+  /// readiness() of oauth/ladder.h by this connection's configuration; nothing is sent.
+  Ladder ladder_for(std::string_view mcp_server_url, std::string_view record_client_id,
+                    std::string_view record_token_endpoint) const;
 
  private:
   OauthConnector(OauthConfig config, Random& random)

@@ -63,7 +63,14 @@ bool expiry_explains(const TokenCircumstances& seen) {
 /// nothing.
 std::optional<Timestamp> horizon(const TokenCircumstances& seen) {
   if (!seen.expires_at || *seen.expires_at + kClockSkew <= seen.now) return std::nullopt;
-  return *seen.expires_at + kClockSkew;
+  return *seen.expires_at + kClockSkew + seen.cache.value_or(Duration{0});
+}
+
+/// What the issuer's profile knows of servers that ask it, for the reason of a residual.
+std::string cache_note(const TokenCircumstances& seen) {
+  if (!seen.cache) return {};
+  return fmt::format("; servers may believe a dead token of this issuer for {} more",
+                     format_duration(*seen.cache));
 }
 
 std::string with_status(std::optional<int> status) {
@@ -98,6 +105,7 @@ Judgement judge_unknown(const TokenCircumstances& seen, std::optional<int> statu
         "a 401 that does not name the token may come from a gateway; the access token may still "
         "work";
   }
+  residual.reason += cache_note(seen);
   out.residual = std::move(residual);
   return out;
 }
@@ -206,12 +214,27 @@ Judgement judge(TokenAnswer answer, const TokenCircumstances& seen, std::optiona
                                      "checks it offline trusts it "
                                      "until its `exp`, which nobody verified"
                                    : "the access token still works, and when it ends is not known"};
+      out.residual->reason += cache_note(seen);
       return out;
     }
     case TokenAnswer::unknown:
       return judge_unknown(seen, status);
   }
   return out;
+}
+
+std::string_view to_string(IssuerWord word) noexcept {
+  switch (word) {
+    case IssuerWord::not_told:
+      return "not_told";
+    case IssuerWord::inactive:
+      return "inactive";
+    case IssuerWord::active:
+      return "active";
+    case IssuerWord::silent:
+      return "silent";
+  }
+  return "not_told";
 }
 
 IssuerWord read_introspection(const HttpResponse& response) {

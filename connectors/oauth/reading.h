@@ -56,6 +56,8 @@ enum class IssuerWord : std::uint8_t {
   silent,    // the issuer does not answer now, or not as an issuer
 };
 
+std::string_view to_string(IssuerWord word) noexcept;
+
 /// The answer of an introspection endpoint (RFC 7662 section 2.2).
 IssuerWord read_introspection(const HttpResponse& response);
 
@@ -72,6 +74,9 @@ struct TokenCircumstances {
   /// Of a pinned issuer, after a refusal: a server that asks its issuer about tokens may refuse all
   /// of them while nobody answers it.
   IssuerWord issuer = IssuerWord::not_told;
+  /// How long servers may go on believing a token that is dead at its issuer, by its profile; it
+  /// lengthens every horizon.
+  std::optional<Duration> cache{};
   Timestamp now{};
 };
 

@@ -10,9 +10,12 @@
 
 #include <fmt/format.h>
 
+#include "connectors/classify.h"
 #include "connectors/oauth/grant.h"
+#include "connectors/oauth/profile.h"
 #include "connectors/oauth/reading.h"
 #include "connectors/oauth/revocation.h"
+#include "connectors/url.h"
 #include "state/base/bytes.h"
 #include "state/base/json.h"
 
@@ -95,7 +98,8 @@ bool is_anothers(const Grant& grant, const std::string& record_client_id) {
 /// Proved. Without the client's secret a thief cannot redeem a refresh token; of a public client he
 /// can, and then the token that is dead here may be the spent one while its descendant lives (API
 /// sheet 6.1).
-Judgement judge_dead(const Grant& grant, const HttpResponse& response) {
+Judgement judge_dead(const Grant& grant, const HttpResponse& response,
+                     std::optional<Duration> grace) {
   // Some issuers give no reason (API sheet 6.3); so may whatever stands before one.
   const bool reasoned = !oauth_error(response).empty();
   Judgement out;
@@ -103,6 +107,11 @@ Judgement judge_dead(const Grant& grant, const HttpResponse& response) {
   out.grade = grant.client.has_secret() && reasoned ? Grade::strong : Grade::weak;
   out.proof = reasoned ? "400 invalid_grant at the token endpoint"
                        : "400 without a reason at the token endpoint";
+  if (grace) {
+    // Within the window a token that was spent may work again or not; a refusal says less there.
+    out.grade = Grade::weak;
+    out.proof += fmt::format("; this issuer has a grace period of {}", format_duration(*grace));
+  }
   if (grant.client.has_secret()) return out;
   out.residual = Residual{.until = std::nullopt,
                           .reason =
@@ -111,7 +120,8 @@ Judgement judge_dead(const Grant& grant, const HttpResponse& response) {
   return out;
 }
 
-Judgement judge_alive(std::size_t minted, std::size_t revoked, bool all_kept) {
+Judgement judge_alive(std::size_t minted, std::size_t revoked, bool all_kept,
+                      std::optional<Duration> grace) {
   Judgement out;
   out.verdict = Verdict::refuted;
   out.grade = Grade::strong;
@@ -120,6 +130,10 @@ Judgement judge_alive(std::size_t minted, std::size_t revoked, bool all_kept) {
   if (revoked < minted)
     reason += fmt::format("; {} of {} tokens that this test got could not be revoked",
                           minted - revoked, minted);
+  if (grace) {
+    reason +=
+        fmt::format("; this issuer lets a spent one work for {} more", format_duration(*grace));
+  }
   if (!all_kept)
     reason += "; sealing one of them failed, so a crash before its revocation would have lost it";
   out.residual = Residual{.until = std::nullopt, .reason = std::move(reason)};
@@ -134,27 +148,64 @@ HttpRequest refresh_request(const Grant& grant, const SecretPtr& refresh) {
   return request;
 }
 
-/// Keeps and then revokes what a 200 brought.
-Task<Result<Outcome>> clean_up(Io& io, const Grant& grant, std::vector<Minted> minted,
-                               AuthForm& form, Random& random) {
+/// What became of the tokens that a 200 brought.
+struct CleanUp {
+  std::size_t minted = 0;
+  std::size_t revoked = 0;
   bool all_kept = true;
+};
+
+/// Keeps and then revokes what a 200 brought.
+Task<CleanUp> clean_up(Io& io, const Grant& grant, std::vector<Minted> minted, AuthForm& form,
+                       Random& random) {
+  CleanUp out;
+  out.minted = minted.size();
   for (Minted& one : minted) {
     std::string name = fmt::format("minted_{}.{}", to_string(one.kind), random.hex(kKeptNameBytes));
     const Result<SecretValue> kept = co_await io.keep(std::move(name), std::move(one.sealed));
-    all_kept = all_kept && kept.has_value();
+    out.all_kept = out.all_kept && kept.has_value();
   }
-  std::size_t revoked = 0;
   for (const Minted& one : minted) {
     const bool gone = co_await discard(io, grant, one, form, random);
-    if (gone) ++revoked;
+    if (gone) ++out.revoked;
   }
-  Outcome out =
-      outcome_of(grant, RefreshAnswer::alive, 200, judge_alive(minted.size(), revoked, all_kept));
-  ValueMap outputs = out.outputs.as_map();
-  outputs["minted"] = static_cast<std::int64_t>(minted.size());
-  outputs["minted_revoked"] = static_cast<std::int64_t>(revoked);
-  out.outputs = Value(std::move(outputs));
   co_return out;
+}
+
+void count_minted(Outcome& outcome, const CleanUp& done) {
+  ValueMap outputs = outcome.outputs.as_map();
+  outputs["minted"] = static_cast<std::int64_t>(done.minted);
+  outputs["minted_revoked"] = static_cast<std::int64_t>(done.revoked);
+  outcome.outputs = Value(std::move(outputs));
+}
+
+/// The grant whose refresh token may be presented: its endpoints are known, and what a living token
+/// would give can be revoked. Otherwise presenting it leaves more alive than it found.
+Task<Result<Grant>> grant_to_present(Io& io, const OauthConfig& config, GrantInputs inputs) {
+  EndpointNeeds needs;
+  needs.token = true;
+  needs.revocation = true;
+  Result<Grant> grant = co_await resolve_grant(io, config, std::move(inputs), needs);
+  if (!grant) co_return grant;
+  if (Status allowed = may_send(*grant, grant->server.token_endpoint, "token"); !allowed)
+    co_return allowed.error();
+  if (Status allowed = may_send(*grant, grant->server.revocation_endpoint, "revocation"); !allowed)
+    co_return allowed.error();
+  co_return grant;
+}
+
+Error no_refresh_token(std::string_view what) {
+  return make_error(ErrorCode::invalid, "invalid", fmt::format("{} needs a refresh token", what),
+                    "guard the step with `when`");
+}
+
+/// Why a claim on the refresh token cannot stand after a trip, if it cannot.
+std::vector<Doubt> doubts_of_trip(const CleanUp& done) {
+  if (done.revoked == done.minted) return {};
+  return {{.kill = Kill::refresh_token,
+           .at_best = Grade::none,
+           .reason = fmt::format("{} of {} tokens that presenting it gave could not be revoked",
+                                 done.minted - done.revoked, done.minted)}};
 }
 
 }  // namespace
@@ -162,23 +213,15 @@ Task<Result<Outcome>> clean_up(Io& io, const Grant& grant, std::vector<Minted> m
 Task<Result<Outcome>> test_refresh(Io& io, const OauthConfig& config, Value params,
                                    Random& random) {
   const SecretPtr refresh = secret_input(params, "refresh_token");
-  if (!refresh) {
-    co_return make_error(ErrorCode::invalid, "invalid", "the refresh test needs a refresh token",
-                         "guard the step with `when`");
-  }
-  EndpointNeeds needs;
-  needs.token = true;
-  needs.revocation = true;
+  if (!refresh) co_return no_refresh_token("the refresh test");
   GrantInputs inputs = read_grant_inputs(params);
   const std::string record_client_id = inputs.client_id;
-  const Result<Grant> grant = co_await resolve_grant(io, config, std::move(inputs), needs);
+  const ProfileChoice choice = choose_profile(config, find_issuer(config, inputs.mcp_server_url),
+                                              inputs.token_endpoint, {});
+  const std::optional<Duration> grace =
+      choice.profile == nullptr ? std::nullopt : choice.profile->grace;
+  const Result<Grant> grant = co_await grant_to_present(io, config, std::move(inputs));
   if (!grant) co_return grant.error();
-  if (Status allowed = may_send(*grant, grant->server.token_endpoint, "token"); !allowed)
-    co_return allowed.error();
-  // Without a way to revoke what a living token would give, the test leaves more alive than it
-  // found.
-  if (Status allowed = may_send(*grant, grant->server.revocation_endpoint, "revocation"); !allowed)
-    co_return allowed.error();
 
   AuthForm form = AuthForm::as_configured;
   HttpRequest request = refresh_request(*grant, refresh);
@@ -210,10 +253,14 @@ Task<Result<Outcome>> test_refresh(Io& io, const OauthConfig& config, Value para
                                       "a token of another client is refused alike"));
       }
       co_return outcome_of(*grant, RefreshAnswer::dead, answer->status,
-                           judge_dead(*grant, *answer));
+                           judge_dead(*grant, *answer, grace));
     case RefreshAnswer::alive: {
       std::vector<Minted> minted = minted_tokens(*answer);
-      co_return co_await clean_up(io, *grant, std::move(minted), form, random);
+      const CleanUp done = co_await clean_up(io, *grant, std::move(minted), form, random);
+      Outcome out = outcome_of(*grant, RefreshAnswer::alive, answer->status,
+                               judge_alive(done.minted, done.revoked, done.all_kept, grace));
+      count_minted(out, done);
+      co_return out;
     }
     case RefreshAnswer::unknown:
       break;
@@ -225,6 +272,51 @@ Task<Result<Outcome>> test_refresh(Io& io, const OauthConfig& config, Value para
           : "the token endpoint gave no evidence; the refresh token may still work";
   co_return outcome_of(*grant, RefreshAnswer::unknown, answer->status,
                        unproved(std::to_string(answer->status), reason));
+}
+
+Task<Result<Outcome>> trip_reuse_detection(Io& io, const OauthConfig& config, Value params,
+                                           Random& random) {
+  const SecretPtr refresh = secret_input(params, "refresh_token");
+  if (!refresh) co_return no_refresh_token("tripping reuse detection");
+  GrantInputs inputs = read_grant_inputs(params);
+  const Result<Grant> grant = co_await grant_to_present(io, config, std::move(inputs));
+  if (!grant) co_return grant.error();
+  io.doubt_meanwhile(
+      {{.kill = Kill::refresh_token,
+        .at_best = Grade::none,
+        .reason = "the answer to presenting it was lost: tokens may have been issued that nobody "
+                  "holds"}});
+  AuthForm form = AuthForm::as_configured;
+  HttpRequest request = refresh_request(*grant, refresh);
+  const Result<HttpResponse> answer =
+      co_await send_authenticated(io, *grant, std::move(request), form, random);
+  const std::string subject = "presenting the spent refresh token at " +
+                              outside_text(origin_of(grant->server.token_endpoint));
+  if (!answer) co_return wrap(subject, answer.error());
+  const RefreshAnswer read = read_refresh(*answer);
+  if (read == RefreshAnswer::unknown) {
+    if (answer->status >= 200 && answer->status < 300) {
+      co_return make_error(ErrorCode::unknown, "unknown",
+                           subject + ": 200 without tokens that quell can read",
+                           "some may have been issued");
+    }
+    if (refuses_client(*answer)) {
+      co_return make_error(ErrorCode::denied, "denied",
+                           subject + ": the issuer refused this client's authentication",
+                           "compare client_id, client_auth and the secret of the issuer's entry");
+    }
+    co_return classify(*answer, Effect::mutate, subject, NotFound::collection);
+  }
+  Judgement none;
+  Outcome out = outcome_of(*grant, read, answer->status, std::move(none));
+  out.judgement.reset();
+  if (read == RefreshAnswer::alive) {
+    std::vector<Minted> minted = minted_tokens(*answer);
+    const CleanUp done = co_await clean_up(io, *grant, std::move(minted), form, random);
+    count_minted(out, done);
+    out.doubts = doubts_of_trip(done);
+  }
+  co_return out;
 }
 
 }  // namespace quell

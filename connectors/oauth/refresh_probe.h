@@ -15,4 +15,12 @@ namespace quell {
 /// the claim unproved.
 Task<Result<Outcome>> test_refresh(Io& io, const OauthConfig& config, Value params, Random& random);
 
+/// The action `trip_reuse_detection` (API sheet 6.1; RFC 9700 section 4.14): presents a refresh
+/// token that somebody has spent, so that an issuer which watches for that kills its whole family. Says
+/// nothing of whether it did. A token that was still good mints others: kept and revoked at once
+/// (T11), and what is not revoked is a doubt. Errors: `unknown` when the answer was lost, with the
+/// doubt that tokens may have been issued; else as test_refresh().
+Task<Result<Outcome>> trip_reuse_detection(Io& io, const OauthConfig& config, Value params,
+                                           Random& random);
+
 }  // namespace quell

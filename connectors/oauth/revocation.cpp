@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "connectors/oauth/introspection.h"
+#include "connectors/oauth/vendor_revocation.h"
 #include "connectors/url.h"
 
 namespace quell {
@@ -29,81 +30,6 @@ std::string subject_of(const Grant& grant, TokenKind kind) {
 }
 
 Value text_or_null(const std::string& text) { return text.empty() ? Value{} : Value(text); }
-
-/// A refused refresh token is a failure whatever else went well; a refused access token is not once
-/// the refresh token was taken: its issuer may have killed both with the first, and some call that
-/// an error.
-Result<Outcome> summarize(const Grant& grant, const std::vector<TokenRevocation>& done,
-                          const std::string& note) {
-  ValueList tokens;
-  bool any_accepted = false;
-  const TokenRevocation* refused = nullptr;
-  for (const TokenRevocation& one : done) {
-    any_accepted = any_accepted || one.answer == RevocationAnswer::accepted;
-    if (one.answer == RevocationAnswer::refused &&
-        (one.kind == TokenKind::refresh_token || !any_accepted))
-      refused = &one;
-    tokens.push_back(Value::map({{"kind", to_string(one.kind)},
-                                 {"http_status", one.status},
-                                 {"answer", to_string(one.answer)}}));
-  }
-  const std::string at = outside_text(origin_of(grant.server.revocation_endpoint));
-  if (refused != nullptr) {
-    return make_error(
-        ErrorCode::invalid, "invalid",
-        fmt::format("{} refused to revoke the {} ({})", at, words(refused->kind), refused->status),
-        "check that client_id is the client which got this token");
-  }
-  if (!any_accepted) {
-    return make_error(
-        ErrorCode::unavailable_here, "unavailable_here",
-        fmt::format("{} cannot revoke tokens of this kind (unsupported_token_type)", at),
-        "revoke the refresh token instead; an access token that is a JWT lives until its `exp`");
-  }
-  Outcome out;
-  out.outputs = Value::map({{"issuer", text_or_null(grant.server.issuer)},
-                            {"revocation_endpoint", grant.server.revocation_endpoint},
-                            {"client_id", text_or_null(outside_text(grant.client.client_id))},
-                            {"tokens", Value(std::move(tokens))},
-                            {"note", text_or_null(note)}});
-  return out;
-}
-
-/// The issuer's word about the refresh token before it is revoked: afterwards every answer is the
-/// same. A token that is active is the head of its grant: nobody has rotated it away. One that is
-/// not was spent, and whoever spent it holds a newer one that its revocation need not reach (API
-/// sheet 6.1).
-std::vector<Doubt> doubts_about(IssuerWord before) {
-  switch (before) {
-    case IssuerWord::active:
-      return {};
-    case IssuerWord::inactive:
-      return {{.kill = Kill::refresh_token,
-               .at_best = Grade::none,
-               .reason = "it was already spent: whoever spent it may hold a newer one that lives "
-                         "on"}};
-    case IssuerWord::not_told:
-    case IssuerWord::silent:
-      break;
-  }
-  return {{.kill = Kill::refresh_token,
-           .at_best = Grade::weak,
-           .reason = "nobody could tell whether it had been rotated before"}};
-}
-
-/// Is the refresh token that was active still so after its revocation? The vault's own refresh need
-/// not tell: the vault may hold another one. Some issuers take a moment (RFC 7009 section 2).
-Task<bool> outlives_revocation(Io& io, const Grant& grant, SecretPtr token, AuthForm& form,
-                               Random& random) {
-  for (int look = 1;; ++look) {
-    SecretPtr shown = token;
-    const IssuerWord word =
-        co_await ask_issuer(io, grant, std::move(shown), TokenKind::refresh_token, form, random);
-    if (word != IssuerWord::active) co_return false;
-    if (look == kLooksAfterMax) co_return true;
-    co_await io.wait(kLookAfterPause);
-  }
-}
 
 /// One revocation; where another went before it (`begun`), repeated while the issuer is busy. The
 /// action as a whole cannot be repeated then: it would find the refresh token dead by our own hand
@@ -132,6 +58,88 @@ std::string client_note(const Grant& grant, const GrantInputs& inputs) {
 
 }  // namespace
 
+Result<Outcome> summarize(const RevocationSite& site, const std::vector<TokenRevocation>& done) {
+  ValueList tokens;
+  bool any_accepted = false;
+  const TokenRevocation* refused = nullptr;
+  for (const TokenRevocation& one : done) {
+    any_accepted = any_accepted || one.answer == RevocationAnswer::accepted;
+    if (one.answer == RevocationAnswer::refused &&
+        (one.kind == TokenKind::refresh_token || !any_accepted))
+      refused = &one;
+    tokens.push_back(Value::map({{"kind", to_string(one.kind)},
+                                 {"http_status", one.status},
+                                 {"answer", to_string(one.answer)},
+                                 {"call", text_or_null(one.call)}}));
+  }
+  const std::string at = outside_text(origin_of(site.endpoint));
+  if (refused != nullptr) {
+    return make_error(
+        ErrorCode::invalid, "invalid",
+        fmt::format("{} refused to revoke the {} ({})", at, words(refused->kind), refused->status),
+        "check that client_id is the client which got this token");
+  }
+  if (!any_accepted) {
+    return make_error(
+        ErrorCode::unavailable_here, "unavailable_here",
+        fmt::format("{} cannot revoke tokens of this kind (unsupported_token_type)", at),
+        "revoke the refresh token instead; an access token that is a JWT lives until its `exp`");
+  }
+  Outcome out;
+  out.outputs = Value::map({{"issuer", text_or_null(site.issuer)},
+                            {"revocation_endpoint", site.endpoint},
+                            {"client_id", text_or_null(outside_text(site.client_id))},
+                            {"profile", site.profile},
+                            {"refresh_token_before", to_string(site.before)},
+                            {"tokens", Value(std::move(tokens))},
+                            {"note", text_or_null(site.note)}});
+  return out;
+}
+
+std::vector<Doubt> doubts_about(IssuerWord before) {
+  switch (before) {
+    case IssuerWord::active:
+      return {};
+    case IssuerWord::inactive:
+      return {{.kill = Kill::refresh_token,
+               .at_best = Grade::none,
+               .reason = "it was already spent: whoever spent it may hold a newer one that lives "
+                         "on"}};
+    case IssuerWord::not_told:
+    case IssuerWord::silent:
+      break;
+  }
+  return {{.kill = Kill::refresh_token,
+           .at_best = Grade::weak,
+           .reason = "nobody could tell whether it had been rotated before"}};
+}
+
+std::vector<Doubt> doubts_meanwhile(IssuerWord before) {
+  std::vector<Doubt> meanwhile = doubts_about(before);
+  if (!meanwhile.empty()) return meanwhile;
+  return {{.kill = Kill::refresh_token,
+           .at_best = Grade::weak,
+           .reason = "the answer to its revocation was lost, and the issuer was not asked again"}};
+}
+
+Task<bool> outlives_revocation(Io& io, const Grant& grant, SecretPtr token, AuthForm& form,
+                               Random& random) {
+  for (int look = 1;; ++look) {
+    SecretPtr shown = token;
+    const IssuerWord word =
+        co_await ask_issuer(io, grant, std::move(shown), TokenKind::refresh_token, form, random);
+    if (word != IssuerWord::active) co_return false;
+    if (look == kLooksAfterMax) co_return true;
+    co_await io.wait(kLookAfterPause);
+  }
+}
+
+Doubt outlived() {
+  return {.kill = Kill::refresh_token,
+          .at_best = Grade::none,
+          .reason = "the issuer called it active after its revocation"};
+}
+
 Task<Result<TokenRevocation>> revoke_token(Io& io, const Grant& grant, SecretPtr token,
                                            TokenKind kind, AuthForm& form, Random& random) {
   HttpRequest request = issuer_post(grant.server.revocation_endpoint, Effect::mutate);
@@ -158,6 +166,8 @@ Task<Result<Outcome>> revoke_grant(Io& io, const OauthConfig& config, Value para
         "hand over the leaked token or refresh token, or remove the client's access at the issuer "
         "by hand");
   }
+  CallScene scene = make_scene(config, read_call_case(params));
+  if (goes_by_profile(scene)) co_return co_await revoke_by_profile(io, std::move(scene), random);
   EndpointNeeds needs;
   needs.revocation = true;
   GrantInputs where = inputs;
@@ -172,14 +182,7 @@ Task<Result<Outcome>> revoke_grant(Io& io, const OauthConfig& config, Value para
     before =
         co_await ask_issuer(io, *grant, std::move(shown), TokenKind::refresh_token, form, random);
   }
-  std::vector<Doubt> meanwhile = doubts_about(before);
-  if (meanwhile.empty()) {
-    meanwhile.push_back(
-        {.kill = Kill::refresh_token,
-         .at_best = Grade::weak,
-         .reason = "the answer to its revocation was lost, and the issuer was not asked again"});
-  }
-  io.doubt_meanwhile(std::move(meanwhile));
+  io.doubt_meanwhile(doubts_meanwhile(before));
   std::vector<TokenRevocation> done;
   const std::pair<SecretPtr, TokenKind> order[] = {{refresh, TokenKind::refresh_token},
                                                    {access, TokenKind::access_token}};
@@ -192,17 +195,19 @@ Task<Result<Outcome>> revoke_grant(Io& io, const OauthConfig& config, Value para
     if (!one) co_return one.error();
     done.push_back(*one);
   }
-  Result<Outcome> outcome = summarize(*grant, done, client_note(*grant, inputs));
+  const RevocationSite site{.issuer = grant->server.issuer,
+                            .endpoint = grant->server.revocation_endpoint,
+                            .client_id = grant->client.client_id,
+                            .profile = std::string(scene.choice.id()),
+                            .note = client_note(*grant, inputs),
+                            .before = before};
+  Result<Outcome> outcome = summarize(site, done);
   if (!outcome) co_return outcome;
   outcome->doubts = doubts_about(before);
   if (before == IssuerWord::active) {
     SecretPtr shown = refresh;
     const bool alive = co_await outlives_revocation(io, *grant, std::move(shown), form, random);
-    if (alive) {
-      outcome->doubts.push_back({.kill = Kill::refresh_token,
-                                 .at_best = Grade::none,
-                                 .reason = "the issuer called it active after its revocation"});
-    }
+    if (alive) outcome->doubts.push_back(outlived());
   }
   co_return outcome;
 }

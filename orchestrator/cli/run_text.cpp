@@ -231,6 +231,34 @@ std::vector<std::string> live_text(const Stream& stream, const RunState& run, Ti
   return lines;
 }
 
+namespace {
+
+std::string listed(const Value& texts, const char* none) {
+  std::string out;
+  for (const Value& text : texts.list_or_empty())
+    out += (out.empty() ? "" : "; ") + shown(text.string_or(""));
+  return out.empty() ? none : out;
+}
+
+/// The rungs that the rehearsal's `ladder` steps found: what each ends, and what it lacks.
+std::string ladders_text(const ValueList& ladders) {
+  std::string text;
+  for (const Value& seen : ladders) {
+    text += "ladder  " + shown(seen["profile"].string_or("")) + ", by " +
+            shown(seen["chosen_by"].string_or("")) + ", rests on " +
+            shown(seen["rests_on"].string_or("")) + "\n";
+    std::vector<std::vector<std::string>> rows{{"rung", "what it does", "ends", "lacks"}};
+    for (const Value& rung : seen["rungs"].list_or_empty()) {
+      rows.push_back({shown(rung["action"].string_or("")), shown(rung["what"].string_or("")),
+                      listed(rung["kills"], "-"), listed(rung["missing"], "nothing")});
+    }
+    text += table(rows, "  ");
+  }
+  return text;
+}
+
+}  // namespace
+
 std::string plan_text(const Stream& stream, const Plan& plan, bool all_requests) {
   std::string text = "plan  " + plan.playbook;
   if (!plan.incident.empty()) text += "  " + shown(plan.incident);
@@ -258,6 +286,7 @@ std::string plan_text(const Stream& stream, const Plan& plan, bool all_requests)
                    counted(plan.counts.read, "read")),
        "", ""});
   text += table(rows, "  ");
+  text += ladders_text(plan.ladders);
   text += "estimate  contained " + format_duration(plan.contain) + " after approval, proved by " +
           format_duration(plan.prove) + "; limited by " + plan.limit + "\n";
   text += "a plan cannot know\n";

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "orchestrator/cli/verb.h"
+#include "orchestrator/issuer_profiles.h"
 #include "orchestrator/playbook/diagnostics.h"
 
 namespace quell::cli {
@@ -9,10 +10,13 @@ namespace {
 
 constexpr std::string_view kHelp =
     R"(quell actions - what the connectors can do, from their own declarations
-usage: quell actions [CONNECTION.ACTION] [--json | --markdown]
+usage: quell actions [CONNECTION | CONNECTION.ACTION] [--profile NAME] [--json | --markdown]
+--profile   one vendor's calls at its issuer, with traps and what is not verified
 --markdown  the same as a document; docs/actions.md is that
 Examples    quell actions
             quell actions platform.archive_credential
+            quell actions issuer
+            quell actions issuer --profile github
 )";
 
 template <typename List>
@@ -154,9 +158,134 @@ Written by `quell actions --markdown` from the connectors' own declarations; a t
 
 )";
 
-int actions(Session& session, const std::string& name, bool is_markdown) {
+ValueList text_values(const std::vector<std::string>& texts) {
+  ValueList out;
+  for (const std::string& text : texts) out.emplace_back(text);
+  return out;
+}
+
+Value profile_value(const IssuerProfile& profile) {
+  ValueList calls;
+  for (const VendorCall& call : profile.calls) {
+    ValueList kills;
+    for (const Kill kill : call.kills) kills.emplace_back(to_string(kill));
+    calls.push_back(Value::map(
+        {{"id", call.id},
+         {"title", call.title},
+         {"reach", to_string(call.reach)},
+         {"takes", to_string(call.takes)},
+         {"auth", to_string(call.auth)},
+         {"kills", Value(std::move(kills))},
+         {"spares", call.spares},
+         {"breaks", call.breaks},
+         {"settles_within", call.settles ? Value(*call.settles) : Value{}},
+         {"needs", Value(text_values(call.needs))},
+         {"traps", Value(text_values(call.traps))},
+         {"unsure", Value(text_values(call.unsure))},
+         {"rests_on", to_string(call.certainty.value_or(profile.certainty))}}));
+  }
+  return Value::map({{"id", profile.id},
+                     {"title", profile.title},
+                     {"rests_on", to_string(profile.certainty)},
+                     {"source", profile.source},
+                     {"rfc7009", profile.rfc7009},
+                     {"calls", Value(std::move(calls))},
+                     {"spares", profile.spares},
+                     {"traps", Value(text_values(profile.traps))},
+                     {"unsure", Value(text_values(profile.unsure))},
+                     {"human", Value::map({{"page", profile.human_page},
+                                           {"do", profile.human_do}})}});
+}
+
+bool is_issuer(const Connector& connector) {
+  return connector.pins()["kind"].string_or("") == "oauth";
+}
+
+std::string ways_of(const IssuerProfile& profile) {
+  std::string ways = profile.rfc7009 ? "RFC 7009" : "";
+  for (const VendorCall& call : profile.calls)
+    ways += (ways.empty() ? "" : ", ") + call.id + " (" + std::string(to_string(call.reach)) + ")";
+  return ways.empty() ? "a person" : ways;
+}
+
+std::string profile_table(const IssuerProfiles& profiles) {
+  std::vector<std::vector<std::string>> rows{{"profile", "issuer", "rests on", "ends a grant by"}};
+  rows.push_back({std::string(kGenericProfile), "any with the standard endpoint", "standard",
+                  "RFC 7009"});
+  for (const IssuerProfile& profile : profiles) {
+    rows.push_back({profile.id, profile.title, std::string(to_string(profile.certainty)),
+                    ways_of(profile)});
+  }
+  return table(rows, "");
+}
+
+void tell_texts(Stream& out, std::string_view what, const std::vector<std::string>& texts) {
+  for (const std::string& text : texts) out.line(padded(std::string(what), 9) + text);
+}
+
+void tell_text(Stream& out, std::string_view what, const std::string& text) {
+  if (!text.empty()) out.line(padded(std::string(what), 9) + text);
+}
+
+void tell_profile(Session& session, const IssuerProfile& profile) {
+  Stream& out = session.out();
+  out.line(padded(profile.id, 31) + profile.title);
+  out.line("rests on " + std::string(to_string(profile.certainty)) + ": " + profile.source);
+  if (profile.rfc7009) out.line("has      the standard revocation endpoint, RFC 7009");
+  for (const VendorCall& call : profile.calls) {
+    out.line("call     " + call.id + ", reach " + std::string(to_string(call.reach)) + ": " +
+             call.title);
+    tell_text(out, "  kills", joined(call.kills));
+    tell_text(out, "  spares", call.spares);
+    tell_text(out, "  breaks", call.breaks);
+    tell_texts(out, "  needs", call.needs);
+    tell_texts(out, "  trap", call.traps);
+    tell_texts(out, "  unsure", call.unsure);
+    if (call.certainty)
+      tell_text(out, "  rests on", " " + std::string(to_string(*call.certainty)));
+  }
+  tell_text(out, "spares", profile.spares);
+  tell_texts(out, "trap", profile.traps);
+  tell_texts(out, "unsure", profile.unsure);
+  tell_text(out, "page", profile.human_page);
+  tell_text(out, "by hand", profile.human_do);
+}
+
+/// One profile by name, as text or JSON.
+int show_profile(Session& session, const IssuerProfiles& profiles, const std::string& id) {
+  std::vector<std::string> ids;
+  for (const IssuerProfile& profile : profiles) {
+    ids.push_back(profile.id);
+    if (profile.id != id) continue;
+    if (session.options().json) {
+      session.print_json(profile_value(profile));
+    } else {
+      tell_profile(session, profile);
+    }
+    return kExitOk;
+  }
+  const std::string near = nearest_word(id, ids);
+  return session.fail(
+      make_error(ErrorCode::invalid, "usage", "no such profile.",
+                 near.empty() ? "quell actions issuer lists them" : "did you mean " + near + "?"));
+}
+
+struct ActionsOptions {
+  std::string name{};
+  std::string profile{};
+  bool is_markdown = false;
+};
+
+int actions(Session& session, const ActionsOptions& options) {
+  const std::string& name = options.name;
+  const bool is_markdown = options.is_markdown;
   const std::optional<ConnectorSet> connectors = session.bare_connectors();
   if (!connectors) return kExitNotStarted;
+  const Result<std::shared_ptr<const IssuerProfiles>> profiles =
+      load_issuer_profiles(session.config()->issuer_profile_dirs);
+  if (!profiles) return session.fail(profiles.error());
+  if (!options.profile.empty()) return show_profile(session, **profiles, options.profile);
+  bool has_issuers = false;
   ValueList all;
   std::vector<std::vector<std::string>> rows{{"action", "effect", "what it does"}};
   std::vector<std::string> names;
@@ -165,12 +294,13 @@ int actions(Session& session, const std::string& name, bool is_markdown) {
     for (const ActionSpec& spec : connector->actions()) {
       const std::string full = connection + "." + spec.name;
       names.push_back(full);
-      if (!name.empty() && name != full) continue;
+      if (!name.empty() && name != full && name != connection) continue;
+      has_issuers = has_issuers || (name == connection && is_issuer(*connector));
       all.push_back(spec_value(connection, spec));
       rows.push_back({full, std::string(to_string(spec.effect)) + (spec.irreversible ? " !" : ""),
                       spec.summary});
       if (is_markdown) document += markdown_of(connection, spec);
-      if (!name.empty() && !session.options().json && !is_markdown)
+      if (name == full && !session.options().json && !is_markdown)
         tell_one(session, connection, connector->pins()["kind"].string_or(""), spec);
     }
   }
@@ -181,12 +311,19 @@ int actions(Session& session, const std::string& name, bool is_markdown) {
                    near.empty() ? "quell actions lists them" : "did you mean " + near + "?"));
   }
   if (session.options().json) {
-    session.print_json(Value::map({{"actions", Value(std::move(all))}}));
+    ValueMap document_of{{"actions", Value(std::move(all))}};
+    if (has_issuers) {
+      ValueList list;
+      for (const IssuerProfile& profile : **profiles) list.push_back(profile_value(profile));
+      document_of.emplace("profiles", Value(std::move(list)));
+    }
+    session.print_json(Value(std::move(document_of)));
   } else if (is_markdown) {
     document.pop_back();  // the empty line after the last action
     session.out().write(document);
-  } else if (name.empty()) {
+  } else if (name.find('.') == std::string::npos) {
     session.out().write(table(rows, ""));
+    if (has_issuers) session.out().write("\n" + profile_table(**profiles));
   }
   return kExitOk;
 }
@@ -194,17 +331,16 @@ int actions(Session& session, const std::string& name, bool is_markdown) {
 }  // namespace
 
 Verb actions_verb() {
-  auto name = std::make_shared<std::string>();
-  auto is_markdown = std::make_shared<bool>(false);
+  auto options = std::make_shared<ActionsOptions>();
   return {.name = "actions",
           .help = kHelp,
           .declare =
-              [name, is_markdown](CLI::App& app) {
-                app.add_option("action", *name);
-                app.add_flag("--markdown", *is_markdown);
+              [options](CLI::App& app) {
+                app.add_option("action", options->name);
+                app.add_option("--profile", options->profile);
+                app.add_flag("--markdown", options->is_markdown);
               },
-          .run = [name,
-                  is_markdown](Session& session) { return actions(session, *name, *is_markdown); }};
+          .run = [options](Session& session) { return actions(session, *options); }};
 }
 
 }  // namespace quell::cli

@@ -53,6 +53,31 @@ void judge(Claim& claim, const ProbeState& probe) {
   }
 }
 
+/// A series of looks that may judge a claim, and what it looks with.
+struct Series {
+  const ProbeSpec* spec = nullptr;
+  const ProbeState* state = nullptr;
+};
+
+bool has_evidence(const ProbeState& probe) {
+  return probe.looks > 0 && probe.last.verdict != Verdict::unproved;
+}
+
+/// A later step that looked at the same thing in the same way, and saw something, has the newer
+/// word: as within one series, the last look counts. Only of a series that made its own last look
+/// before the other began. A self probe judges its own step's result alone.
+bool is_outdated(const Series& series, const std::vector<Series>& all) {
+  const ProbeState& mine = *series.state;
+  if (series.spec->self || !mine.finished()) return false;
+  const Timestamp last = std::max(mine.started, mine.due);
+  return std::any_of(all.begin(), all.end(), [&](const Series& other) {
+    return other.state != &mine && !other.spec->self && has_evidence(*other.state) &&
+           other.spec->connection == series.spec->connection &&
+           other.spec->action == series.spec->action && other.state->params == mine.params &&
+           other.state->started > last;
+  });
+}
+
 /// The word for what a kill ends, when it is a token that may or may not be in hand.
 std::string_view token_param(Kill kill) {
   switch (kill) {
@@ -183,12 +208,15 @@ void add_step_claims(std::vector<Claim>& claims, const RunState& run, const Step
       claim.item = item.key;
       claim.subject = subject_of(item, kill);
       claim.outcome = item.outcome.value_or(OutcomeKind::skipped);
-      if (step.proves.empty()) {
-        for (std::size_t i = 0; i < item.probes.size(); ++i) {
-          if (contains(provable(step, step.verify[i], connectors), kill))
-            judge(claim, item.probes[i]);
+      std::vector<Series> looks;
+      const auto add_looks = [&](const Step& of, const ItemState& at) {
+        for (std::size_t i = 0; i < at.probes.size(); ++i) {
+          if (contains(provable(of, of.verify[i], connectors), kill))
+            looks.push_back({.spec = &of.verify[i], .state = &at.probes[i]});
         }
-      }
+      };
+      if (step.proves.empty()) add_looks(step, item);
+      std::vector<const ItemState*> later;
       if (judges != run.judges.end()) {
         for (const Step* const other : judges->second) {
           const auto judge_step = run.steps.find(other->id);
@@ -197,15 +225,17 @@ void add_step_claims(std::vector<Claim>& claims, const RunState& run, const Step
           const auto same = judge_step->second.item_index.find(item.key);
           if (same == judge_step->second.item_index.end()) continue;
           const ItemState& judging = judge_step->second.items[same->second];
-          for (std::size_t i = 0; i < judging.probes.size(); ++i) {
-            if (contains(provable(*other, other->verify[i], connectors), kill))
-              judge(claim, judging.probes[i]);
-          }
+          add_looks(*other, judging);
+          later.push_back(&judging);
         }
+      }
+      for (const Series& series : looks) {
+        if (!is_outdated(series, looks)) judge(claim, *series.state);
       }
       // A person skipped the act: that it is dead all the same was somebody else's doing.
       if (!item.skipped_by.empty() && claim.verdict == Verdict::proved) claim.grade = Grade::weak;
       heed_doubts(claim, item);
+      for (const ItemState* const judging : later) heed_doubts(claim, *judging);
       let_horizon_pass(claim, run);
       explain(claim, run, &item);
       claims.push_back(std::move(claim));

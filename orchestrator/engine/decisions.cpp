@@ -121,7 +121,10 @@ void Decider::finish_step(const Step& step, OutcomeKind outcome, ValueMap more) 
   more["step"] = step.id;
   more["outcome"] = to_string(outcome);
   if (outcome == OutcomeKind::failed && step.continue_on_failure) more["continued"] = true;
-  const std::optional<Verdict> verdict = verdict_of(claims_of_step(run_, connectors_, step));
+  // A step that proves another says what has become of that one's claims.
+  const Step* const judged = step.proves.empty() ? &step : find_step(run_, step.proves);
+  const std::optional<Verdict> verdict =
+      verdict_of(claims_of_step(run_, connectors_, judged == nullptr ? step : *judged));
   more["verdict"] = verdict ? Value(to_string(*verdict)) : Value();
   emit(EntryKind::step_finished, std::move(more));
 }

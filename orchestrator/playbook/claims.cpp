@@ -223,8 +223,9 @@ void StepReader::read_claims(Shell& shell, const ActionRef& action, UseFact& fac
     findings_.error(*kills, "missing-key", "a step with kills names its plane",
                     fmt::format("add plane: {}", one_of(words_of(action.spec->planes))));
   }
-  // An action that no probe can prove may well be used without a claim.
-  if (kills == nullptr && action.spec->effect == Effect::mutate && !action.spec->kills.empty() &&
+  // An action that no probe can prove may well be used without a claim, and one that proves another
+  // step adds to that one's.
+  if (kills == nullptr && shell.node.find("proves") == nullptr && action.spec->effect == Effect::mutate && !action.spec->kills.empty() &&
       !action.spec->proofs.empty()) {
     findings_.warning(
         shell.mark, "no-claim",

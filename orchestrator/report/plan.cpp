@@ -34,6 +34,16 @@ std::string filled(std::string pattern, const std::string& base, const ItemState
   return url;
 }
 
+/// A vendor's own call goes by either verb and takes the place of a standard request of the same
+/// effect: one line of a plan is enough for them.
+bool is_listed(const std::vector<RequestTemplate>& rows, const RequestTemplate& row) {
+  if (row.url != "{metadata:vendor}") return true;
+  const auto first = std::find_if(rows.begin(), rows.end(), [&row](const RequestTemplate& one) {
+    return one.effect == row.effect;
+  });
+  return &*first == &row;
+}
+
 void add_cost(RequestCounts& counts, const RequestCost& cost) {
   counts.read += cost.read;
   counts.probe += cost.probe;
@@ -61,11 +71,28 @@ StepTime time_of(const Step& step, std::int64_t items, const ActionSpec& spec, s
                                 seconds(looks, limits.read))};
 }
 
+/// Why a step would not run, short enough for a table.
+std::string skipped_text(const Step& step) {
+  constexpr std::size_t kBytesMax = 60;
+  std::string text = step.when ? step.when->text() : std::string();
+  if (text.size() > kBytesMax) {
+    std::size_t cut = kBytesMax;
+    // Not in the middle of a UTF-8 character.
+    while (cut > 0 && (static_cast<unsigned char>(text[cut]) & 0xC0U) == 0x80U) --cut;
+    text = text.substr(0, cut) + "...";
+  }
+  return "skipped: " + text;
+}
+
 /// What a plan says of one step; nothing of those that only read.
 std::optional<PlannedStep> planned(const Step& step, const StepState& state,
                                    const ConnectorSet& connectors) {
   PlannedStep row{.id = step.id};
   if (const auto* approve = std::get_if<ApproveStep>(&step.kind)) {
+    if (state.outcome == OutcomeKind::skipped) {
+      row.what = skipped_text(step);
+      return row;
+    }
     row.what = std::to_string(approve->need) +
                (approve->need == 1 ? " approver, within " : " approvers, within ") +
                format_duration(approve->within);
@@ -90,7 +117,7 @@ std::optional<PlannedStep> planned(const Step& step, const StepState& state,
   row.undo = step.undo.has_value();
   row.what = step.title.empty() ? std::string(spec->summary) : step.title;
   if (state.outcome == OutcomeKind::skipped) {
-    row.what = "skipped: " + (step.when ? step.when->text() : std::string());
+    row.what = skipped_text(step);
   } else if (step.foreach_items) {
     row.noun = noun_of(step);
   }
@@ -151,6 +178,10 @@ Plan make_plan(const RunState& rehearsal, const ConnectorSet& connectors,
     if (std::optional<PlannedStep> row = planned(step, found->second, connectors))
       plan.steps.push_back(*std::move(row));
     if (use == nullptr) return;
+    if (use->action == "ladder") {
+      for (const ItemState& item : found->second.items)
+        if (item.outputs["rungs"].is_list()) plan.ladders.push_back(item.outputs);
+    }
     const ActionSpec* const spec = find_action(connectors, use->connection, use->action);
     if (spec == nullptr || spec->effect == Effect::read) return;
     const Connector& connector = *connectors.find(use->connection)->second;
@@ -160,6 +191,7 @@ Plan make_plan(const RunState& rehearsal, const ConnectorSet& connectors,
       if (item.outcome != OutcomeKind::predicted) continue;
       add_cost(plan.counts, spec->cost);
       for (const RequestTemplate& row : spec->requests) {
+        if (!is_listed(spec->requests, row)) continue;
         plan.requests.push_back({.step = step.id,
                                  .item = item.key,
                                  .method = row.method,
@@ -243,6 +275,7 @@ Value plan_document(const Plan& plan) {
                      {"digest", plan.digest},
                      {"looked_s", seconds_of(plan.took)},
                      {"steps", Value(std::move(steps))},
+                     {"ladders", Value(plan.ladders)},
                      {"requests", Value(std::move(requests))},
                      {"counts", Value::map({{"read", plan.counts.read},
                                             {"probe", plan.counts.probe},
@@ -265,6 +298,7 @@ Result<Plan> plan_of_document(const Value& document) {
             .digest = document["digest"].string_or(""),
             .incident = document["incident"].string_or(""),
             .took = duration_of(document["looked_s"]),
+            .ladders = document["ladders"].list_or_empty(),
             .counts = {.read = counts["read"].int_or(0),
                        .probe = counts["probe"].int_or(0),
                        .mutate = counts["mutate"].int_or(0),

@@ -71,6 +71,7 @@ struct Plan {
   std::string incident{};
   Duration took{};  // to read for it
   std::vector<PlannedStep> steps{};
+  ValueList ladders{};  // what each step `ladder` saw of its issuer, as that action gives it
   std::vector<PlannedRequest> requests{};
   RequestCounts counts{};
   int irreversible = 0;

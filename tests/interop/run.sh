@@ -36,6 +36,16 @@ if [ -f "$alertmanager/$templates/email.tmpl" ] && [ ! -f "/$templates/email.tmp
   "${root[@]}" install -D -m 0644 -t "/$templates" "$alertmanager/$templates"/*.tmpl || printf 'Interop: Alertmanager has no templates, its test is skipped\n'
 fi
 
+# A second authorization server, unpacked likewise with what it needs.
+glewlwyd=node_modules/.glewlwyd
+if [ ! -x "$glewlwyd/usr/bin/glewlwyd" ] && command -v apt-get >/dev/null; then
+  mkdir -p "$glewlwyd"
+  (cd "$glewlwyd" && apt-get download glewlwyd libulfius2.7 libhoel1.4 libiddawc1.1 librhonabwy1.1 liborcania2.3 libyder2.0 libconfig9 \
+    libmicrohttpd12 liboath0 libcbor0.8 libmariadb3 libjansson4 libldap-2.5-0 libsasl2-2 libpq5 sqlite3 libsqlite3-0 libreadline8 >/dev/null 2>&1 &&
+    for package in ./*.deb; do dpkg -x "$package" .; done && rm -f ./*.deb) ||
+    { rm -rf "$glewlwyd"; printf 'Interop: glewlwyd could not be had, its rows are skipped\n'; }
+fi
+
 [ "$#" -gt 0 ] || set -- *.test.js
 # Pictures of every page of the panel, in both sizes and themes.
 shots=$(realpath -m ../../.build/panel-shots)

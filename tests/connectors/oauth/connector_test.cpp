@@ -7,6 +7,7 @@
 #include <doctest/doctest.h>
 
 #include "state/base/json.h"
+#include "connectors/oauth/profile.h"
 #include "tests/connectors/oauth/web.h"
 
 namespace quell {
@@ -25,6 +26,27 @@ TEST_CASE("the action table keeps its promises") {
   };
   const std::vector<Row> rows{
       {"discover", Effect::read, "mcp_server_url", {}, {}},
+      {"ladder", Effect::read, "mcp_server_url", {}, {}},
+      {"vendor_revoke",
+       Effect::mutate,
+       "mcp_server_url",
+       {Kill::refresh_token, Kill::access_token},
+       {}},
+      {"trip_reuse_detection",
+       Effect::mutate,
+       "mcp_server_url refresh_token",
+       {Kill::refresh_token, Kill::access_token},
+       {}},
+      {"revoke_user",
+       Effect::mutate,
+       "mcp_server_url",
+       {Kill::refresh_token, Kill::access_token},
+       {}},
+      {"disable_client",
+       Effect::mutate,
+       "mcp_server_url",
+       {Kill::refresh_token, Kill::access_token},
+       {}},
       {"probe_token", Effect::probe, "mcp_server_url token", {}, {}},
       {"introspect", Effect::probe, "token", {}, {}},
       {"token_is_dead", Effect::probe, "mcp_server_url token", {}, {Kill::access_token}},
@@ -75,6 +97,8 @@ bool fits(const Value& value, const Type& type) {
       return value.is_string();
     case Type::Kind::timestamp:
       return value.is_timestamp();
+    case Type::Kind::duration:
+      return value.is_duration();
     case Type::Kind::list:
       return value.is_list();
     case Type::Kind::dyn:
@@ -82,7 +106,6 @@ bool fits(const Value& value, const Type& type) {
     case Type::Kind::number:
     case Type::Kind::url:
     case Type::Kind::object:
-    case Type::Kind::duration:
     case Type::Kind::secret:
       return false;
   }
@@ -100,13 +123,34 @@ void check_outputs(const Value& outputs, const ActionSpec& spec) {
   }
 }
 
+/// A vendor with RFC 7009 and one call of its own for each wider reach.
+IssuerProfile some_vendor() {
+  IssuerProfile profile;
+  profile.id = "vendor";
+  profile.rfc7009 = true;
+  for (const CallReach reach : {CallReach::grant, CallReach::user, CallReach::client}) {
+    VendorCall call;
+    call.id = std::string(to_string(reach));
+    call.title = "end it";
+    call.reach = reach;
+    call.auth = CallAuth::none;
+    call.url = {{.literal = kIssuer + "/end"}};
+    call.answers = {{.status = 200, .means = AnswerMeaning::done}};
+    profile.calls.push_back(std::move(call));
+  }
+  return profile;
+}
+
 // Goal: what an action gives, and what a plan predicts, is exactly what its table declares.
 TEST_CASE("outputs and predictions have the declared shape") {
   OauthConfig config = pinned_config();
   config.issuers[0].endpoints = {.token = kIssuer + "/token",
                                  .revocation = kIssuer + "/revoke",
                                  .introspection = kIssuer + "/i"};
+  config.profiles = std::make_shared<const IssuerProfiles>(IssuerProfiles{some_vendor()});
+  config.issuers[0].profile = "vendor";
   Web web;
+  web.on("POST", kIssuer + "/end", reply(200));
   web.on("POST", kIssuer + "/token", json_reply(200, R"({"access_token":"a"})"));
   web.on("POST", kIssuer + "/revoke", reply(200));
   web.on("POST", kIssuer + "/i", json_reply(200, R"({"active":false})"));

@@ -45,8 +45,8 @@ function modern(legacy) {
 }
 
 /** What the SDK wants to know of a good token, from claims or from introspection. */
-function known(token, { client_id: clientId, scope, exp: expiresAt, aud }) {
-  return { token, clientId, scopes: scope.split(' '), expiresAt, resource: new URL(aud) };
+function known(token, { client_id: clientId, scope, exp: expiresAt, aud }, byScope) {
+  return { token, clientId, scopes: scope.split(' '), expiresAt, ...(!byScope && { resource: new URL(aud) }) };
 }
 
 /**
@@ -67,7 +67,7 @@ function introspecting(issuer, { through = 'inner', failClosed = false }) {
     }
     if (!said && !failClosed) throw new ServerError('the issuer does not answer');
     if (!said?.active) throw new InvalidTokenError('not active');
-    return known(token, said);
+    return known(token, said, issuer.byScope);
   };
 }
 
@@ -116,7 +116,8 @@ export async function mcpServer(t, issuer, { era = '2025-11-25', cacheMs = 0, ..
   });
   app.all('/mcp', requireBearerAuth({
     verifier: { verifyAccessToken: caching(check, cacheMs) },
-    requiredScopes: ['mcp:use'], resourceMetadataUrl: metadata, expectedResource: url,
+    requiredScopes: ['mcp:use'], resourceMetadataUrl: metadata,
+    ...(!issuer.byScope && { expectedResource: url }),
   }), speak);
   return Object.assign(peer, {
     url, sessions,
