@@ -3,7 +3,9 @@
 #include <utility>
 
 #include "orchestrator/api/run_routes.h"
+#include "orchestrator/drill_routes.h"
 #include "orchestrator/http_server.h"
+#include "orchestrator/report/drill_record.h"
 
 #include "orchestrator/radius_routes.h"
 
@@ -24,6 +26,7 @@ Actor actor_at_socket(const HttpCall& call) {
 
 OwnerApi::OwnerApi(Parts parts)
     : engine_(parts.engine),
+      drill_scores_(drill_scores_folder(parts.database)),
       board_({.database = std::move(parts.database),
               .load_playbook = parts.load_playbook,
               .connectors = parts.connectors}),
@@ -51,6 +54,7 @@ OwnerApi::OwnerApi(Parts parts)
                           .verify = std::move(parts.verify),
                           .evidence = std::move(parts.evidence)}));
   api_.add(alert_routes(engine_, board_, alerts_));
+  api_.add(drill_routes(drill_scores_));
   if (parts.make_transport) {
     api_.add(plan_routes(plans_));
     api_.add(radius_routes(plans_, parts.connectors, parts.clock));

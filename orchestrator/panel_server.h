@@ -4,11 +4,13 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "orchestrator/access/authenticator.h"
 #include "orchestrator/config.h"
 #include "orchestrator/metrics.h"
 #include "orchestrator/owner_api.h"
+#include "orchestrator/panel/drill_pages.h"
 #include "orchestrator/panel/page.h"
 #include "orchestrator/panel_forms.h"
 #include "orchestrator/plan_desk.h"
@@ -30,6 +32,7 @@ class PanelServer {
     const ConnectorSet& connectors;
     const Clock& clock;
     Random& random;
+    std::vector<panel::ScenarioLine> scenarios{};  // that can be played
     /// Why this process is not ready; empty when it is. Any thread.
     std::function<std::string()> obstacle{};
     /// People were changed; any thread.
@@ -57,6 +60,7 @@ class PanelServer {
                       const std::string& key);
   HttpReply show_start(const Caller& caller, std::string_view path);
   HttpReply show_radius(const Caller& caller, std::string_view path);
+  HttpReply show_drills(const Caller& caller, std::string_view path);
   HttpReply show_journal(const Caller& caller, const Form& query);
   HttpReply show_access(const Caller& caller, const std::string& shown_once,
                         const std::string& problem);

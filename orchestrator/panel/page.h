@@ -42,6 +42,7 @@ enum class Section : std::uint8_t {
   runs,
   radius,
   playbooks,
+  drills,
   journal,
   access
 };
@@ -55,6 +56,7 @@ struct Page {
   std::string status{};  // for role="status"; may be empty
   Markup bottom_bar{};   // `.bound`: a deadline and a link, never an act; may be empty
   std::string live{};    // URL path of the event stream that tells when to look again; may be empty
+  bool is_drill = false;  // what it tells happened in the range
 };
 
 /// The whole document, navigation included.
