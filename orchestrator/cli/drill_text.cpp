@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -167,7 +168,8 @@ std::string score_text(Stream& out, const DrillRecord& record, AnswerOrigin orig
             drill_clock(green.proved_at) + ", and " + green.how + " worked at " +
             drill_clock(green.worked_at) + "\n";
   }
-  for (const std::string& question : record.questions) text += "  ask yourselves: " + question + "\n";
+  for (const std::string& question : record.questions)
+    text += "  ask yourselves: " + question + "\n";
   return text;
 }
 

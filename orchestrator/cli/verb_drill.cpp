@@ -97,7 +97,8 @@ int history(Session& session, const Config& config, const std::vector<std::strin
   Result<std::vector<DrillRecord>> records = kept_drills(config);
   if (!records) return session.fail(records.error());
   std::erase_if(*records, [&](const DrillRecord& record) {
-    return !wanted.empty() && std::find(wanted.begin(), wanted.end(), record.scenario) == wanted.end();
+    return !wanted.empty() &&
+           std::find(wanted.begin(), wanted.end(), record.scenario) == wanted.end();
   });
   if (session.options().json) {
     ValueList all;
@@ -161,7 +162,8 @@ Value outcome_value(const DrillOutcome& outcome) {
 std::string ending(Stream& out, const DrillRecord& record) {
   return "  " + result_text(out, record.result, AnswerOrigin::range) +
          fmt::format("  exit {}", exit_code(record.result)) + "    last success " +
-         drill_clock(record.last_success) + ", first failure: " + drill_clock(record.first_failure) +
+         drill_clock(record.last_success) +
+         ", first failure: " + drill_clock(record.first_failure) +
          (record.agrees() ? "" : "    " + record.headline());
 }
 
@@ -209,7 +211,10 @@ int play(Session& session, const Config& config, const DrillVerbOptions& options
                     Timestamp begun) { teller.note(words, at, begun); },
         .stopped = [] { return StopSignals::received() != 0; }};
     Result<DrillOutcome> outcome = run_drill(scenario, how, session.random(), events);
-    if (!outcome) return session.fail(outcome.error(), kExitFailed);
+    if (!outcome) {
+      const bool is_mistake = outcome.error().topic == "check";  // of the file: nothing was begun
+      return session.fail(outcome.error(), is_mistake ? kExitNotStarted : kExitFailed);
+    }
     if (StopSignals::received() != 0)
       return StopSignals::received() == SIGTERM ? kExitTerminated : kExitInterrupted;
     agrees &= outcome->as_expected;
@@ -263,9 +268,10 @@ int tabletop(Session& session, const Config& config, const DrillVerbOptions& opt
   const Result<Scenario> scenario = find_scenario(options.words.front());
   if (!scenario) return session.fail(scenario.error());
   if (!config.connections.contains(options.against)) {
-    return session.fail(make_error(ErrorCode::invalid, "config",
-                                   "no connection \"" + shown(options.against) + "\" is configured.",
-                                   "add it under connections: in quell.yaml"));
+    return session.fail(
+        make_error(ErrorCode::invalid, "config",
+                   "no connection \"" + shown(options.against) + "\" is configured.",
+                   "add it under connections: in quell.yaml"));
   }
   const Result<PlaybookFile> file = playbook_of(*scenario);
   if (!file) return session.fail(file.error());

@@ -1,5 +1,8 @@
 #include "orchestrator/drill/alert_gate.h"
 
+#include <utility>
+#include <variant>
+
 namespace quell {
 namespace {
 

@@ -46,7 +46,8 @@ Result<Scenario> load_scenario(std::string_view source, std::string_view file) {
   Scenario scenario;
   if (parse_yaml(findings, root)) scenario = read_scenario(root, nullptr, findings);
   if (findings.has_errors())
-    return first_error(findings.take(), std::string(file), "check", "quell check " + std::string(file));
+    return first_error(findings.take(), std::string(file), "check",
+                       "quell check " + std::string(file));
   scenario.file = file;
   scenario.source = source;
   return scenario;

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <functional>
 #include <set>
+#include <utility>
 #include <variant>
 
 #include "orchestrator/engine/step_walk.h"
@@ -333,7 +334,8 @@ class ScenarioReader {
   void read_exclusion(const YamlNode& node) {
     Exclusion exclusion;
     read_map(node, "exclude",
-             {{"by", text_into(exclusion.by), true}, {"because", text_into(exclusion.because), true}});
+             {{"by", text_into(exclusion.by), true},
+              {"because", text_into(exclusion.because), true}});
     scenario_.exclusion = std::move(exclusion);
     if (scenario_.population.idle_vaults == 0)
       findings_.error(node, "missing-key", "there is nothing idle to exclude",

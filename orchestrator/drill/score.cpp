@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -223,9 +224,10 @@ void ScoreKeeper::judge_platform(const Step& step, const std::string& item, Time
   for (const Kill kill : step.kills) {
     const bool of_leaked =
         item.empty() || item == leaked.credential_id || item == leaked.vault_id;
+    const bool refreshes = of_leaked && truth["vault_refreshes"].bool_or(false);
     const bool alive = (kill == Kill::session && names("sessions_running")) ||
                        (kill == Kill::schedule && names("deployments_active")) ||
-                       (kill == Kill::refresh && of_leaked && truth["vault_refreshes"].bool_or(false));
+                       (kill == Kill::refresh && refreshes);
     if (!alive) continue;
     false_greens_.push_back({.subject = item.empty() ? step.id : item,
                              .proved_at = since(at),
@@ -296,8 +298,8 @@ void ScoreKeeper::add_intruder(DrillRecord& record, Timestamp now) const {
   std::map<std::string, bool> last;
   for (const range::LogLine& line : world_.intruder_log()) {
     const bool in = passed(line);
-    const auto minute = static_cast<std::size_t>(std::max<std::int64_t>(since(line.at).count(), 0)) /
-                        std::size_t{60'000};
+    const auto minute =
+        static_cast<std::size_t>(std::max<std::int64_t>(since(line.at).count() / 60'000, 0));
     if (minute < record.minutes.size()) {
       DrillMinute& cell = record.minutes[minute];
       (in ? cell.passed : cell.refused) += 1;

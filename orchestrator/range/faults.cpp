@@ -117,7 +117,8 @@ std::optional<Duration> Allowance::take(Timestamp now) {
     left_ -= 1;
     return std::nullopt;
   }
-  return std::max(Duration{1'000}, Duration(static_cast<std::int64_t>(1000 * (1 - left_) / per_second)));
+  const double wait_ms = 1'000 * (1 - left_) / per_second;
+  return std::max(Duration{1'000}, Duration(static_cast<std::int64_t>(wait_ms)));
 }
 
 std::string_view to_string(Host host) noexcept { return kHosts[static_cast<std::size_t>(host)]; }

@@ -37,7 +37,8 @@ std::string drill_time(Duration since_first_use) {
 
 std::string drill_report_markdown(const DrillRecord& record) {
   std::string md = fmt::format("# Drill {}: {}\n\n", record.drill, cell(record.scenario));
-  md += "**" + cell(record.headline()) + "** This was a drill. Nothing here touched production.\n\n";
+  md += "**" + cell(record.headline()) +
+        "** This was a drill. Nothing here touched production.\n\n";
   md += fmt::format(
       "It teaches: {}. Played {} UTC, seed {}, {} long by its own clock, with playbook {} "
       "(SHA-256 {}).\n\n",
@@ -52,7 +53,8 @@ std::string drill_report_markdown(const DrillRecord& record) {
   md += fmt::format("| Intruder at the end | {} |\n", record.inside_at_the_end ? "inside" : "out");
   md += fmt::format("| Open reviews | {} |\n", record.open_reviews());
   if (record.announced && record.contained_after) {
-    md += fmt::format("| Announced to contain | {}, took {} |\n", format_duration(*record.announced),
+    md += fmt::format("| Announced to contain | {}, took {} |\n",
+                      format_duration(*record.announced),
                       format_duration(*record.contained_after));
   }
   md += "\n## Times against targets\n\n| to | took | target | |\n|---|---|---|---|\n";

@@ -22,7 +22,8 @@ inputs: {vault_id: "${leaked.vault_id}"}
 std::string findings(const std::string& more) {
   std::string all;
   for (const Diagnostic& one : check_scenario(kGood + more, nullptr))
-    all += std::to_string(one.at.line) + ":" + std::to_string(one.at.column) + " [" + one.code + "] ";
+    all += std::to_string(one.at.line) + ":" + std::to_string(one.at.column) + " [" + one.code +
+           "] ";
   return all;
 }
 

@@ -28,8 +28,8 @@ std::uint64_t seeds_of(const Scenario& scenario) {
 
 }  // namespace
 
-// Goal: what a drill teaches is true: every shipped scenario ends as it says, whatever the seed, and
-// the intruder's own log agrees with every verdict.
+// Goal: what a drill teaches is true: every shipped scenario ends as it says, whatever the seed,
+// and the intruder's own log agrees with every verdict.
 TEST_CASE("every shipped scenario ends as its truth says, and nothing is falsely green") {
   for (const auto& [file, source] : shipped_scenarios()) {
     const Result<Scenario> scenario = load_scenario(source, file);
