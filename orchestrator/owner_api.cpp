@@ -3,11 +3,13 @@
 #include <utility>
 
 #include "orchestrator/api/run_routes.h"
+#include "orchestrator/drill_routes.h"
 #include "orchestrator/http_server.h"
 #include "orchestrator/kill_switch.h"
 #include "orchestrator/panel/report_page.h"
 #include "orchestrator/playbook_check.h"
 #include "orchestrator/playbook_library.h"
+#include "orchestrator/report/drill_record.h"
 #include "orchestrator/radius_routes.h"
 
 namespace quell {
@@ -27,6 +29,7 @@ Actor actor_at_socket(const HttpCall& call) {
 
 OwnerApi::OwnerApi(Parts parts)
     : engine_(parts.engine),
+      drill_scores_(drill_scores_folder(parts.database)),
       board_({.database = parts.database,
               .load_playbook = parts.load_playbook,
               .connectors = parts.connectors}),
@@ -59,6 +62,7 @@ OwnerApi::OwnerApi(Parts parts)
   api_.add(alert_routes(engine_, board_, alerts_));
   api_.add(playbook_check_routes(parts.connectors));
   api_.add(kill_switch_routes(engine_, parts.engine, parts.database, parts.clock, parts.random));
+  api_.add(drill_routes(drill_scores_));
   if (parts.make_transport) {
     api_.add(plan_routes(plans_));
     api_.add(radius_routes(plans_, parts.connectors, parts.clock));

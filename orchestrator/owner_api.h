@@ -49,11 +49,13 @@ class OwnerApi {
   RunBoard& board() noexcept { return board_; }
   EngineDoor& engine() noexcept { return engine_; }
   PlanDesk& plans() noexcept { return plans_; }
+  const std::string& drill_scores() const noexcept { return drill_scores_; }
   /// From now on words on alerts go to `office`; an empty one refuses them.
   void open_alerts(AlertOffice office) { alerts_.open(std::move(office)); }
 
  private:
   EngineDoor engine_;
+  std::string drill_scores_;  // where they lie
   RunBoard board_;
   AlertOfficeDoor alerts_{};
   PlanDesk plans_;

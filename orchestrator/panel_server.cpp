@@ -58,10 +58,10 @@ void PanelServer::count(const HttpCall& call, std::string_view path, int status)
   const ApiRoute* const route = is_api(path) ? parts_.owner.api().find(call.method, path) : nullptr;
   const std::size_t slash = path.find('/', 1);
   const std::string first(path.substr(0, slash));
-  constexpr std::array<std::string_view, 16> kPages{
-      "/",          "/runs",      "/start",   "/plans",  "/alerts", "/radius",
-      "/playbooks", "/preflight", "/journal", "/access", "/check",  "/login",
-      "/setup",     "/healthz",   "/metrics", "/kill-switch"};
+  constexpr std::array<std::string_view, 17> kPages{
+      "/",          "/runs",    "/start",   "/plans",       "/alerts",    "/radius",
+      "/playbooks", "/drills",  "/journal", "/access",      "/preflight", "/check",
+      "/login",     "/setup",   "/healthz", "/kill-switch", "/metrics"};
   const bool is_known = std::find(kPages.begin(), kPages.end(), first) != kPages.end();
   const std::string name = route != nullptr ? std::string(route->path)
                            : is_known       ? first

@@ -13,6 +13,7 @@
 #include "orchestrator/config.h"
 #include "orchestrator/metrics.h"
 #include "orchestrator/owner_api.h"
+#include "orchestrator/panel/drill_pages.h"
 #include "orchestrator/panel/page.h"
 #include "orchestrator/panel_forms.h"
 #include "orchestrator/plan_desk.h"
@@ -37,6 +38,7 @@ class PanelServer {
     std::span<const AlertSource> sources{};
     const Clock& clock;
     Random& random;
+    std::vector<panel::ScenarioLine> scenarios{};  // that can be played
     /// Why this process is not ready; empty when it is. Any thread.
     std::function<std::string()> obstacle{};
     /// People were changed; any thread.
@@ -71,6 +73,7 @@ class PanelServer {
   HttpReply check_text(const Caller& caller, const Form& form);
   HttpReply show_start(const Caller& caller, std::string_view path);
   HttpReply show_radius(const Caller& caller, std::string_view path);
+  HttpReply show_drills(const Caller& caller, std::string_view path);
   HttpReply show_journal(const Caller& caller, const Form& query);
   HttpReply show_access(const Caller& caller, const std::string& shown_once,
                         const std::string& problem);

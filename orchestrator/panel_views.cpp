@@ -90,6 +90,7 @@ HttpReply PanelServer::show(const HttpCall& call, const Caller& caller, std::str
                   : problem_reply(answer.error());
   }
   if (path == "/check") return page(panel::check_page(nullptr, frame), caller);
+  if (path == "/drills" || path.starts_with("/drills/")) return show_drills(caller, path);
   if (path == "/journal") return show_journal(caller, query);
   if (path == "/access") return show_access(caller, "", "");
   if (path == "/confirm")
@@ -140,6 +141,25 @@ HttpReply PanelServer::show_run(const Caller& caller, std::string_view path, con
   return page(panel::refusal_page(404, "There is no such run, or no such page of it.",
                                   "Runs lists them; the check letter may be wrong."),
               caller, 404);
+}
+
+HttpReply PanelServer::show_drills(const Caller& caller, std::string_view path) {
+  const panel::Frame frame = frame_of(caller);
+  const std::vector<std::string> parts = parts_behind(path, "/drills/");
+  Result<std::vector<DrillRecord>> records = read_drill_records(parts_.owner.drill_scores());
+  if (!records) return problem_reply(records.error());
+  if (parts.empty()) return page(panel::drills_page(parts_.scenarios, *records, frame), caller);
+  const auto found = std::ranges::find_if(*records, [&](const DrillRecord& record) {
+    return parts.size() == 1 && record.drill == parts.front();
+  });
+  if (found == records->end()) {
+    return page(panel::refusal_page(404, "There is no such drill.", "Drills lists them."), caller,
+                404);
+  }
+  const DrillRecord record = *found;
+  std::erase_if(*records,
+                [&](const DrillRecord& one) { return one.scenario != record.scenario; });
+  return page(panel::drill_page(record, *records, frame), caller);
 }
 
 /// The scalars of an entry, in words.

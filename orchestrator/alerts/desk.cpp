@@ -200,10 +200,11 @@ FiledAlert AlertDesk::begin(const AlertSource& source, const Ruling& ruling, Fil
     if (open >= kOpenProposalsMax) return inbox("twenty runs of this source wait already");
   }
   const Route& route = *ruling.route;
+  const RunMode in_earnest = parts_.drill ? RunMode::drill : RunMode::live;
   const Result<RunId> run =
       parts_.engine.enroll({.playbook = ruling.playbook,
                             .inputs = ruling.inputs,
-                            .mode = rehearses ? RunMode::dry_run : RunMode::live,
+                            .mode = rehearses ? RunMode::dry_run : in_earnest,
                             .send_probes = !rehearses,
                             .who = maker_of(source),
                             .approved_in_advance = !proposed && route.irreversible,

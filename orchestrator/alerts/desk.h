@@ -59,6 +59,7 @@ class AlertDesk {
     const AlertJudge& judge;
     /// True while a person has switched automation off.
     std::function<bool()> is_disarmed{};
+    bool drill = false;  // its runs are a drill's
   };
 
   explicit AlertDesk(Parts parts) : parts_(std::move(parts)) {}

@@ -7,6 +7,7 @@
 #include "connectors/url.h"
 #include "orchestrator/access/access_routes.h"
 #include "orchestrator/api/run_routes.h"
+#include "orchestrator/drill/scenario.h"
 #include "orchestrator/people.h"
 #include "state/private_file.h"
 
@@ -53,6 +54,20 @@ Error not_open(const ListenSettings& panel, const std::string& what) {
       "set panel.tls and create a user (quell user add NAME --role admin), or listen "
       "on 127.0.0.1:" +
           std::to_string(panel.port));
+}
+
+/// The shipped drills, for the page that lists them.
+std::vector<panel::ScenarioLine> scenario_lines() {
+  std::vector<panel::ScenarioLine> lines;
+  for (const auto& [file, source] : shipped_scenarios()) {
+    const Result<Scenario> scenario = load_scenario(source, file);
+    if (!scenario) continue;  // the program's own; a test loads each
+    lines.push_back({.id = scenario->id,
+                     .title = scenario->title,
+                     .teaches = scenario->teaches,
+                     .ends = std::string(to_string(scenario->ends))});
+  }
+  return lines;
 }
 
 }  // namespace
@@ -146,6 +161,7 @@ Result<std::unique_ptr<PanelFront>> PanelFront::open(Parts parts) {
       .sources = parts.sources,
       .clock = parts.session.clock(),
       .random = parts.session.random(),
+      .scenarios = scenario_lines(),
       .obstacle = std::move(parts.obstacle),
       .people_changed = [&people = parts.people, &engine] { people.changed(engine); }});
   if (Status served = front->server_->serve(

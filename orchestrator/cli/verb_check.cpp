@@ -4,10 +4,12 @@
 #include <utility>
 
 #include "orchestrator/cli/verb.h"
+#include "orchestrator/drill/drill_site.h"
 #include "orchestrator/drill/scenario.h"
 #include "orchestrator/playbook/warnings.h"
 #include "orchestrator/playbook_check.h"
 #include "orchestrator/playbook_library.h"
+#include "state/private_file.h"
 
 namespace quell::cli {
 namespace {
@@ -15,7 +17,8 @@ namespace {
 constexpr std::string_view kHelp =
     R"(quell check - find every mistake in a playbook before the night does
 usage: quell check PLAYBOOK... [--short] [--json]
-PLAYBOOK    a path, or the id of a shipped playbook or of one under playbooks:
+PLAYBOOK    a path, or the id of a shipped playbook or of one under playbooks:; or the path of a
+            drill's scenario
 --short     the first line of each finding only
 Exit codes  0 no errors  2 errors, or a file that is not there
 Examples    quell check leaked-mcp-oauth
@@ -60,6 +63,21 @@ LoadResult load_and_warn(const PlaybookFile& file, const ActionCatalog& catalog,
   return loaded;
 }
 
+/// A scenario beside the playbook that it names, as far as that can be found.
+LoadResult check_as_scenario(const PlaybookFile& file, const ActionCatalog& catalog,
+                             const Config& config) {
+  LoadResult rehearsed;
+  if (Result<Scenario> scenario = load_scenario(file.source, file.file)) {
+    scenario->folder = folder_of(file.file);
+    if (const Result<PlaybookFile> own = playbook_of(*scenario))
+      rehearsed = load_playbook(own->source, own->file, catalog, others_beside(*own, config));
+  }
+  const Playbook* const playbook = rehearsed.playbook ? &*rehearsed.playbook : nullptr;
+  LoadResult checked;
+  checked.diagnostics = check_scenario(file.source, playbook);
+  return checked;
+}
+
 /// Tells one file's findings; gives how many were errors.
 std::int64_t tell(Session& session, const PlaybookFile& file, const LoadResult& loaded,
                   bool short_form) {
@@ -75,7 +93,9 @@ std::int64_t tell(Session& session, const PlaybookFile& file, const LoadResult& 
     if (!short_form) session.out().write("\n");
   }
   if (session.options().json) return errors;
-  if (errors == 0 && loaded.playbook) {
+  if (errors == 0 && !loaded.playbook) {
+    session.out().line(file.file + ": ok, a drill");
+  } else if (errors == 0) {
     session.out().line(file.file + ": " + playbook_summary(*loaded.playbook) +
                        (rehearsed ? ", drill of the same name" : "") +
                        (warnings == 0 ? "" : ", " + counted(warnings, "warning")));
@@ -97,7 +117,9 @@ int check(Session& session, const CheckOptions& options) {
   for (const std::string& name : options.playbooks) {
     const Result<PlaybookFile> file = find_playbook(name, *session.config());
     if (!file) return session.fail(file.error());
-    const LoadResult loaded = load_and_warn(*file, catalog, *session.config());
+    const LoadResult loaded = is_scenario(file->source)
+                                  ? check_as_scenario(*file, catalog, *session.config())
+                                  : load_and_warn(*file, catalog, *session.config());
     const std::int64_t found = tell(session, *file, loaded, options.short_form);
     errors += found;
     ValueList diagnostics;

@@ -1,189 +1,196 @@
 #include <algorithm>
 #include <charconv>
 #include <csignal>
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "orchestrator/cli/drill_text.h"
+#include "orchestrator/cli/plan_here.h"
 #include "orchestrator/cli/run_loop.h"
 #include "orchestrator/cli/run_text.h"
 #include "orchestrator/cli/verb.h"
 #include "orchestrator/drill/drill.h"
+#include "orchestrator/drill/drill_site.h"
+#include "orchestrator/panel/drill_pages.h"
+#include "orchestrator/report/drill_report.h"
+#include "state/base/json.h"
+#include "state/private_file.h"
 
 namespace quell::cli {
 namespace {
 
 constexpr std::string_view kHelp =
     R"(quell drill - practise a leak on the embedded range; nothing leaves this machine
-usage: quell drill SCENARIO... [--expect] [--seed N] [--speed X] [--json]
+usage: quell drill SCENARIO... [--auto] [--expect] [--seed N] [--speed X] [--json]
+       quell drill SCENARIO --against CONNECTION -i NAME=VALUE ...
        quell drill list
+       quell drill history [SCENARIO...]
+       quell drill report DRILL [--format md|html|json] [-o FILE]
 SCENARIO    id of a shipped one, or the path of a file; several are compared at the end
---expect    exit 0 if result and truth are as the scenario demands, else 1
---seed N    the world is the same for the same seed (7)
+DRILL       d21d, its number, or last
+--auto      the playbook plays alone, and simulated people approve; it does so anyway
+--expect    exit 0 if result, truth and score are as the scenario demands, else 1
+--seed N    world and people are the same for the same seed (7)
 --speed X   drill seconds per second (20); max: as fast as it goes
+--against C a tabletop on the real platform behind that connection: reads alone, what the playbook
+            would send there, and what the scenario tells and asks; the inputs are real ones
+--format F  of the after-action report: md (the default), html or json
+-o FILE     writes the report there, which must not exist
 Exit codes  the run's: 0 contained  3 incomplete  4 exposed  5 failed; of several, the last one's
+            list, history and report: 0, or 2; --against: 0, 2, or 5 where a read failed
 Examples    quell drill leaked-mcp-oauth
             quell drill rotate-only leaked-mcp-oauth --expect
+            quell drill report last --format html -o review.html
+            quell drill lying-200 --against platform -i vault_id=vlt_01HQ -i credential_id=vcrd_01QX
 )";
 
-constexpr std::size_t kBarColumns = 48;
 constexpr Duration kBarMin{360'000};
 
 struct DrillVerbOptions {
-  std::vector<std::string> scenarios{};
-  bool automatic = false;  // --auto: what it does anyway
+  std::vector<std::string> words{};  // scenarios, or list, history, report and what follows
+  bool automatic = false;            // --auto: what it does anyway
   bool expect = false;
   std::uint64_t seed = 7;
   std::string speed = "20";
+  std::string format = "md";
+  std::string output{};
+  std::string against{};
+  std::vector<std::string> inputs{};
 };
 
-int list(Session& session) {
-  std::vector<std::vector<std::string>> rows{{"scenario", "teaches", "ends"}};
-  ValueList all;
+Result<std::vector<DrillRecord>> kept_drills(const Config& config) {
+  return read_drill_records(drill_scores_folder(drills_database(config.database.value)));
+}
+
+int list(Session& session, const Config& config) {
+  std::vector<Scenario> scenarios;
   for (const auto& [file, source] : shipped_scenarios()) {
-    const Result<Scenario> scenario = load_scenario(source, file);
+    Result<Scenario> scenario = load_scenario(source, file);
     if (!scenario) return session.fail(scenario.error());
-    rows.push_back({scenario->id, scenario->teaches, std::string(to_string(scenario->ends))});
-    all.push_back(Value::map({{"scenario", scenario->id},
-                              {"teaches", scenario->teaches},
-                              {"ends", to_string(scenario->ends)},
-                              {"playbook", scenario->playbook}}));
+    scenarios.push_back(*std::move(scenario));
   }
+  const Result<std::vector<DrillRecord>> records = kept_drills(config);
+  if (!records) return session.fail(records.error());
+  if (!session.options().json) {
+    session.out().write(drill_list_text(scenarios, *records, session.clock().now()));
+    return kExitOk;
+  }
+  ValueList all;
+  for (const Scenario& scenario : scenarios) {
+    Value passed;
+    for (const DrillRecord& record : *records) {
+      if (record.scenario == scenario.id && record.agrees()) passed = Value(record.played_at);
+    }
+    all.push_back(Value::map({{"scenario", scenario.id},
+                              {"teaches", scenario.teaches},
+                              {"ends", to_string(scenario.ends)},
+                              {"playbook", scenario.playbook},
+                              {"passed_at", passed}}));
+  }
+  session.print_json(Value::map({{"scenarios", Value(std::move(all))}}));
+  return kExitOk;
+}
+
+int history(Session& session, const Config& config, const std::vector<std::string>& wanted) {
+  Result<std::vector<DrillRecord>> records = kept_drills(config);
+  if (!records) return session.fail(records.error());
+  std::erase_if(*records, [&](const DrillRecord& record) {
+    return !wanted.empty() &&
+           std::find(wanted.begin(), wanted.end(), record.scenario) == wanted.end();
+  });
   if (session.options().json) {
-    session.print_json(Value::map({{"scenarios", Value(std::move(all))}}));
+    ValueList all;
+    for (const DrillRecord& record : *records) all.push_back(to_value(record));
+    session.print_json(Value::map({{"drills", Value(std::move(all))}}));
+  } else if (records->empty()) {
+    session.out().line("No drill was played yet.");
+    session.next("quell drill list");
   } else {
-    session.out().write(table(rows, "  "));
+    session.out().write(drill_history_text(session.out(), *records, session.clock().now()));
   }
   return kExitOk;
 }
 
-std::string seconds_text(const std::optional<Duration>& time) {
-  return time ? clock_since(Timestamp{}, Timestamp{} + *time) : "none";
-}
-
-Value seconds_value(const std::optional<Duration>& time) {
-  return time ? Value(static_cast<double>(time->count()) / 1000.0) : Value();
-}
-
-/// Tells a drill line by line: what the intruder's uses come to whenever they change, and what
-/// quell does.
-class DrillTeller {
- public:
-  explicit DrillTeller(Session& session) : session_(session) {}
-
-  void intruder(const range::LogLine& line, Timestamp begun) {
-    int& last_status = line.note == "refresh" ? last_refresh_ : last_use_;
-    const bool news = line.status != last_status || (line.note == "refresh" && line.status == 200);
-    last_status = line.status;
-    if (!news || session_.options().json) return;
-    const bool in = line.status >= 200 && line.status < 300;
-    const std::string status = in ? session_.out().paint(std::to_string(line.status), Colour::red)
-                                  : std::to_string(line.status);
-    tell(line.at, begun, "intruder", padded(line.note, 12) + status, words(line, in));
+int report(Session& session, const Config& config, const DrillVerbOptions& options) {
+  if (options.words.size() != 2) {
+    return session.fail(make_error(ErrorCode::invalid, "usage", "say which drill: its id, or last.",
+                                   "quell drill history"));
   }
-
-  void entry(const RunState& run, const Entry& entry, const ConnectorSet& connectors,
-             Timestamp begun) {
-    if (session_.options().json) return;
-    const std::string text = line_for_person(session_.out(), run, entry, connectors);
-    if (text.empty()) return;
-    // The line's own clock counts from the start of the run; a drill counts from the intruder's
-    // first use.
-    const std::size_t first_blank = text.find("  ");
-    const std::string rest =
-        entry.kind == EntryKind::run_started || first_blank == std::string::npos
-            ? text
-            : text.substr(first_blank + 2);
-    session_.out().line("  " + clock_since(begun, entry.at) + "  " + padded("quell", 10) + rest);
-  }
-
- private:
-  static std::string words(const range::LogLine& line, bool in) {
-    if (line.note == "refresh") return in ? "new tokens, from the old grant" : "invalid_grant";
-    return in ? "stolen token works" : "refused";
-  }
-
-  void tell(Timestamp at, Timestamp begun, std::string_view who, const std::string& what,
-            const std::string& more) {
-    session_.out().line("  " + clock_since(begun, at) + "  " + padded(who, 10) + padded(what, 18) +
-                        more);
-  }
-
-  Session& session_;
-  int last_use_ = 0;
-  int last_refresh_ = 0;
-};
-
-/// How long the intruder was inside, drawn from the intruder's own log.
-std::string bar(Stream& out, const DrillOutcome& outcome, Duration span) {
-  std::string cells;
-  for (std::size_t cell = 0; cell < kBarColumns; ++cell) {
-    const Duration at =
-        span * static_cast<std::int64_t>(cell) / static_cast<std::int64_t>(kBarColumns);
-    if (outcome.first_failure && at >= *outcome.first_failure) {
-      cells += out.sign("cross");
-      break;
-    }
-    cells += out.sign("bar");
-  }
-  return padded(cells, kBarColumns + 2) +
-         (outcome.thief_in || !outcome.first_failure
-              ? out.paint("still inside", Colour::red)
-              : "out after " + format_duration(*outcome.first_failure));
-}
-
-Value outcome_value(const Scenario& scenario, const DrillOutcome& outcome,
-                    const DrillVerbOptions& options) {
-  std::int64_t passed = 0;
-  for (const range::LogLine& line : outcome.intruder)
-    passed += line.status >= 200 && line.status < 300 ? 1 : 0;
-  return Value::map(
-      {{"scenario", scenario.id},
-       {"seed", static_cast<std::int64_t>(options.seed)},
-       {"ends", to_string(scenario.ends)},
-       {"agrees", outcome.as_expected},
-       {"lasted_s", static_cast<double>(outcome.lasted.count()) / 1000.0},
-       {"intruder",
-        Value::map({{"passed", passed},
-                    {"refused", static_cast<std::int64_t>(outcome.intruder.size()) - passed},
-                    {"last_success_s", seconds_value(outcome.last_success)},
-                    {"first_failure_s", seconds_value(outcome.first_failure)},
-                    {"inside_at_the_end", outcome.thief_in}})},
-       {"run", outcome.document}});
-}
-
-int drill(Session& session, const DrillVerbOptions& options) {
-  if (options.scenarios.size() == 1 && options.scenarios.front() == "list") return list(session);
-  const StopSignals signals;
-  const Config* const config = session.config();
-  if (config == nullptr) return kExitNotStarted;
-  DrillOptions play{.seed = options.seed,
-                    .database = drills_database(config->database.value),
-                    .incidents_database = config->database.value,
-                    .keys = session.key_paths()};
-  if (options.speed == "max") {
-    play.speed = 0;
+  const Result<DrillRecord> record = find_drill_record(
+      drill_scores_folder(drills_database(config.database.value)), options.words[1]);
+  if (!record) return session.fail(record.error());
+  const std::string format = session.options().json ? "json" : options.format;
+  std::string text;
+  if (format == "json") {
+    text = to_json(to_value(*record)) + "\n";
+  } else if (format == "md") {
+    text = drill_report_markdown(*record);
+  } else if (format == "html") {
+    text = panel::drill_report_html(*record);
   } else {
-    const auto [end, error] = std::from_chars(
-        options.speed.data(), options.speed.data() + options.speed.size(), play.speed);
-    if (error != std::errc{} || end != options.speed.data() + options.speed.size() ||
-        play.speed < 0.1 || play.speed > 10'000) {
-      return session.fail(make_error(ErrorCode::invalid, "usage",
-                                     "--speed is a number from 0.1 to 10000, or max.",
-                                     "quell help drill"));
-    }
+    return session.fail(make_error(ErrorCode::invalid, "usage", "--format is md, html or json.",
+                                   "quell help drill"));
   }
+  if (options.output.empty()) {
+    session.out().write(text);
+    return kExitOk;
+  }
+  if (Status written = create_private_file(options.output, text, session.random()); !written)
+    return session.fail(written.error());
+  session.out().line(options.output);
+  return kExitOk;
+}
+
+std::optional<double> speed_of(const std::string& text) {
+  if (text == "max") return 0;
+  double speed = 0;
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, speed);
+  if (error != std::errc{} || stop != end || speed < 0.1 || speed > 10'000) return std::nullopt;
+  return speed;
+}
+
+Value outcome_value(const DrillOutcome& outcome) {
+  ValueMap document = to_value(outcome.record).as_map();
+  document["run"] = outcome.document;
+  return Value(std::move(document));
+}
+
+/// The line that ends one drill of several; a single one ends with its score card.
+std::string ending(Stream& out, const DrillRecord& record) {
+  return "  " + result_text(out, record.result, AnswerOrigin::range) +
+         fmt::format("  exit {}", exit_code(record.result)) + "    last success " +
+         drill_clock(record.last_success) +
+         ", first failure: " + drill_clock(record.first_failure) +
+         (record.agrees() ? "" : "    " + record.headline());
+}
+
+int play(Session& session, const Config& config, const DrillVerbOptions& options) {
+  const StopSignals signals;
+  DrillOptions how{.seed = options.seed,
+                   .database = drills_database(config.database.value),
+                   .incidents_database = config.database.value,
+                   .keys = session.key_paths()};
+  const std::optional<double> speed = speed_of(options.speed);
+  if (!speed) {
+    return session.fail(make_error(ErrorCode::invalid, "usage",
+                                   "--speed is a number from 0.1 to 10000, or max.",
+                                   "quell help drill"));
+  }
+  how.speed = *speed;
   std::vector<Scenario> scenarios;
-  for (const std::string& id : options.scenarios) {
+  for (const std::string& id : options.words) {
     Result<Scenario> scenario = find_scenario(id);
     if (!scenario) return session.fail(scenario.error());
     scenarios.push_back(std::move(*scenario));
   }
   Stream& out = session.out();
   const bool text = !session.options().json;
-  const std::string pace =
-      play.speed > 0 ? fmt::format("{:g}:1", play.speed) : "as fast as it goes";
-  std::vector<DrillOutcome> outcomes;
+  const bool single = scenarios.size() == 1;
+  const std::string pace = how.speed > 0 ? fmt::format("{:g}:1", how.speed) : "as fast as it goes";
+  std::vector<DrillRecord> records;
   ValueList documents;
   bool agrees = true;
   for (const Scenario& scenario : scenarios) {
@@ -198,42 +205,110 @@ int drill(Session& session, const DrillVerbOptions& options) {
                         Timestamp begun) { teller.intruder(line, begun); },
         .entry = [&](const RunState& run, const Entry& entry, const ConnectorSet& connectors,
                      Timestamp begun) { teller.entry(run, entry, connectors, begun); },
+        .inject = [&](const Inject& inject, Timestamp at,
+                      Timestamp begun) { teller.inject(inject, at, begun); },
+        .note = [&](const std::string& words, Timestamp at,
+                    Timestamp begun) { teller.note(words, at, begun); },
         .stopped = [] { return StopSignals::received() != 0; }};
-    Result<DrillOutcome> outcome = run_drill(scenario, play, session.random(), events);
-    if (!outcome) return session.fail(outcome.error(), kExitFailed);
+    Result<DrillOutcome> outcome = run_drill(scenario, how, session.random(), events);
+    if (!outcome) {
+      const bool is_mistake = outcome.error().topic == "check";  // of the file: nothing was begun
+      return session.fail(outcome.error(), is_mistake ? kExitNotStarted : kExitFailed);
+    }
     if (StopSignals::received() != 0)
       return StopSignals::received() == SIGTERM ? kExitTerminated : kExitInterrupted;
     agrees &= outcome->as_expected;
-    documents.push_back(outcome_value(scenario, *outcome, options));
-    if (text) {
-      out.line("  " + result_text(out, outcome->result, AnswerOrigin::range) +
-               fmt::format("  exit {}", exit_code(outcome->result)) + "    last success " +
-               seconds_text(outcome->last_success) +
-               ", first failure: " + seconds_text(outcome->first_failure) +
-               (outcome->as_expected ? ""
-                                     : "    not what the scenario demands: " +
-                                           std::string(to_string(scenario.ends))));
-    }
-    outcomes.push_back(std::move(*outcome));
+    documents.push_back(outcome_value(*outcome));
+    if (text && single) out.write("\n" + score_text(out, outcome->record, AnswerOrigin::range));
+    if (text && !single) out.line(ending(out, outcome->record));
+    records.push_back(std::move(outcome->record));
   }
-  if (text && scenarios.size() > 1) {
+  if (text && !single) {
     Duration span = kBarMin;
-    for (const DrillOutcome& outcome : outcomes) span = std::max(span, outcome.lasted);
+    for (const DrillRecord& record : records) span = std::max(span, record.lasted);
     out.line("");
     out.line("inside, minutes 0 to " + std::to_string(span.count() / 60'000));
-    for (std::size_t i = 0; i < scenarios.size(); ++i)
-      out.line("  " + padded(scenarios[i].id, 18) + bar(out, outcomes[i], span));
+    for (const DrillRecord& record : records)
+      out.line("  " + padded(record.scenario, 18) + inside_bar(out, record, span));
     out.line("Rotation changes your copy. Revocation kills the grant.");
   }
   if (text) {
-    session.next("quell drill list      quell plan leaked-mcp-oauth --help");
-  } else if (documents.size() == 1) {
+    session.next(single ? "quell drill report " + records.front().drill + "      quell drill list"
+                        : "quell drill list      quell plan leaked-mcp-oauth --help");
+  } else if (single) {
     session.print_json(documents.front());
   } else {
     session.print_json(Value::map({{"drills", Value(std::move(documents))}}));
   }
   if (options.expect) return agrees ? kExitOk : kExitNo;
-  return exit_code(outcomes.back().result);
+  return exit_code(records.back().result);
+}
+
+/// What the players of a tabletop are told and asked, beside the plan.
+Value tabletop_value(const Scenario& scenario, const Plan& plan) {
+  ValueList injects;
+  for (const Inject& one : scenario.injects) {
+    injects.push_back(Value::map(
+        {{"kind", to_string(one.kind)}, {"from", one.from}, {"text", one.text}}));
+  }
+  ValueList questions(scenario.questions.begin(), scenario.questions.end());
+  return Value::map({{"scenario", scenario.id},
+                     {"plan", plan_document(plan)},
+                     {"injects", Value(std::move(injects))},
+                     {"questions", Value(std::move(questions))}});
+}
+
+/// The same playbook over the real inventory, rehearsed: the engine's guard lets reads out alone
+/// (threat T42).
+int tabletop(Session& session, const Config& config, const DrillVerbOptions& options) {
+  if (options.words.size() != 1) {
+    return session.fail(make_error(ErrorCode::invalid, "usage", "a tabletop has one scenario.",
+                                   "quell help drill"));
+  }
+  const Result<Scenario> scenario = find_scenario(options.words.front());
+  if (!scenario) return session.fail(scenario.error());
+  if (!config.connections.contains(options.against)) {
+    return session.fail(
+        make_error(ErrorCode::invalid, "config",
+                   "no connection \"" + shown(options.against) + "\" is configured.",
+                   "add it under connections: in quell.yaml"));
+  }
+  const Result<PlaybookFile> file = playbook_of(*scenario);
+  if (!file) return session.fail(file.error());
+  const StopSignals signals;
+  int exit = kExitOk;
+  const std::optional<PlanHere> here = plan_here(session, *file, options.inputs, exit);
+  if (!here) return exit;
+  const Rehearsal& rehearsal = here->rehearsal;
+  if (session.options().json) {
+    session.print_json(tabletop_value(*scenario, rehearsal.plan));
+    return kExitOk;
+  }
+  Stream& out = session.out();
+  out.line("TABLETOP  " + scenario->id + ": " + scenario->title);
+  out.line("Reads alone; nothing was changed. This is what " + rehearsal.plan.playbook +
+           " would send:");
+  out.line("");
+  out.write(plan_text(out, rehearsal.plan, rehearsal.state, here->connectors, rehearsal.took,
+                      false));
+  if (!scenario->injects.empty()) out.line("\nThen somebody says:");
+  for (const Inject& one : scenario->injects)
+    out.line("  " + padded(to_string(one.kind), 9) + one.from + ": " + one.text);
+  out.line("\nAsk yourselves:");
+  for (const std::string& question : scenario->questions) out.line("  " + question);
+  return kExitOk;
+}
+
+int drill(Session& session, const DrillVerbOptions& options) {
+  const Config* const config = session.config();
+  if (config == nullptr) return kExitNotStarted;
+  const std::string& first = options.words.front();
+  if (first == "list" && options.words.size() == 1) return list(session, *config);
+  if (first == "history")
+    return history(session, *config, {options.words.begin() + 1, options.words.end()});
+  if (first == "report") return report(session, *config, options);
+  if (!options.against.empty()) return tabletop(session, *config, options);
+  return play(session, *config, options);
 }
 
 }  // namespace
@@ -244,11 +319,15 @@ Verb drill_verb() {
           .help = kHelp,
           .declare =
               [options](CLI::App& app) {
-                app.add_option("scenarios", options->scenarios)->required();
+                app.add_option("scenarios", options->words)->required();
                 app.add_flag("--auto", options->automatic);
                 app.add_flag("--expect", options->expect);
                 app.add_option("--seed", options->seed);
                 app.add_option("--speed", options->speed);
+                app.add_option("--against", options->against);
+                app.add_option("-i,--input", options->inputs)->allow_extra_args(false);
+                app.add_option("--format", options->format);
+                app.add_option("-o", options->output);
               },
           .run = [options](Session& session) { return drill(session, *options); }};
 }

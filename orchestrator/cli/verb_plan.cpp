@@ -1,11 +1,10 @@
-#include <utility>
+#include <memory>
+#include <optional>
 
-#include "orchestrator/cli/input_args.h"
+#include "orchestrator/cli/plan_here.h"
 #include "orchestrator/cli/run_loop.h"
 #include "orchestrator/cli/run_text.h"
 #include "orchestrator/cli/verb.h"
-#include "orchestrator/engine/run_inputs.h"
-#include "orchestrator/playbook_library.h"
 
 namespace quell::cli {
 namespace {
@@ -66,29 +65,10 @@ int plan(Session& session, const PlanOptions& options) {
   const Result<PlaybookFile> file = find_playbook(options.playbook, *config);
   if (!file) return session.fail(file.error());
   if (!session.options().server.empty()) return plan_at_server(session, options, *file);
-  KeyPaths paths = session.key_paths();
-  Result<std::unique_ptr<KeyRing>> keys =
-      KeyRing::open_or_create(paths, missing_keys_for(config->database.value), session.random());
-  if (!keys) return session.fail(keys.error());
-  const auto fingerprint =
-      session.guarded([&keys](const Secret& secret) { return (*keys)->fingerprint(secret); });
-  const Result<ConnectorSet> connectors = make_connectors(
-      *config, session.sources(), session.random(), [](const std::string&) { return true; },
-      fingerprint);
-  if (!connectors) return session.fail(connectors.error());
-  const Result<std::shared_ptr<const Playbook>> playbook =
-      load_checked(*file, *connectors, others_beside(*file, *config));
-  if (!playbook) return session.fail(playbook.error());
-  const Result<GivenInputs> given = read_inputs(session, **playbook, options.inputs);
-  if (!given) return session.fail(given.error());
-  const Result<Value> inputs =
-      inputs_from_texts(**playbook, given->texts, given->secrets, fingerprint);
-  if (!inputs) return session.fail(inputs.error());
-  const Result<Rehearsal> rehearsal = rehearse_here(session, *connectors, *playbook, *inputs);
-  if (!rehearsal) return session.fail(rehearsal.error(), kExitFailed);
-  if (const std::optional<Error> failure = failure_of(*rehearsal))
-    return session.fail(*failure, kExitFailed);
-  tell_plan(session, rehearsal->plan, options);
+  int exit = kExitOk;
+  const std::optional<PlanHere> here = plan_here(session, *file, options.inputs, exit);
+  if (!here) return exit;
+  tell_plan(session, here->rehearsal.plan, options);
   return kExitOk;
 }
 

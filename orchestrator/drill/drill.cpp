@@ -1,298 +1,464 @@
 #include "orchestrator/drill/drill.h"
 
 #include <algorithm>
+#include <cmath>
+#include <map>
+#include <optional>
 #include <utility>
 
-#include "connectors/managed_agents/managed_agents_connector.h"
-#include "connectors/oauth/oauth_connector.h"
+#include "orchestrator/drill/alert_gate.h"
+#include "orchestrator/drill/drill_site.h"
+#include "orchestrator/drill/score.h"
 #include "orchestrator/owner.h"
 #include "orchestrator/playbook/inputs.h"
-#include "orchestrator/playbook_library.h"
 #include "orchestrator/range/in_process_transport.h"
-#include "orchestrator/report/report_connector.h"
+#include "orchestrator/rehearsal.h"
 #include "orchestrator/report/run_document.h"
+#include "state/base/json.h"
 
 namespace quell {
 namespace {
 
-// Where the hosts of the world are reached. Nothing listens there: the transport is in process.
-constexpr std::string_view kPlatformUrl = "http://127.0.0.1:8471";
-constexpr std::string_view kIssuerUrl = "http://127.0.0.1:8472";
-constexpr std::string_view kMcpUrl = "http://127.0.0.1:8473";
-constexpr std::string_view kControlUrl = "http://127.0.0.1:8474";
-
-constexpr std::string_view kApprover = "the drill's approver";
 constexpr Duration kTurnMax{1'000};
 /// A drill that has not ended by then never will.
 constexpr Duration kDrillMax{std::chrono::hours(12)};
+/// A process that dies between a request and its answer needs some time between the two.
+constexpr Duration kCrashLatencyMin{20};
+/// Where the platform would post its webhooks; they are taken out of the world by hand.
+constexpr std::string_view kHookUrl = "http://127.0.0.1:8475/hooks/platform";
 
-SecretPtr secret_of(const std::string& text) {
-  return std::make_shared<const Secret>(Secret::copy_of(text));
-}
-
-Result<ConnectorSet> drill_connectors(
-    const range::World& world, Random& random,
-    const std::function<std::string(const Secret&)>& fingerprint) {
-  ConnectorSet connectors;
-  connectors["report"] = std::make_shared<const ReportConnector>();
-  ManagedAgentsConfig platform;
-  platform.base_url = kPlatformUrl;
-  platform.api_key = BoundSecret{.secret = secret_of(world.keys().api_key),
-                                 .origins = {std::string(kPlatformUrl)}};
-  platform.key_fingerprint = fingerprint(*platform.api_key.secret);
-  BoundSecret admin{.secret = secret_of(world.keys().admin_key),
-                    .origins = {std::string(kPlatformUrl)}};
-  platform.admin_key = [admin] { return Result<BoundSecret>(admin); };
-  Result<std::unique_ptr<ManagedAgentsConnector>> agents =
-      ManagedAgentsConnector::make(std::move(platform));
-  if (!agents) return agents.error();
-  connectors["platform"] = std::move(*agents);
-  IssuerConfig issuer;
-  issuer.match_mcp_server_url = std::string(kMcpUrl) + "/mcp";
-  issuer.issuer = kIssuerUrl;
-  issuer.client_id = world.keys().client_id;
-  issuer.method = ClientAuth::client_secret_basic;
-  issuer.client_secret = secret_of(world.keys().client_secret);
-  OauthConfig oauth;
-  oauth.loopback_http = true;
-  oauth.issuers.push_back(std::move(issuer));
-  Result<std::unique_ptr<OauthConnector>> connector =
-      OauthConnector::make(std::move(oauth), random);
-  if (!connector) return connector.error();
-  connectors["issuer"] = std::move(*connector);
-  return connectors;
-}
-
-/// The playbook's inputs as the scenario gives them.
-Result<Value> scenario_inputs(const Scenario& scenario, const Playbook& playbook,
-                              range::World& world, Timestamp now, SecretStore& secrets) {
-  const auto secret = [&](const std::string& text) {
-    SecretValue value{.secret = secret_of(text)};
-    value.fingerprint = secrets.fingerprint(*value.secret);
-    return Value(std::move(value));
-  };
-  const range::Leaked& leaked = world.leaked();
-  const range::FreshGrant fresh = world.mint_fresh(now);
-  Scope scope;
-  scope.names["leaked"] = Value::map({{"vault_id", leaked.vault_id},
-                                      {"credential_id", leaked.credential_id},
-                                      {"mcp_server_url", leaked.mcp_server_url},
-                                      {"access_token", secret(leaked.access_token)},
-                                      {"refresh_token", secret(leaked.refresh_token)},
-                                      {"api_key", secret(world.keys().leaked_api_key)},
-                                      {"api_key_id", world.keys().leaked_api_key_id},
-                                      {"deployment_ids", Value(ValueList(
-                                                             leaked.deployment_ids.begin(),
-                                                             leaked.deployment_ids.end()))},
-                                      {"at", leaked.at}});
-  const range::Injected injected = world.injected();
-  scope.names["injected"] = Value::map({{"session_id", injected.session_id},
-                                        {"agent_id", injected.agent_id},
-                                        {"memory_store_id", injected.memory_store_id}});
-  scope.names["fresh"] = Value::map({{"access_token", secret(fresh.access_token)},
-                                     {"refresh_token", secret(fresh.refresh_token)}});
-  ValueMap inputs;
-  for (const InputSpec& spec : playbook.inputs)
-    inputs.emplace(spec.name, spec.fallback.value_or(Value()));
-  for (const auto& [name, text] : scenario.inputs) {
-    if (!inputs.contains(name)) {
-      return make_error(
-          ErrorCode::invalid, "drill",
-          "scenario " + scenario.id + ": " + playbook.id + " has no input " + name + ".",
-          "quell run " + playbook.id + " --help");
-    }
-    Result<Value> value = text.evaluate(scope);
-    if (!value) return wrap("scenario " + scenario.id + ", input " + name, value.error());
-    inputs[name] = std::move(*value);
-  }
-  return Value(std::move(inputs));
-}
-
-/// A drill while it goes on.
-class Play {
+/// One drill while it goes on. Whatever is to happen at a time stands in one agenda.
+class Drill {
  public:
-  Play(const Scenario& scenario, const DrillEvents& events, const Clock& clock, range::World& world)
-      : scenario_(scenario), events_(events), clock_(clock), world_(world), begun_(clock.now()) {}
-
-  Timestamp begun() const { return begun_; }
-
-  void see(const RunState& run, const Entry& entry, const ConnectorSet& connectors) {
-    tell_intruder();
-    if (events_.entry) events_.entry(run, entry, connectors, begun_);
-    if (entry.kind == EntryKind::approval_requested)
-      approve_at_ = entry.at + scenario_.approve_after;
-    if (entry.kind == EntryKind::manual_requested)
-      done_at_.emplace(entry.at + scenario_.approve_after, entry.body["step"].string_or(""));
+  Drill(const Scenario& scenario, const DrillOptions& options, Random& random,
+        const DrillEvents& events)
+      : scenario_(scenario),
+        options_(options),
+        random_(random),
+        events_(events),
+        scaled_(options.speed > 0 ? options.speed : 1),
+        jumping_(scaled_.now()),
+        clock_(options.speed > 0 ? static_cast<const Clock&>(scaled_) : jumping_),
+        begun_(clock_.now()),
+        world_options_(world_options(scenario, options.seed, begun_)),
+        policy_(drill_policy(scenario)) {
+    // People are not clocks: the seed makes them up to a fifth faster or slower.
+    SeededRandom chance(options.seed);
+    pace_ = 0.8 + 0.4 * static_cast<double>(chance.below(1'001)) / 1'000.0;
   }
 
+  Result<DrillOutcome> play() {
+    if (Status opened = open(); !opened) return opened.error();
+    schedule();
+    const Timestamp lasts_until = begun_ + scenario_.lasts;
+    const Timestamp never = begun_ + kDrillMax;
+    while (!is_stopped() && clock_.now() < never && !is_over(lasts_until)) {
+      if (Status done = do_what_is_due(); !done) return done.error();
+      Timestamp until = std::min(clock_.now() + kTurnMax, agenda_.empty() ? never : next_due());
+      if (clock_.now() < lasts_until) until = std::min(until, lasts_until);
+      if (Status turned = turn(until); !turned) return turned.error();
+      tell_intruder();
+    }
+    return finish();
+  }
+
+ private:
+  using Deed = std::function<Status()>;
+
+  Status open();
+  Status open_owner();
+  void connect();
+  void schedule();
+  Status turn(Timestamp until);
+  Status start_run();
+  Status look_at_plan();
+  Status take_up_again();
+  void see(const RunState& run, const Entry& entry);
+  void happened(std::string_view moment, Timestamp at);
+  void plan_people(const RunState& run, const Entry& entry);
+  Status collect_webhooks();
+  Result<DrillOutcome> finish();
+
+  void at(Timestamp due, Deed deed) { agenda_.emplace(due, std::move(deed)); }
+  Timestamp next_due() const { return agenda_.begin()->first; }
+  Status do_what_is_due() {
+    while (!agenda_.empty() && next_due() <= clock_.now()) {
+      const Deed deed = std::move(agenda_.extract(agenda_.begin()).mapped());
+      if (Status done = deed(); !done) return done;
+    }
+    return ok();
+  }
+  /// `wish` at this drill's pace.
+  Duration paced(Duration wish) const {
+    return Duration(std::llround(static_cast<double>(wish.count()) * pace_));
+  }
+  const RunState* run() const { return run_ && owner_ ? owner_->engine().find(*run_) : nullptr; }
+  bool is_over(Timestamp lasts_until) const {
+    const RunState* const state = run();
+    if (state == nullptr || crashed_) return false;
+    return state->held || (state->finished() && !starts_again_ && clock_.now() >= lasts_until);
+  }
+  bool is_stopped() const { return events_.stopped && events_.stopped(); }
+  void note(const std::string& text) {
+    if (events_.note) events_.note(text, clock_.now(), begun_);
+  }
   /// Tells what the intruder did since the last time.
   void tell_intruder() {
-    const std::vector<range::LogLine>& log = world_.intruder_log();
+    const std::vector<range::LogLine>& log = world_->intruder_log();
     for (; told_ < log.size(); ++told_) {
       if (events_.intruder) events_.intruder(log[told_], begun_);
     }
   }
-
-  /// The drill's people approve, and do what a run asks them to.
-  void act_if_due(Engine& engine, RunId run) {
-    const RunState& state = *engine.find(run);
-    if (approve_at_ && clock_.now() >= *approve_at_) {
-      approve_at_.reset();
-      engine.submit({.kind = Command::Kind::approve,
-                     .run = run,
-                     .who = std::string(kApprover),
-                     .digest = state.digest});
-    }
-    while (!done_at_.empty() && clock_.now() >= done_at_.begin()->first) {
-      const std::string step = done_at_.begin()->second;
-      done_at_.erase(done_at_.begin());
-      std::map<std::string, std::string> fields;
-      for (const InputSpec& field : std::get<ManualStep>(find_step(state, step)->kind).fields) {
-        if (!field.fallback && field.required) fields[field.name] = example_text(field);
-      }
-      engine.submit({.kind = Command::Kind::done,
-                     .run = run,
-                     .who = std::string(kApprover),
-                     .target = step,
-                     .fields = std::move(fields)});
-    }
+  void submit(Command command) {
+    if (owner_) owner_->engine().submit(std::move(command));
   }
 
-  bool is_stopped() const { return events_.stopped && events_.stopped(); }
-  /// When people act next, at most one turn away.
-  Timestamp next_turn() const {
-    const Timestamp turn = clock_.now() + kTurnMax;
-    const Timestamp acts = approve_at_.value_or(turn);
-    return std::min({turn, acts, done_at_.empty() ? turn : done_at_.begin()->first});
-  }
-
- private:
   const Scenario& scenario_;
+  const DrillOptions& options_;
+  Random& random_;
   const DrillEvents& events_;
+  // The one clock of a drill: scaled for people, jumping from event to event where nobody watches.
+  ScaledClock scaled_;
+  ManualClock jumping_;
   const Clock& clock_;
-  range::World& world_;
   Timestamp begun_;
+  range::WorldOptions world_options_;
+  Policy policy_;
+  double pace_ = 1;
+  std::unique_ptr<range::World> world_{};
+  std::optional<ScoreKeeper> score_{};
+  std::unique_ptr<range::InProcessTransport> transport_{};
+  std::unique_ptr<Owner> owner_{};
+  std::unique_ptr<AlertGate> gate_{};  // goes before the owner
+  std::shared_ptr<const Playbook> playbook_{};
+  std::multimap<Timestamp, Deed> agenda_{};
   std::size_t told_ = 0;
-  std::optional<Timestamp> approve_at_{};
-  std::multimap<Timestamp, std::string> done_at_{};  // manual steps
+  std::optional<RunId> run_{};
+  bool hooked_ = false;        // the alert of the scenario came in
+  bool dies_now_ = false;      // the request that the process does not survive has arrived
+  bool crashed_ = false;       // no process is there
+  bool starts_again_ = false;  // the approval timed out, somebody will break the glass
+  bool past_waiting_ = false;  // whoever is asked now breaks the glass
+  bool watched_ = false;
 };
 
-void fill_intruder(DrillOutcome& outcome, const range::World& world) {
-  outcome.intruder = world.intruder_log();
-  for (const range::LogLine& line : outcome.intruder) {
-    const bool success = line.status >= 200 && line.status < 300;
-    if (success) {
-      outcome.last_success = line.at - outcome.begun;
-      outcome.first_failure.reset();  // a refusal that a refresh undid did not keep him out
-    } else if (!outcome.first_failure) {
-      outcome.first_failure = line.at - outcome.begun;
-    }
+Status Drill::open() {
+  Result<std::unique_ptr<range::World>> world = range::World::create(world_options_);
+  if (!world) return world.error();
+  world_ = *std::move(world);
+  score_.emplace(scenario_, *world_, begun_);
+  connect();
+  if (Status opened = open_owner(); !opened) return opened;
+  const Result<PlaybookFile> file = playbook_of(scenario_);
+  if (!file) return file.error();
+  const Result<std::shared_ptr<const Playbook>> playbook =
+      load_checked(*file, owner_->connectors(), others_beside(*file, Config{}));
+  if (!playbook) return playbook.error();
+  playbook_ = *playbook;
+  return fits(scenario_, *playbook_);
+}
+
+void Drill::connect() {
+  range::InProcessOptions options{.latency = scenario_.latency};
+  if (scenario_.crash && !run_) {
+    options.latency = std::max(options.latency, kCrashLatencyMin);
+    options.loses_answer = [this](const range::Request& request, Timestamp) {
+      if (request.host == scenario_.crash->host && request.method != "GET" && !dies_now_ &&
+          request.target.find(scenario_.crash->path) != std::string::npos) {
+        dies_now_ = true;
+        transport_->wake();
+      }
+      return false;
+    };
+  }
+  transport_ = options_.speed > 0
+                   ? std::make_unique<range::InProcessTransport>(*world_, world_options_, scaled_,
+                                                                 std::move(options))
+                   : std::make_unique<range::InProcessTransport>(*world_, world_options_, jumping_,
+                                                                 std::move(options));
+}
+
+Status Drill::open_owner() {
+  Result<std::unique_ptr<Owner>> opened = Owner::open(
+      {.database = options_.database,
+       .keys = options_.keys,
+       .clock = clock_,
+       .random = random_,
+       .transport = *transport_,
+       .make_connectors =
+           [this](const std::function<std::string(const Secret&)>& fingerprint) {
+             return drill_connectors(*world_, random_, fingerprint);
+           },
+       .on_entry =
+           [this](const RunState& run, const Entry& entry) {
+             if (owner_) see(run, entry);
+           },
+       .policy = &policy_,
+       .limits = drill_limits(scenario_),
+       .drill = true,
+       .sibling_database = options_.incidents_database});
+  if (!opened) return opened.error();
+  owner_ = *std::move(opened);
+  return ok();
+}
+
+/// What happens by the clock, whatever anybody does.
+void Drill::schedule() {
+  happened("", begun_);
+  if (!scenario_.alerts) {
+    at(begun_ + paced(scenario_.respond_after),
+       [this] { return scenario_.plan_first ? look_at_plan() : start_run(); });
+    return;
+  }
+  const Value wish = Value::map(
+      {{"url", kHookUrl}, {"events", Value::list({Value(scenario_.alerts->event)})}});
+  world_->handle({.host = range::Host::control,
+                  .method = "POST",
+                  .target = "/webhooks",
+                  .body = to_json(wish)},
+                 begun_);
+  gate_ = std::make_unique<AlertGate>(AlertGate::Parts{.owner = *owner_,
+                                                       .clock = clock_,
+                                                       .playbook = playbook_,
+                                                       .inputs = scenario_.inputs,
+                                                       .secret = world_->keys().webhook_secret});
+}
+
+/// Puts what the scenario says of this moment on the agenda.
+void Drill::happened(std::string_view moment, Timestamp when) {
+  const auto due = [&](const Moment& wanted) { return when + wanted.after; };
+  for (const ScriptedAct& one : scenario_.acts) {
+    if (one.when.on != moment) continue;
+    at(due(one.when), [this, &one] {
+      world_->act(one.act, clock_.now());
+      return ok();
+    });
+  }
+  for (const ScriptedFault& one : scenario_.faults) {
+    if (one.when.on != moment) continue;
+    at(due(one.when), [this, &one] {
+      world_->handle({.host = range::Host::control,
+                      .method = "POST",
+                      .target = "/faults",
+                      .body = to_json(one.wish)},
+                     clock_.now());
+      return ok();
+    });
+  }
+  for (const Inject& one : scenario_.injects) {
+    if (one.when.on != moment) continue;
+    at(due(one.when), [this, &one] {
+      score_->see(one, clock_.now());
+      if (events_.inject) events_.inject(one, clock_.now(), begun_);
+      return ok();
+    });
   }
 }
 
-Result<PlaybookFile> playbook_of(const Scenario& scenario) {
-  if (!scenario.folder.empty()) {
-    Result<PlaybookFile> beside =
-        read_playbook_file(scenario.folder + "/../" + scenario.playbook + ".yaml");
-    if (beside) return beside;
+Status Drill::turn(Timestamp until) {
+  if (crashed_) {
+    // Nobody is there; the world goes on.
+    transport_->poll(until);
+    return ok();
   }
-  return find_playbook(scenario.playbook, Config{});
+  if (gate_) {
+    if (Status collected = collect_webhooks(); !collected) return collected;
+    if (const auto delivery = world_->next_delivery()) until = std::min(until, *delivery);
+  }
+  if (Status turned = owner_->engine().turn(until); !turned) return turned;
+  if (gate_) gate_->turn_is_durable();
+  if (dies_now_) {
+    crashed_ = true;
+    dies_now_ = false;
+    owner_.reset();
+    connect();
+    score_->died(clock_.now());
+    note("the process dies: the change was sent, its answer is not recorded");
+    at(clock_.now() + scenario_.crash->restart_after, [this] { return take_up_again(); });
+    return ok();
+  }
+  const RunState* const state = run();
+  if (scenario_.watch && !watched_ && state != nullptr && state->finished()) {
+    watched_ = true;
+    return owner_->engine().watch(*run_);
+  }
+  return ok();
+}
+
+Status Drill::start_run() {
+  const Result<Value> inputs =
+      scenario_inputs(scenario_, *playbook_, *world_, clock_.now(), owner_->secrets());
+  if (!inputs) return inputs.error();
+  const Result<RunId> run = owner_->engine().start({.playbook = playbook_,
+                                                    .inputs = *inputs,
+                                                    .mode = RunMode::drill,
+                                                    .who = std::string(kDrillResponder)});
+  if (!run) return run.error();
+  run_ = *run;
+  starts_again_ = false;
+  if (scenario_.exclusion) {
+    for (const std::string& vault : world_->leaked().idle_vault_ids)
+      score_->leave_out(vault, *scenario_.exclusion, clock_.now());
+  }
+  return ok();
+}
+
+/// The players ask for a plan before they start, as people do who have read the runbook.
+Status Drill::look_at_plan() {
+  const Result<Value> inputs =
+      scenario_inputs(scenario_, *playbook_, *world_, clock_.now(), owner_->secrets());
+  if (!inputs) return inputs.error();
+  const RehearsalParts parts{.clock = clock_,
+                             .transport = *transport_,
+                             .connectors = owner_->connectors(),
+                             .limits = drill_limits(scenario_),
+                             .who = std::string(kDrillResponder),
+                             .should_stop = [this] { return is_stopped(); }};
+  const Result<Rehearsal> rehearsal = rehearse(parts, playbook_, *inputs);
+  if (!rehearsal) return is_stopped() ? ok() : Status(rehearsal.error());
+  if (const auto failed = failure_of(*rehearsal)) return *failed;
+  score_->announce(rehearsal->plan.contain, clock_.now());
+  note("the plan says " + format_duration(rehearsal->plan.contain) + " to contain, bounded by " +
+       rehearsal->plan.limit);
+  return start_run();
+}
+
+Status Drill::take_up_again() {
+  if (Status opened = open_owner(); !opened) return opened;
+  crashed_ = false;
+  score_->restarted(clock_.now());
+  note("another process takes the run up");
+  return owner_->engine().take_up(*run_, kDrillResponder);
+}
+
+void Drill::see(const RunState& run, const Entry& entry) {
+  tell_intruder();
+  score_->see(run, entry, owner_->connectors());
+  if (events_.entry) events_.entry(run, entry, owner_->connectors(), begun_);
+  plan_people(run, entry);
+  if (entry.kind == EntryKind::run_started) happened("started", entry.at);
+  if (entry.kind == EntryKind::approval_requested) happened("asked", entry.at);
+  if (entry.kind == EntryKind::approval_timed_out) happened("approval_timed_out", entry.at);
+  const std::string step = entry.body["step"].string_or("");
+  if (entry.kind == EntryKind::step_finished && !step.empty()) happened(step, entry.at);
+  if (entry.kind == EntryKind::run_finished) happened("finished", entry.at);
+  if (entry.kind == EntryKind::watch_observed && entry.body["result"].is_string())
+    happened("reopened", entry.at);
+}
+
+/// The drill's people approve, do what a run asks them to, and make the mistakes that the scenario
+/// gives them.
+void Drill::plan_people(const RunState& run, const Entry& entry) {
+  const RunId id = run.id;
+  if (entry.kind == EntryKind::approval_requested && scenario_.approve_after) {
+    at(entry.at + paced(*scenario_.approve_after), [this, id] {
+      const RunState* const state = owner_ ? owner_->engine().find(id) : nullptr;
+      const ApprovalState* const asked = state == nullptr ? nullptr : pending_approval(*state);
+      if (asked != nullptr)
+        submit({.kind = Command::Kind::approve,
+                .run = id,
+                .who = std::string(kDrillApprover),
+                .digest = asked->digest});
+      return ok();
+    });
+  }
+  if (entry.kind == EntryKind::approval_timed_out && scenario_.break_glass_after) {
+    starts_again_ = true;
+    at(entry.at + paced(*scenario_.break_glass_after), [this] {
+      past_waiting_ = true;
+      return start_run();
+    });
+  }
+  if (entry.kind == EntryKind::approval_requested && past_waiting_) {
+    submit({.kind = Command::Kind::approve,
+            .run = id,
+            .who = std::string(kDrillAdmin),
+            .digest = entry.body["digest"].string_or(""),
+            .reason = "nobody answers the pager and the token is in use",
+            .break_glass = true});
+  }
+  if (entry.kind == EntryKind::manual_requested) {
+    const std::string step = entry.body["step"].string_or("");
+    std::map<std::string, std::string> fields;
+    for (const InputSpec& field : std::get<ManualStep>(find_step(run, step)->kind).fields) {
+      if (!field.fallback && field.required) fields[field.name] = example_text(field);
+    }
+    at(entry.at + paced(scenario_.approve_after.value_or(Duration{0})),
+       [this, id, step, fields] {
+         submit({.kind = Command::Kind::done,
+                 .run = id,
+                 .who = std::string(kDrillApprover),
+                 .target = step,
+                 .fields = fields});
+         return ok();
+       });
+  }
+}
+
+/// The platform's webhook arrives, as often as the scenario says.
+Status Drill::collect_webhooks() {
+  for (const range::Delivery& delivery : world_->take_deliveries(clock_.now())) {
+    world_->delivered(delivery.number, 200, clock_.now());
+    if (std::exchange(hooked_, true)) continue;
+    const AlertStorm& storm = *scenario_.alerts;
+    const std::int64_t all = storm.copies + storm.forged;
+    for (std::int64_t i = 0; i < all; ++i) {
+      // The forged ones come in the middle of the others.
+      const bool is_forged = i > 0 && i <= storm.forged;
+      const range::Request request = is_forged ? forged(delivery.request) : delivery.request;
+      at(clock_.now() + storm.within * i / std::max<std::int64_t>(all - 1, 1),
+         [this, request] { return gate_->take(request); });
+    }
+    if (storm.replay_after.count() > 0) {
+      at(clock_.now() + storm.replay_after,
+         [this, request = delivery.request] { return gate_->take(request); });
+    }
+  }
+  if (!run_) run_ = gate_->run();
+  return ok();
+}
+
+Result<DrillOutcome> Drill::finish() {
+  DrillOutcome outcome;
+  outcome.begun = begun_;
+  outcome.intruder = world_->intruder_log();
+  outcome.truth = world_->truth(clock_.now());
+  const RunState* const state = run();
+  if (state == nullptr) {
+    outcome.stopped = true;
+    if (is_stopped()) return outcome;
+    return make_error(ErrorCode::invalid, "drill",
+                      "scenario " + scenario_.id + ": nothing ever began a run.",
+                      "give it respond_after, or alerts that arrive within lasts");
+  }
+  outcome.run = *run_;
+  outcome.stopped = !state->finished();
+  outcome.result = state->result.value_or(RunResult::failed);
+  outcome.document = run_document(*state, owner_->connectors());
+  outcome.record = score_->finish(*state, owner_->connectors(),
+                                  gate_ ? gate_->counts() : AlertCounts{}, clock_.now());
+  outcome.record.seed = options_.seed;
+  outcome.record.speed = options_.speed;
+  outcome.as_expected = !outcome.stopped && outcome.record.agrees();
+  if (outcome.stopped) return outcome;
+  if (state->is_watched()) {
+    if (Status ended = owner_->engine().end_watch(*run_, "the drill's end"); !ended)
+      return ended.error();
+  }
+  if (Status closed = owner_->engine().close(*run_); !closed) return closed.error();
+  if (options_.keep_score) {
+    const Status kept =
+        keep_drill_record(drill_scores_folder(options_.database), outcome.record, random_);
+    if (!kept) return kept.error();
+  }
+  return outcome;
 }
 
 }  // namespace
 
 Result<DrillOutcome> run_drill(const Scenario& scenario, const DrillOptions& options,
                                Random& random, const DrillEvents& events) {
-  // The one clock of a drill: scaled for people, jumping from event to event where nobody watches.
-  ScaledClock scaled(options.speed > 0 ? options.speed : 1);
-  ManualClock jumping(scaled.now());
-  const Clock* const clock = options.speed > 0 ? static_cast<const Clock*>(&scaled) : &jumping;
-  const range::WorldOptions world_options{.seed = options.seed,
-                                          .profile = scenario.profile,
-                                          .start = clock->now(),
-                                          .platform_url = std::string(kPlatformUrl),
-                                          .issuer_url = std::string(kIssuerUrl),
-                                          .mcp_url = std::string(kMcpUrl),
-                                          .control_url = std::string(kControlUrl)};
-  Result<std::unique_ptr<range::World>> world = range::World::create(world_options);
-  if (!world) return world.error();
-  const std::unique_ptr<range::InProcessTransport> transport =
-      options.speed > 0
-          ? std::make_unique<range::InProcessTransport>(**world, world_options, scaled)
-          : std::make_unique<range::InProcessTransport>(**world, world_options, jumping);
-  Play play(scenario, events, *clock, **world);
-
-  std::unique_ptr<Owner> owner;
-  Result<std::unique_ptr<Owner>> opened =
-      Owner::open({.database = options.database,
-                   .keys = options.keys,
-                   .clock = *clock,
-                   .random = random,
-                   .transport = *transport,
-                   .make_connectors =
-                       [&](const std::function<std::string(const Secret&)>& fingerprint) {
-                         return drill_connectors(**world, random, fingerprint);
-                       },
-                   .on_entry =
-                       [&](const RunState& run, const Entry& entry) {
-                         if (owner) play.see(run, entry, owner->connectors());
-                       },
-                   .drill = true,
-                   .sibling_database = options.incidents_database});
-  if (!opened) return opened.error();
-  owner = std::move(*opened);
-  Engine& engine = owner->engine();
-
-  const Result<PlaybookFile> file = playbook_of(scenario);
-  if (!file) return file.error();
-  const Result<std::shared_ptr<const Playbook>> playbook =
-      load_checked(*file, owner->connectors(), others_beside(*file, Config{}));
-  if (!playbook) return playbook.error();
-
-  const Timestamp respond_at = play.begun() + scenario.respond_after;
-  while (clock->now() < respond_at && !play.is_stopped()) {
-    if (Status turned = engine.turn(std::min(respond_at, play.next_turn())); !turned)
-      return turned.error();
-    play.tell_intruder();
-  }
-  const Result<Value> inputs =
-      scenario_inputs(scenario, **playbook, **world, clock->now(), owner->secrets());
-  if (!inputs) return inputs.error();
-  const Result<RunId> run = engine.start(
-      {.playbook = *playbook, .inputs = *inputs, .mode = RunMode::drill, .who = "the drill"});
-  if (!run) return run.error();
-
-  const Timestamp lasts_until = play.begun() + scenario.lasts;
-  const Timestamp never = play.begun() + kDrillMax;
-  while (!play.is_stopped() && clock->now() < never) {
-    const bool over = engine.find(*run)->finished() && clock->now() >= lasts_until;
-    if (over || engine.find(*run)->held) break;
-    Timestamp until = play.next_turn();
-    if (engine.find(*run)->finished()) until = std::min(until, lasts_until);
-    if (Status turned = engine.turn(until); !turned) return turned.error();
-    play.act_if_due(engine, *run);
-    play.tell_intruder();
-  }
-
-  const RunState& state = *engine.find(*run);
-  DrillOutcome outcome;
-  outcome.run = *run;
-  outcome.stopped = !state.finished();
-  outcome.result = state.result.value_or(RunResult::failed);
-  outcome.document = run_document(state, owner->connectors());
-  outcome.begun = play.begun();
-  outcome.lasted = clock->now() - play.begun();
-  fill_intruder(outcome, **world);
-  outcome.truth = (*world)->truth(clock->now());
-  outcome.thief_in = outcome.truth["thief_in"].bool_or(true);
-  const bool truth_agrees = scenario.ends == RunResult::exposed
-                                ? outcome.thief_in
-                                : scenario.ends != RunResult::contained || !outcome.thief_in;
-  outcome.as_expected = !outcome.stopped && outcome.result == scenario.ends && truth_agrees;
-  if (state.finished()) {
-    if (Status closed = engine.close(*run); !closed) return closed.error();
-  }
-  return outcome;
+  return Drill(scenario, options, random, events).play();
 }
 
 }  // namespace quell

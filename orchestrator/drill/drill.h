@@ -8,6 +8,7 @@
 #include "orchestrator/drill/scenario.h"
 #include "orchestrator/engine/engine.h"
 #include "orchestrator/range/world.h"
+#include "orchestrator/report/drill_record.h"
 #include "state/base/random.h"
 #include "state/keys.h"
 
@@ -19,6 +20,7 @@ struct DrillOptions {
   std::string database{};            // of drills
   std::string incidents_database{};  // of real runs, which shares the keys; may be empty
   KeyPaths keys{};
+  bool keep_score = true;  // in drill_scores_folder() of `database`
 };
 
 /// What people see while a drill goes on, in drill time.
@@ -27,6 +29,9 @@ struct DrillEvents {
   std::function<void(const RunState& run, const Entry& entry, const ConnectorSet& connectors,
                      Timestamp begun)>
       entry{};
+  std::function<void(const Inject& inject, Timestamp at, Timestamp begun)> inject{};
+  /// What befell the process itself or was announced: one sentence.
+  std::function<void(const std::string& text, Timestamp at, Timestamp begun)> note{};
   /// Asked between turns: true ends the drill early.
   std::function<bool()> stopped{};
 };
@@ -38,17 +43,14 @@ struct DrillOutcome {
   Value document{};                        // of the run
   std::vector<range::LogLine> intruder{};  // the intruder's own log
   Timestamp begun{};
-  Duration lasted{};
-  std::optional<Duration> last_success{};   // of the intruder
-  std::optional<Duration> first_failure{};  // none: never refused
-  Value truth{};                            // the world's own at the end
-  bool thief_in = false;                    // according to it
+  Value truth{};             // the world's own at the end
   bool stopped = false;
-  bool as_expected = false;  // result and truth are what the scenario says
+  bool as_expected = false;  // result, truth and score are what the scenario says
+  DrillRecord record{};      // kept, unless the drill was stopped
 };
 
 /// Plays `scenario` by itself: the real engine and playbook over the simulated world, in a journal
-/// of its own, by one clock.
+/// of its own, by one clock. The same seed plays the same drill.
 Result<DrillOutcome> run_drill(const Scenario& scenario, const DrillOptions& options,
                                Random& random, const DrillEvents& events);
 

@@ -15,13 +15,14 @@ struct Link {
   std::string_view group;  // a heading above it; empty: none
 };
 
-constexpr std::array<Link, 9> kLinks{{{Section::now, "/", "Now", "Respond"},
+constexpr std::array<Link, 10> kLinks{{{Section::now, "/", "Now", "Respond"},
                                       {Section::start, "/start", "Start a run", ""},
                                       {Section::alerts, "/alerts", "Alerts", ""},
                                       {Section::runs, "/runs", "Runs", ""},
                                       {Section::radius, "/radius", "Blast radius", "Understand"},
                                       {Section::playbooks, "/playbooks", "Playbooks", ""},
                                       {Section::preflight, "/preflight", "Preflight", ""},
+                                      {Section::drills, "/drills", "Drills", "Practise"},
                                       {Section::journal, "/journal", "Journal", "Record"},
                                       {Section::access, "/access", "Access", ""}}};
 
@@ -30,7 +31,16 @@ Markup mark() {
       R"(<a class="mark" href="/"><svg viewBox="0 0 18 18" aria-hidden="true"><path d="M2 2h3v14H2zM7.5 5.5h3v7h-3zM13 8h3v2h-3z"/></svg>quell</a>)");
 }
 
-Markup live_tag() { return html(R"(<span class="tag live">LIVE</span>)"); }
+Markup mode_tag(const Page& page) {
+  return page.is_drill ? html(R"(<span class="tag drill">DRILL</span>)")
+                       : html(R"(<span class="tag live">LIVE</span>)");
+}
+
+Markup drill_bar(const Page& page) {
+  if (!page.is_drill) return {};
+  return html(
+      R"(<p class="drillbar"><b>Drill.</b> Everything on this page happened in the range. Nothing here touches production.</p>)");
+}
 
 Markup head_of(const Page& page) {
   return html(R"(<!doctype html>
@@ -49,7 +59,7 @@ Markup head_of(const Page& page) {
 Markup navigation(const Page& page, const Frame& frame) {
   Markup nav = html(
       R"(<nav class="side" id="menu" tabindex="-1" aria-label="Main">{}<a class="shut" href="#main">Close</a><p class="where">{} {}</p>)",
-      mark(), live_tag(), frame.place);
+      mark(), mode_tag(page), frame.place);
   bool is_open = false;
   for (const Link& link : kLinks) {
     if (!link.group.empty()) {
@@ -94,8 +104,9 @@ std::string render(const Page& page, const Frame& frame) {
   const auto milliseconds = frame.now.time_since_epoch().count();
   Markup document = head_of(page);
   document += html(
-      R"(<body data-live="{}" data-now="{}"><a class="skip" href="#main">Skip to the content</a>{}<header class="top">{}<span class="dim">{}</span><a class="menu" href="#menu">Menu</a></header><div class="shell">{}<main id="main" tabindex="-1"><div class="fit"><p class="sr" id="status" role="status" aria-live="polite" aria-atomic="true">{}</p><p class="lost" id="lost" hidden></p>{}<header class="head" id="head">{}</header>{})",
-      page.live, milliseconds, sprite(), mark(), live_tag(), navigation(page, frame), page.status,
+      R"(<body data-live="{}" data-now="{}"><a class="skip" href="#main">Skip to the content</a>{}<header class="top">{}<span class="dim">{}</span><a class="menu" href="#menu">Menu</a></header><div class="shell">{}<main id="main" tabindex="-1">{}<div class="fit"><p class="sr" id="status" role="status" aria-live="polite" aria-atomic="true">{}</p><p class="lost" id="lost" hidden></p>{}<header class="head" id="head">{}</header>{})",
+      page.live, milliseconds, sprite(), mark(), mode_tag(page), navigation(page, frame),
+      drill_bar(page), page.status,
       frame.disarmed.empty()
           ? Markup()
           : html(R"(<p class="off" id="off">{}{}</p>)", glyph(Shape::unproved), frame.disarmed),

@@ -44,6 +44,7 @@ enum class Section : std::uint8_t {
   radius,
   playbooks,
   preflight,
+  drills,
   journal,
   access
 };
@@ -57,6 +58,7 @@ struct Page {
   std::string status{};  // for role="status"; may be empty
   Markup bottom_bar{};   // `.bound`: a deadline and a link, never an act; may be empty
   std::string live{};    // URL path of the event stream that tells when to look again; may be empty
+  bool is_drill = false;  // what it tells happened in the range
 };
 
 /// The whole document, navigation included.

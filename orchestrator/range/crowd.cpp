@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "orchestrator/range/incident.h"
 #include "orchestrator/range/inhabitant.h"
 #include "state/base/random.h"
 
@@ -48,21 +49,6 @@ class Dice {
  private:
   SeededRandom random_;
 };
-
-Value oauth_of(const Issuer::Grant& grant, const Keys& keys, const Issuer& issuer,
-               const std::string& mcp_endpoint) {
-  const Value client_auth =
-      Value::map({{"type", "client_secret_basic"}, {"client_secret", keys.client_secret}});
-  return Value::map({{"type", "mcp_oauth"},
-                     {"mcp_server_url", mcp_endpoint},
-                     {"access_token", grant.access_token},
-                     {"expires_at", grant.expires_at},
-                     {"refresh", Value::map({{"refresh_token", grant.refresh_token},
-                                             {"client_id", keys.client_id},
-                                             {"token_endpoint", issuer.token_endpoint()},
-                                             {"token_endpoint_auth", client_auth},
-                                             {"resource", mcp_endpoint}})}});
-}
 
 class Crowding {
  public:
@@ -129,8 +115,8 @@ void Crowding::add_credentials() {
     const int round = i / size_.vaults;
     const bool is_vendors = round == 0 && dice_.one_in(kVendorVaults);
     const std::string url = fmt::format("https://mcp{}.example.com/mcp", round);
-    Value auth = is_vendors ? oauth_of(issuer_.mint(keys_.client_id, mcp_endpoint_, start_), keys_,
-                                       issuer_, mcp_endpoint_)
+    Value auth = is_vendors ? oauth_auth(issuer_, keys_, mcp_endpoint_,
+                                         issuer_.mint(keys_.client_id, mcp_endpoint_, start_))
                             : Value::map({{"type", "static_bearer"},
                                           {"mcp_server_url", url},
                                           {"token", fmt::format("invented-token-{}", i)}});

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <optional>
 
 #include <fmt/format.h>
@@ -102,6 +103,22 @@ std::optional<Fault> Faults::take(const Request& request, Effect effect) {
   const Fault fault = *found;
   if (--found->count == 0) pending_.erase(found);
   return fault;
+}
+
+std::optional<Duration> Allowance::take(Timestamp now) {
+  if (per_minute_ == 0) return std::nullopt;
+  const double per_second = static_cast<double>(per_minute_) / 60.0;
+  const double full = std::max(1.0, 2 * per_second);
+  const double passed =
+      filled_ ? std::chrono::duration<double>(now - *filled_).count() * per_second : full;
+  left_ = std::min(full, left_ + passed);
+  filled_ = now;
+  if (left_ >= 1) {
+    left_ -= 1;
+    return std::nullopt;
+  }
+  const double wait_ms = 1'000 * (1 - left_) / per_second;
+  return std::max(Duration{1'000}, Duration(static_cast<std::int64_t>(wait_ms)));
 }
 
 std::string_view to_string(Host host) noexcept { return kHosts[static_cast<std::size_t>(host)]; }

@@ -1,11 +1,14 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "orchestrator/range/world.h"
+#include "state/base/clock.h"
 #include "state/base/result.h"
 #include "state/base/value.h"
 
@@ -38,6 +41,20 @@ class Faults {
  private:
   Duration latency_{0};
   std::vector<Fault> pending_{};
+};
+
+/// What a platform allows in a minute, refilled evenly; a burst of two seconds' worth is taken.
+class Allowance {
+ public:
+  explicit Allowance(std::int64_t per_minute) : per_minute_(per_minute) {}
+
+  /// Takes one request. Else how long the caller has to wait, at least a second.
+  std::optional<Duration> take(Timestamp now);
+
+ private:
+  std::int64_t per_minute_;  // 0: no bound
+  double left_ = 0;
+  std::optional<Timestamp> filled_{};
 };
 
 std::string_view to_string(Host host) noexcept;

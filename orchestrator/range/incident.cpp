@@ -2,10 +2,12 @@
 
 #include <chrono>
 #include <string_view>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include "orchestrator/range/inhabitant.h"
+#include "state/base/json.h"
 
 namespace quell::range {
 namespace {
@@ -59,10 +61,67 @@ Value deployment(const std::string& agent, const std::string& environment, std::
        {"schedule", Value::map({{"type", "cron"}, {"expression", cron}, {"timezone", "UTC"}})}});
 }
 
+/// Vaults with one bearer token per service, as tenants of a product have them.
+void seed_tenants(Inhabitant& by, const Population& population, Leaked& leaked, Timestamp before,
+                  Timestamp start) {
+  const auto vault_of = [&](const std::string& name, std::int64_t tokens) {
+    std::string id = by.create("/v1/vaults", Value::map({{"display_name", name}}), before);
+    for (std::int64_t i = 1; i <= tokens; ++i) {
+      const Value auth = Value::map(
+          {{"type", "static_bearer"},
+           {"mcp_server_url", fmt::format("https://service-{}.example.com/mcp", i)},
+           {"token", fmt::format("invented-{}-{}", name, i)}});
+      by.create("/v1/vaults/" + id + "/credentials",
+                Value::map({{"display_name", fmt::format("{}, service {}", name, i)},
+                            {"auth", auth}}),
+                start);
+    }
+    return id;
+  };
+  for (std::int64_t i = 1; i <= population.vaults; ++i)
+    leaked.tenant_vault_ids.push_back(
+        vault_of(fmt::format("Tenant {}", i), population.credentials_per_vault));
+  for (std::int64_t i = 1; i <= population.idle_vaults; ++i)
+    leaked.idle_vault_ids.push_back(vault_of(fmt::format("Service account {}", i), 1));
+}
+
 }  // namespace
 
+Value oauth_auth(const Issuer& issuer, const Keys& keys, const std::string& mcp_endpoint,
+                 const Issuer::Grant& grant) {
+  const Value client_auth =
+      Value::map({{"type", "client_secret_basic"}, {"client_secret", keys.client_secret}});
+  const Value refresh = Value::map({{"refresh_token", grant.refresh_token},
+                                    {"client_id", keys.client_id},
+                                    {"token_endpoint", issuer.token_endpoint()},
+                                    {"token_endpoint_auth", client_auth},
+                                    {"resource", mcp_endpoint}});
+  return Value::map({{"type", "mcp_oauth"},
+                     {"mcp_server_url", mcp_endpoint},
+                     {"access_token", grant.access_token},
+                     {"expires_at", grant.expires_at},
+                     {"refresh", refresh}});
+}
+
+Request platform_request(const Keys& keys, std::string path, const Value& body) {
+  return {.host = Host::platform,
+          .method = "POST",
+          .target = std::move(path),
+          .headers = {{"authorization", "Bearer " + keys.api_key},
+                      {"anthropic-version", "2026-10-21"},
+                      {"anthropic-beta", "managed-agents-2026-04-01"},
+                      {"content-type", "application/json"}},
+          .body = to_json(body)};
+}
+
+Value session_body(const std::string& agent, const std::string& environment, std::string_view title,
+                   const std::string& vault_id) {
+  return session(agent, environment, title, {vault_id}, true);
+}
+
 Incident seed_incident(Platform& platform, Issuer& issuer, const Keys& keys,
-                       const std::string& mcp_endpoint, Timestamp start) {
+                       const std::string& mcp_endpoint, const Population& population,
+                       Timestamp start) {
   Inhabitant by(platform, keys);
   const Timestamp before = start - kAge;
   const Value cloud =
@@ -85,24 +144,15 @@ Incident seed_incident(Platform& platform, Issuer& issuer, const Keys& keys,
   };
 
   const Issuer::Grant grant = issuer.mint(keys.client_id, mcp_endpoint, start);
-  const Value client_auth =
-      Value::map({{"type", "client_secret_basic"}, {"client_secret", keys.client_secret}});
-  const Value refresh = Value::map({{"refresh_token", grant.refresh_token},
-                                    {"client_id", keys.client_id},
-                                    {"token_endpoint", issuer.token_endpoint()},
-                                    {"token_endpoint_auth", client_auth},
-                                    {"resource", mcp_endpoint}});
   Incident incident;
+  incident.agent_id = agent;
+  incident.environment_id = environment;
   incident.leaked = {.vault_id = vault("Tracker, billing", "usr_billing"),
                      .access_token = grant.access_token,
                      .refresh_token = grant.refresh_token};
   const std::string& leaked_vault = incident.leaked.vault_id;
   incident.leaked.credential_id = credential(leaked_vault, "Tracker, billing",
-                                             Value::map({{"type", "mcp_oauth"},
-                                                         {"mcp_server_url", mcp_endpoint},
-                                                         {"access_token", grant.access_token},
-                                                         {"expires_at", grant.expires_at},
-                                                         {"refresh", refresh}}));
+                                             oauth_auth(issuer, keys, mcp_endpoint, grant));
 
   const std::string beside = vault("Mail, billing", "usr_mail");
   const std::string handbook = vault("Handbook", "usr_handbook");
@@ -122,9 +172,11 @@ Incident seed_incident(Platform& platform, Issuer& issuer, const Keys& keys,
                                  const std::vector<std::string>& vaults, bool runs) {
     return by.create("/v1/sessions", session(with, environment, title, vaults, runs), start);
   };
-  start_session(agent, "Billing queue, morning", {leaked_vault}, true);
-  start_session(agent, "Billing queue, disputes", {leaked_vault, beside}, true);
-  incident.idle_session_id = start_session(agent, "Refund question", {leaked_vault}, false);
+  if (!population.retired) {
+    start_session(agent, "Billing queue, morning", {leaked_vault}, true);
+    start_session(agent, "Billing queue, disputes", {leaked_vault, beside}, true);
+    incident.idle_session_id = start_session(agent, "Refund question", {leaked_vault}, false);
+  }
   incident.other_session_id = start_session(writer, "Handbook, chapter 4", {handbook}, true);
 
   // The hourly one is due two to three minutes in: a drill sees what a schedule that nobody paused
@@ -136,17 +188,20 @@ Incident seed_incident(Platform& platform, Issuer& issuer, const Keys& keys,
                                     const std::string& cron, const std::string& of) {
     return by.create("/v1/deployments", deployment(with, environment, name, cron, {of}), start);
   };
-  const std::string every_hour =
-      start_deployment(agent, "Hourly triage", fmt::format("{} * * * *", hourly), leaked_vault);
-  const std::string every_night = start_deployment(
-      agent, "Nightly digest", fmt::format("{} {} * * *", hourly, (minute.count() / 60 + 6) % 24),
-      leaked_vault);
-  incident.leaked.deployment_ids = {every_hour, every_night};
+  if (!population.retired) {
+    const std::string every_hour =
+        start_deployment(agent, "Hourly triage", fmt::format("{} * * * *", hourly), leaked_vault);
+    const std::string every_night = start_deployment(
+        agent, "Nightly digest",
+        fmt::format("{} {} * * *", hourly, (minute.count() / 60 + 6) % 24), leaked_vault);
+    incident.leaked.deployment_ids = {every_hour, every_night};
+  }
   incident.leaked.mcp_server_url = mcp_endpoint;
   incident.leaked.at = start;
   incident.other_deployment_id = start_deployment(
       writer, "Weekly handbook", fmt::format("{} {} * * 1", hourly, (minute.count() / 60 + 7) % 24),
       handbook);
+  seed_tenants(by, population, incident.leaked, before, start);
   return incident;
 }
 

@@ -58,6 +58,18 @@ bool Intruder::refresh(Timestamp now) {
   return redeemed;
 }
 
+void Intruder::take_tokens(std::string access_token, std::string refresh_token, Timestamp now) {
+  loot_.access_token = std::move(access_token);
+  loot_.refresh_token = std::move(refresh_token);
+  refresh_refused_.reset();
+  refresh_due_ = now + kRefreshEvery;
+  use_due_ = std::min(use_due_, now + kRefreshAfterRefusal);
+}
+
+void Intruder::note(LogLine line) {
+  if (log_.size() < kLogLinesMax) log_.push_back(std::move(line));
+}
+
 int Intruder::use_tool(Timestamp now) {
   const auto response =
       call_mcp(fetch_, loot_.mcp_endpoint, "tools/list", loot_.access_token, modern_, now);

@@ -34,6 +34,10 @@ class Intruder {
   void step();
   /// Redeems the stolen refresh token; false when the issuer refuses.
   bool refresh(Timestamp now);
+  /// It has got hold of other tokens of the same client.
+  void take_tokens(std::string access_token, std::string refresh_token, Timestamp now);
+  /// Into its log: what it did by another way.
+  void note(LogLine line);
 
   const std::vector<LogLine>& log() const { return log_; }
   const std::string& refresh_token() const { return loot_.refresh_token; }

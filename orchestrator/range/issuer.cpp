@@ -274,6 +274,13 @@ Issuer::Grant Issuer::mint(std::string_view client_id, std::string_view resource
   return grant;
 }
 
+bool Issuer::end_grant_of(std::string_view refresh_token, Timestamp now) {
+  const auto found = refresh_tokens_.find(refresh_token);
+  if (found == refresh_tokens_.end()) return false;
+  kill_grant(found->second.grant, now);
+  return true;
+}
+
 void Issuer::kill_grant(std::uint64_t grant, Timestamp now) {
   const GrantRecord& record = grants_.at(grant);
   for (const std::string& token : record.access_tokens) {

@@ -78,6 +78,9 @@ class Issuer {
   void register_client(IssuerClient client);
   /// Ends every grant there is, as a vendor may that was breached.
   void end_all_grants(Timestamp now);
+  /// An administrator of the issuer ends the grant that `refresh_token` belongs to; false if there
+  /// is none.
+  bool end_grant_of(std::string_view refresh_token, Timestamp now);
 
   /// Neither expired nor revoked at the issuer. Profiles of the MCP server do not count here: ask
   /// McpServer::accepts what a holder of the token can do.

@@ -2,6 +2,7 @@
 #include "orchestrator/range/world.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 
 #include <fmt/format.h>
@@ -120,7 +121,8 @@ class RangeWorld final : public World {
         keys_(make_keys(random_, issuer_)),
         now_(options_.start),
         platform_(profiles_, keys_, random_, options_.seed, fetch_as("platform", true)),
-        incident_(seed_incident(platform_, issuer_, keys_, mcp_.endpoint(), now_)),
+        incident_(seed_incident(platform_, issuer_, keys_, mcp_.endpoint(), options_.population,
+                                now_)),
         crowd_(seed_crowd(options_.crowd, platform_, issuer_, keys_, mcp_.endpoint(),
                           options_.seed, now_)),
         meddling_(profiles_, platform_, keys_, incident_.leaked, mcp_.endpoint()),
@@ -137,7 +139,9 @@ class RangeWorld final : public World {
                    .api_key = profiles_.has("steals_api_key") ? keys_.leaked_api_key : "",
                    .platform_url = options_.platform_url},
                   now_, fetch_as("intruder", false)),
-        webhooks_(options_.seed ^ kWebhookSeed, keys_.webhook_secret) {
+        webhooks_(options_.seed ^ kWebhookSeed, keys_.webhook_secret),
+        reads_(options_.population.reads_per_minute),
+        writes_(options_.population.writes_per_minute) {
     if (profiles_.has("long_session")) platform_.grow_session(incident_.idle_session_id, now_);
     meddling_.begin(now_);
     if (profiles_.has("after_containment")) leave_contained();
@@ -188,6 +192,8 @@ class RangeWorld final : public World {
     return {.access_token = grant.access_token, .refresh_token = grant.refresh_token};
   }
 
+  LogLine act(const Act& act, Timestamp now) override;
+
   StreamPart follow(EventStream& stream, Timestamp now) override {
     advance(now);
     return platform_.follow(stream);
@@ -219,6 +225,8 @@ class RangeWorld final : public World {
   std::optional<Response> fetch_outside(std::string_view url, Request request, std::string_view who,
                                         Timestamp now);
   Response dispatch(const Request& request, Timestamp now);
+  std::optional<Response> throttle(const Request& request, Timestamp now);
+  Response carry_out(const Act& act, const std::string& vault_id, Timestamp now);
   Response fail(const Fault& fault, const Request& request, Timestamp now);
   Response control(const Request& request, Timestamp now);
   Response set_faults(const Request& request);
@@ -248,6 +256,8 @@ class RangeWorld final : public World {
   Poisoning poisoning_;
   Intruder intruder_;
   Webhooks webhooks_;
+  Allowance reads_;
+  Allowance writes_;
 };
 
 /// The network as hosts of the world see it: their own hosts and, for the platform alone, what
@@ -325,6 +335,75 @@ Response RangeWorld::dispatch(const Request& request, Timestamp now) {
   return control(request, now);
 }
 
+/// The answer to one request too many, if it is that.
+std::optional<Response> RangeWorld::throttle(const Request& request, Timestamp now) {
+  if (request.host != Host::platform) return std::nullopt;
+  const auto wait =
+      effect_of(request) == Effect::read ? reads_.take(now) : writes_.take(now);
+  if (!wait) return std::nullopt;
+  const Fault refused{.status = 429, .retry_after_s = (wait->count() + 999) / 1000};
+  return fail(refused, request, now);
+}
+
+Response RangeWorld::carry_out(const Act& act, const std::string& vault_id, Timestamp now) {
+  switch (act.kind) {
+    case Act::Kind::refresh:
+      return {.status = intruder_.refresh(now) ? 200 : 400};
+    case Act::Kind::create_credential: {
+      const Issuer::Grant grant = issuer_.mint(keys_.client_id, mcp_.endpoint(), now);
+      const Value auth = oauth_auth(issuer_, keys_, mcp_.endpoint(), grant);
+      return platform_.handle(
+          platform_request(keys_, "/v1/vaults/" + vault_id + "/credentials",
+                           Value::map({{"display_name", "Tracker, billing"}, {"auth", auth}})),
+          now);
+    }
+    case Act::Kind::take_tokens: {
+      const auto vault = platform_.vaults().find(vault_id);
+      if (vault == platform_.vaults().end()) return {.status = 404};
+      const CredentialRecord* newest = nullptr;
+      for (const std::string& id : vault->second.credential_ids) {
+        const CredentialRecord* one = platform_.credential(id);
+        if (one != nullptr && !one->archived_at && one->refresh) newest = one;
+      }
+      if (newest == nullptr) return {.status = 404};
+      intruder_.take_tokens(newest->secret, newest->refresh->refresh_token, now);
+      return {.status = 200};
+    }
+    case Act::Kind::start_session:
+      return platform_.handle(
+          platform_request(keys_, "/v1/sessions",
+                           session_body(incident_.agent_id, incident_.environment_id,
+                                        "Queue, again", vault_id)),
+          now);
+    case Act::Kind::end_grant:
+      return {.status = issuer_.end_grant_of(incident_.leaked.refresh_token, now) ? 200 : 404};
+  }
+  return {.status = 404};
+}
+
+LogLine RangeWorld::act(const Act& act, Timestamp now) {
+  advance(now);
+  now = now_;
+  const std::vector<std::string>& idle = incident_.leaked.idle_vault_ids;
+  const bool is_idle = act.vault == Act::Vault::idle && !idle.empty();
+  const std::string& vault_id = is_idle ? idle.front() : incident_.leaked.vault_id;
+  const std::size_t refreshes = intruder_.log().size();
+  const Response response = carry_out(act, vault_id, now);
+  webhooks_.collect(platform_.events());
+  LogLine line{.at = now,
+               .who = act.who,
+               .host = act.kind == Act::Kind::end_grant ? "issuer" : "platform",
+               .method = "POST",
+               .path = is_idle ? "idle vault" : "leaked vault",
+               .effect = Effect::mutate,
+               .status = response.status,
+               .note = std::string(to_string(act.kind))};
+  // A refresh writes its own line.
+  if (act.who == "intruder" && intruder_.log().size() == refreshes) intruder_.note(line);
+  if (act.who != "intruder" && log_.size() < kLogLinesMax) log_.push_back(line);
+  return line;
+}
+
 Response RangeWorld::fail(const Fault& fault, const Request& request, Timestamp now) {
   if (fault.kind == Fault::Kind::status) {
     const std::string id = request_id();
@@ -349,7 +428,10 @@ Response RangeWorld::handle(const Request& request, Timestamp now) {
   ++requests_;
   const bool controls = request.host == Host::control;
   const auto fault = controls ? std::nullopt : faults_.take(request, effect_of(request));
-  Response response = fault ? fail(*fault, request, now) : dispatch(request, now);
+  const auto throttled = fault || controls ? std::nullopt : throttle(request, now);
+  Response response = fault       ? fail(*fault, request, now)
+                      : throttled ? *throttled
+                                  : dispatch(request, now);
   webhooks_.collect(platform_.events());
   response.headers.emplace_back(kMarker, "1");
   if (!has_header(response, "request-id")) {
@@ -524,9 +606,37 @@ Response RangeWorld::control(const Request& request, Timestamp now) {
   return json(404, Value::map({{"error", "There is no such endpoint."}}));
 }
 
+struct ActWord {
+  Act::Kind kind;
+  std::string_view text;
+};
+constexpr std::array<ActWord, 5> kActs{{{Act::Kind::refresh, "refresh"},
+                                        {Act::Kind::create_credential, "create_credential"},
+                                        {Act::Kind::take_tokens, "take_tokens"},
+                                        {Act::Kind::start_session, "start_session"},
+                                        {Act::Kind::end_grant, "end_grant"}}};
+
 }  // namespace
 
+std::string_view to_string(Act::Kind kind) noexcept {
+  return std::ranges::find(kActs, kind, &ActWord::kind)->text;
+}
+
+std::optional<Act::Kind> act_kind_from_string(std::string_view text) noexcept {
+  const auto found = std::ranges::find(kActs, text, &ActWord::text);
+  return found == kActs.end() ? std::nullopt : std::optional(found->kind);
+}
+
 Result<std::unique_ptr<World>> World::create(WorldOptions options) {
+  const Population& population = options.population;
+  if (population.vaults < 0 || population.vaults > kVaultsMax || population.idle_vaults < 0 ||
+      population.idle_vaults > kVaultsMax || population.credentials_per_vault < 1 ||
+      population.credentials_per_vault > kCredentialsPerVaultMax) {
+    return make_error(ErrorCode::invalid,
+                      fmt::format("A world holds at most {} vaults of each kind, with 1 to {} "
+                                  "credentials each.",
+                                  kVaultsMax, kCredentialsPerVaultMax));
+  }
   Result<ProfileSet> profiles = ProfileSet::parse(options.profile);
   if (!profiles) return profiles.error();
   return std::unique_ptr<World>(

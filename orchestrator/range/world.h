@@ -72,6 +72,24 @@ struct CrowdSize {
   bool none() const noexcept { return vaults == 0; }
 };
 
+/// What a world holds beside the objects of the incident, and what its platform allows.
+struct Population {
+  /// Vaults "Tenant 1" and on, with so many bearer tokens each (at most 20), each for a service of
+  /// its own.
+  std::int64_t vaults = 0;
+  std::int64_t credentials_per_vault = 20;
+  /// Vaults "Service account 1" and on, one token each: nothing has used them for a long time.
+  std::int64_t idle_vaults = 0;
+  /// The integration was removed: no session and no deployment names the leaked vault any more.
+  bool retired = false;
+  /// Requests a minute that the platform takes, of GET and of all else; beyond it answers 429 with
+  /// `retry-after`. 0: it takes all.
+  std::int64_t reads_per_minute = 0;
+  std::int64_t writes_per_minute = 0;
+};
+inline constexpr std::int64_t kVaultsMax = 4'000;
+inline constexpr std::int64_t kCredentialsPerVaultMax = 20;
+
 struct WorldOptions {
   std::uint64_t seed = 7;
   /// Comma-separated profile names; docs/range.md lists them. Empty: everything behaves as
@@ -84,6 +102,7 @@ struct WorldOptions {
   std::string issuer_url{};
   std::string mcp_url{};  // origin; the MCP endpoint is mcp_url + "/mcp"
   std::string control_url{};
+  Population population{};
   bool intruder = true;
   CrowdSize crowd{};
   /// Makes the platform's own requests (validate, refresh, running sessions) to servers that are no
@@ -92,17 +111,34 @@ struct WorldOptions {
   std::function<std::optional<Response>(std::string_view url, const Request& request)> outside{};
 };
 
+/// What somebody does in the world beside using stolen tokens.
+struct Act {
+  enum class Kind : std::uint8_t {
+    refresh,            // redeems the stolen refresh token, beside the intruder's own rhythm
+    create_credential,  // consents anew and stores the new grant in the vault
+    take_tokens,        // copies the tokens of the vault's newest credential
+    start_session,      // starts a session with the vault, by a stolen platform key
+    end_grant,          // somebody at the issuer ends the leaked grant by hand
+  };
+  enum class Vault : std::uint8_t { leaked, idle };  // the leaked one, or the first idle one
+  Kind kind = Kind::refresh;
+  Vault vault = Vault::leaked;
+  std::string who = "intruder";  // any other name is somebody who means well
+};
+std::string_view to_string(Act::Kind kind) noexcept;
+std::optional<Act::Kind> act_kind_from_string(std::string_view text) noexcept;
+
 /// One line of a log that the world keeps for truth: what was asked of a host, or what the intruder
 /// did.
 struct LogLine {
   Timestamp at{};
-  std::string who{};  // "client" or "intruder" or "platform" (background refresh)
+  std::string who{};  // "client", "intruder", "platform" (background refresh), or whoever acted
   std::string host{};
   std::string method{};
   std::string path{};
   Effect effect = Effect::read;
   int status = 0;
-  std::string note{};  // intruder: "tools/list", "refresh"; else empty
+  std::string note{};  // intruder: "tools/list", "refresh" or what it did; else empty
 };
 
 /// Ids and secrets of the incident that the world was seeded with. Every value is invented.
@@ -114,6 +150,8 @@ struct Leaked {
   std::vector<std::string> deployment_ids{};  // that run with the vault
   std::string mcp_server_url{};
   Timestamp at{};  // when it happened
+  std::vector<std::string> tenant_vault_ids{};
+  std::vector<std::string> idle_vault_ids{};
 };
 
 /// Ids of what profile `poisoned` began with; empty without it.
@@ -158,6 +196,9 @@ class World {
   /// A new grant for the platform at the world's MCP server, as if the user had consented again:
   /// what a team puts into the vault when it rotates.
   virtual FreshGrant mint_fresh(Timestamp now) = 0;
+
+  /// Somebody does `act` now; what became of it, as the intruder's log or the request log has it.
+  virtual LogLine act(const Act& act, Timestamp now) = 0;
 
   /// Events since `stream` was last asked. Only what happened after it was opened.
   virtual StreamPart follow(EventStream& stream, Timestamp now) = 0;

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import test from 'node:test';
 import { browser, hasBrowser, reads } from './browser.js';
 import { fail } from './platform.js';
-import { configure, folder, range, serve, write } from './support.js';
+import { configure, folder, quell, range, serve, write } from './support.js';
 
 const skip = !hasBrowser() && 'there is no Chromium';
 const PASSWORD = 'correct horse battery';
@@ -174,6 +174,38 @@ test('an open page finds the daemon again after kill -9, and shows the truth', {
   assert.equal(await mara.locator('h1').innerText(), 'Nothing burns.');
   // The browser itself says that nobody listened.
   assert.deepEqual(faults().filter((fault) => !/ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE/.test(fault)), []);
+});
+
+test('what was drilled is scored: the list, the card with the intruder picture, the report to keep', { skip }, async (t) => {
+  const { panel, link, home } = await world(t);
+  const { person, faults } = await browser(t, panel);
+  const mara = await person();
+  await setUp(mara, link);
+  await mara.goto('/drills');
+  assert.match(await mara.locator('.lede').innerText(), /No drill was passed yet/);
+  await reads(mara, 'drills-empty');
+  for (const scenario of ['rotate-only', 'leaked-mcp-oauth']) {
+    const played = await quell(home, ['drill', scenario, '--speed', 'max', '--expect', '--json']);
+    assert.equal(played.exit, 0, played.err);
+  }
+  await mara.goto('/drills');
+  await heading(mara, /The last drill was passed/);
+  await reads(mara, 'drills');
+  await mara.getByRole('row', { name: /rotate-only/ }).getByRole('link').click();
+  await mara.waitForURL(/\/drills\/d/);
+  assert.match(await mara.locator('h1').innerText(), /^Drill passed: exposed/);
+  assert.match(await mara.locator('.drillbar').innerText(), /Nothing here touches production/);
+  const picture = mara.getByRole('img', { name: /intruder requests succeeded/ });
+  assert.ok((await picture.locator('rect.k-refuted').count()) >= 6, 'a bar for each minute');
+  assert.ok((await picture.locator('circle.k-ink').count()) >= 3, 'what the defenders did');
+  const got = Number((await mara.locator('.big dd').nth(2).innerText()).match(/\d+/)[0]);
+  assert.ok(got > 50, `${got} requests got through`);
+  await reads(mara, 'drill-score');
+  const [download] = await Promise.all([mara.waitForEvent('download'), mara.getByRole('link', { name: 'After-action report' }).click()]);
+  const report = readFileSync(await download.path(), 'utf8');
+  assert.match(report, /Side by side/);
+  assert.doesNotMatch(report, /<script|https?:\/\//);
+  assert.deepEqual(faults(), []);
 });
 
 test('a keyboard is enough', { skip }, async (t) => {

@@ -5,26 +5,16 @@
 
 #include <doctest/doctest.h>
 
-#include "orchestrator/drill/drill.h"
-#include "tests/support/temp_folder.h"
+#include "tests/orchestrator/drill/playing.h"
 
 namespace quell {
 namespace {
 
 DrillOutcome play(const std::string& scenario_id, const std::string& profile,
                   std::uint64_t seed = 7) {
-  const TempFolder folder;
-  Result<Scenario> scenario = find_scenario(scenario_id);
-  REQUIRE(scenario);
-  scenario->profile = profile;
-  DrillOptions options{.seed = seed, .speed = 0, .database = folder / "state/drills.db"};
-  options.keys = {.seal = folder / "keys/seal",
-                  .mac = folder / "keys/mac",
-                  .signing = folder / "keys/signing.pem"};
-  SeededRandom random(seed);
-  Result<DrillOutcome> outcome = run_drill(*scenario, options, random, {});
-  if (!outcome) FAIL(describe(outcome.error()));
-  return std::move(*outcome);
+  Scenario scenario = test::shipped(scenario_id);
+  scenario.profile = profile;
+  return test::play(scenario, seed);
 }
 
 /// The claim of a step (not of the postconditions) for one kill.
@@ -49,7 +39,7 @@ TEST_CASE("the main job ends contained, and the thief is out, for many seeds") {
     CAPTURE(seed);
     const DrillOutcome outcome = play("leaked-mcp-oauth", "", seed);
     CHECK(outcome.result == RunResult::contained);
-    CHECK_FALSE(outcome.thief_in);
+    CHECK_FALSE(outcome.record.inside_at_the_end);
     CHECK(outcome.as_expected);
   }
 }
@@ -57,7 +47,7 @@ TEST_CASE("the main job ends contained, and the thief is out, for many seeds") {
 TEST_CASE("rotation alone ends exposed, and the thief is still in") {
   const DrillOutcome outcome = play("rotate-only", "");
   CHECK(outcome.result == RunResult::exposed);
-  CHECK(outcome.thief_in);
+  CHECK(outcome.record.inside_at_the_end);
 }
 
 // Goal: purging a vault is not called the end of a grant that lives on at its issuer, and a server
@@ -67,7 +57,7 @@ TEST_CASE("a purged vault ends incomplete while the thief is in") {
     CAPTURE(profile);
     const DrillOutcome outcome = play("leaked-vault", profile);
     CHECK(outcome.result == RunResult::incomplete);
-    CHECK(outcome.thief_in);
+    CHECK(outcome.record.inside_at_the_end);
     CHECK(verdict(outcome, "refresh") == "proved");
     CHECK(verdict(outcome, "refresh_token") == "unproved");
   }
@@ -99,7 +89,7 @@ TEST_CASE("a JWT that is checked offline names the time until which it works") {
 // Goal: where the thief has rotated the refresh token away, nothing is called contained.
 TEST_CASE("a spent refresh token that is answered 200 proves nothing") {
   const DrillOutcome outcome = play("leaked-mcp-oauth", "spent_refresh_200");
-  CHECK(outcome.thief_in);
+  CHECK(outcome.record.inside_at_the_end);
   CHECK(outcome.result != RunResult::contained);
 }
 
@@ -136,8 +126,8 @@ TEST_CASE("no profile of the range gets a false contained") {
     CAPTURE(name);
     const DrillOutcome outcome = play("leaked-mcp-oauth", name);
     MESSAGE(name << ": " << to_string(outcome.result)
-                 << (outcome.thief_in ? ", thief in" : ", thief out"));
-    if (outcome.result == RunResult::contained) CHECK_FALSE(outcome.thief_in);
+                 << (outcome.record.inside_at_the_end ? ", thief in" : ", thief out"));
+    if (outcome.result == RunResult::contained) CHECK_FALSE(outcome.record.inside_at_the_end);
     for (const Value& claim : outcome.document["claims"].list_or_empty()) {
       if (claim["verdict"].string_or("") != "proved" &&
           claim["verdict"].string_or("") != "refuted") {

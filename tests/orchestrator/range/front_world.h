@@ -55,6 +55,7 @@ class EchoWorld final : public World {
   std::vector<Delivery> take_deliveries(Timestamp) override { return {}; }
   void delivered(std::uint64_t, int, Timestamp) override {}
 
+  LogLine act(const Act&, Timestamp now) override { return {.at = now}; }
   const Leaked& leaked() const override { return leaked_; }
   Injected injected() const override { return {}; }
   const Keys& keys() const override { return keys_; }

@@ -1,0 +1,137 @@
+// The shipped scenarios: each ends as its truth says, and no claim is green while the intruder's
+// next use still succeeds. QUELL_DRILL_SEEDS=200 plays more seeds than the few of every day.
+
+#include <algorithm>
+#include <cstdlib>
+#include <string>
+
+#include <doctest/doctest.h>
+
+#include "state/base/json.h"
+#include "tests/orchestrator/drill/playing.h"
+
+namespace quell {
+namespace {
+
+using test::play;
+using test::shipped;
+
+std::uint64_t seeds() {
+  const char* const wanted = std::getenv("QUELL_DRILL_SEEDS");  // NOLINT(concurrency-mt-unsafe)
+  return wanted == nullptr ? 10 : std::strtoull(wanted, nullptr, 10);
+}
+
+/// The two with thousands of stored tokens take a second or more each.
+std::uint64_t seeds_of(const Scenario& scenario) {
+  return scenario.population.vaults > 0 ? std::max<std::uint64_t>(1, seeds() / 3) : seeds();
+}
+
+}  // namespace
+
+// Goal: what a drill teaches is true: every shipped scenario ends as it says, whatever the seed,
+// and the intruder's own log agrees with every verdict.
+TEST_CASE("every shipped scenario ends as its truth says, and nothing is falsely green") {
+  for (const auto& [file, source] : shipped_scenarios()) {
+    const Result<Scenario> scenario = load_scenario(source, file);
+    if (!scenario) FAIL(describe(scenario.error()));
+    CHECK(scenario->id + ".yaml" == file);
+    CHECK_FALSE(scenario->questions.empty());
+    for (std::uint64_t seed = 1; seed <= seeds_of(*scenario); ++seed) {
+      CAPTURE(file);
+      CAPTURE(seed);
+      const DrillOutcome outcome = play(*scenario, seed);
+      std::string failed;
+      for (const std::string& one : outcome.record.differences) failed += one + "; ";
+      CHECK_MESSAGE(failed.empty(), failed);
+      for (const FalseGreen& green : outcome.record.false_greens)
+        FAIL_CHECK(green.subject << " proved at " << green.proved_at.count() << " ms, "
+                                 << green.how << " worked at " << green.worked_at.count());
+      CHECK(outcome.as_expected);
+    }
+  }
+}
+
+// Goal: a seed is one exact drill.
+TEST_CASE("the same seed tells the same story, another seed another one") {
+  for (const char* const id : {"rotate-only", "worst-moment", "alert-storm"}) {
+    CAPTURE(id);
+    const DrillRecord one = play(shipped(id), 11).record;
+    const DrillRecord two = play(shipped(id), 11).record;
+    REQUIRE(one.timeline.size() == two.timeline.size());
+    for (std::size_t i = 0; i < one.timeline.size(); ++i) {
+      CHECK(one.timeline[i].at == two.timeline[i].at);
+      CHECK(one.timeline[i].text == two.timeline[i].text);
+    }
+    const DrillRecord other = play(shipped(id), 12).record;
+    CHECK(other.times[1].took != one.times[1].took);
+  }
+}
+
+// Goal: the score is the intruder's log's, not ours: a scenario that lies about its end fails.
+TEST_CASE("a drill that ends otherwise than its scenario demands does not pass") {
+  Scenario scenario = shipped("rotate-only");
+  scenario.ends = RunResult::contained;
+  scenario.truth.intruder_in = false;
+  const DrillOutcome outcome = play(scenario, 7);
+  CHECK_FALSE(outcome.as_expected);
+  REQUIRE(outcome.record.differences.size() == 2);
+  CHECK(outcome.record.differences[0] == "the result is exposed, not contained");
+  CHECK(outcome.record.differences[1] == "the intruder is in, not out");
+}
+
+// Goal: after a death between the act and its record the next process looks first and goes on.
+TEST_CASE("worst-moment dies once, is taken up, and loses nothing") {
+  std::vector<std::string> told;
+  const DrillOutcome outcome = play(shipped("worst-moment"), 7, &told);
+  REQUIRE(told.size() == 3);
+  CHECK(told[1] == "the process dies: the change was sent, its answer is not recorded");
+  CHECK(told[2] == "another process takes the run up");
+  CHECK(outcome.result == RunResult::contained);
+  CHECK(outcome.record.exposed.empty());
+}
+
+// Goal: people learn the end early enough to tell somebody.
+TEST_CASE("walk-or-wipe announces when it ends") {
+  const DrillRecord record = play(shipped("walk-or-wipe"), 7).record;
+  REQUIRE(record.announced);
+  REQUIRE(record.contained_after);
+  const double real = static_cast<double>(record.contained_after->count());
+  CHECK(static_cast<double>(record.announced->count()) == doctest::Approx(real).epsilon(0.1));
+  CHECK(*record.contained_after > std::chrono::minutes(15));
+}
+
+// Goal: who breaks the glass is named and looked at again.
+TEST_CASE("approver-asleep leaves one open review, with a name") {
+  const DrillRecord record = play(shipped("approver-asleep"), 7).record;
+  REQUIRE(record.approvals.size() == 1);
+  CHECK(record.approvals[0].who == "the drill's admin");
+  CHECK(record.approvals[0].how == "break-glass");
+  CHECK(record.open_reviews() == 1);
+  CHECK(record.times[1].took > std::chrono::minutes(10));
+}
+
+// Goal: a thing that is left out has an owner, or the score says that it has none.
+TEST_CASE("an exclusion that names an owner counts as owned") {
+  Scenario scenario = shipped("the-four-nobody-used");
+  scenario.exclusion->because = "owner: Petra, by Friday";
+  scenario.truth.excluded_without_owner = 0;
+  const DrillRecord record = play(scenario, 7).record;
+  REQUIRE(record.excluded.size() == 4);
+  CHECK(record.excluded[0].owner == "Petra");
+  CHECK(record.agrees());
+}
+
+// Goal: a score that was kept is read back whole, and damage is not taken for one.
+TEST_CASE("a score survives its file") {
+  const DrillRecord record = play(shipped("lying-200"), 7).record;
+  const std::string text = to_json(to_value(record));
+  const Result<Value> document = parse_json(text);
+  REQUIRE(document);
+  const Result<DrillRecord> back = drill_record_from(*document);
+  REQUIRE(back);
+  CHECK(to_json(to_value(*back)) == text);
+  CHECK(record.refuted_after.has_value());
+  CHECK_FALSE(drill_record_from(Value::map({{"format", 1}, {"drill", "d9"}})));
+}
+
+}  // namespace quell
