@@ -26,7 +26,8 @@ Result<Folded> fold_drills(Session& session, const std::string& database) {
       [](const std::string&) { return false; }, [](const Secret&) { return std::string(); });
   if (!connectors) return connectors.error();
   Result<std::unique_ptr<StateReader>> reader =
-      StateReader::open(database, session.key_paths(), session.random(), std::move(*connectors));
+      StateReader::open(database, session.key_paths(), session.random(), std::move(*connectors),
+                        session.config()->evidence.recipients);
   if (!reader) return reader.error();
   return (*reader)->fold();
 }

@@ -289,8 +289,7 @@ int tabletop(Session& session, const Config& config, const DrillVerbOptions& opt
   out.line("Reads alone; nothing was changed. This is what " + rehearsal.plan.playbook +
            " would send:");
   out.line("");
-  out.write(plan_text(out, rehearsal.plan, rehearsal.state, here->connectors, rehearsal.took,
-                      false));
+  out.write(plan_text(out, rehearsal.plan, false));
   if (!scenario->injects.empty()) out.line("\nThen somebody says:");
   for (const Inject& one : scenario->injects)
     out.line("  " + padded(to_string(one.kind), 9) + one.from + ": " + one.text);

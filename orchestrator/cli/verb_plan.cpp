@@ -1,6 +1,7 @@
 #include <memory>
 #include <optional>
 
+#include "orchestrator/cli/input_args.h"
 #include "orchestrator/cli/plan_here.h"
 #include "orchestrator/cli/run_loop.h"
 #include "orchestrator/cli/run_text.h"

@@ -10,7 +10,7 @@ namespace {
 /// A storm of an hour is one page, and what was shed meanwhile stands in the next one (threat T18).
 constexpr Duration kShedQuiet{std::chrono::hours{1}};
 
-constexpr std::array<std::pair<NoticeEvent, std::string_view>, 9> kEvents{
+constexpr std::array<std::pair<NoticeEvent, std::string_view>, 10> kEvents{
     {{NoticeEvent::proposed, "proposed"},
      {NoticeEvent::approval_wanted, "approval_wanted"},
      {NoticeEvent::refuted, "refuted"},
