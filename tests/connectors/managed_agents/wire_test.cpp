@@ -255,7 +255,26 @@ TEST_CASE("the action table is the promised one") {
        false,
        {"memory_store_id", "memory_version_id"},
        {"redacted_at"}},
-      {"archive_memory_store", Effect::mutate, false, {"memory_store_id"}, {"archived_at"}}};
+      {"archive_memory_store", Effect::mutate, false, {"memory_store_id"}, {"archived_at"}},
+      {"survey",
+       Effect::read,
+       false,
+       {},
+       {"vaults", "credentials", "mcp_servers", "sessions", "deployments", "memory_stores",
+        "closed"}},
+      {"collect_evidence",
+       Effect::read,
+       false,
+       {"session_ids?", "memory_store_ids?", "vault_ids?", "credential_ids?", "deployment_ids?",
+        "since?"},
+       {"whole", "files", "gaps"}},
+      {"list_api_keys", Effect::read, false, {"status?", "workspace_id?"}, {"api_keys"}},
+      {"deactivate_api_key", Effect::mutate, false, {"api_key_id"}, {"id", "status"}},
+      {"activate_api_key", Effect::mutate, false, {"api_key_id"}, {"id", "status"}},
+      {"archive_api_key", Effect::mutate, false, {"api_key_id"}, {"id", "status"}},
+      {"api_key_is_inactive", Effect::read, true, {"api_key_id"}, {"id", "status"}},
+      {"probe_api_key", Effect::probe, false, {"api_key"}, {"answer", "http_status"}},
+      {"api_key_is_dead", Effect::probe, true, {"api_key", "worked_before?"}, {"answer"}}};
   CHECK(managed_agents_actions().size() == rows.size());
   for (const Row& row : rows) {
     CAPTURE(row.name);

@@ -55,7 +55,7 @@ TEST_CASE("destinations are read with what their kind has by itself") {
   REQUIRE(list.size() == 3);
   CHECK(list[0].destination.name == "slack");
   CHECK(list[0].destination.kind == DestinationKind::slack);
-  CHECK(list[0].destination.events.size() == 8);
+  CHECK(list[0].destination.events.size() == 9);
   CHECK_FALSE(list[0].destination.confidential);
   CHECK(list[0].keys.size() == 1);
   CHECK(list[1].destination.url == "https://events.pagerduty.com/v2/enqueue");

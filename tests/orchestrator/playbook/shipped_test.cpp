@@ -17,17 +17,17 @@ TEST_CASE("leaked-mcp-oauth is the example of the language") {
   const LoadResult result = load_playbook(source, "leaked-mcp-oauth", catalog());
   REQUIRE(result.playbook);
   const Playbook& playbook = *result.playbook;
-  CHECK(playbook_summary(playbook) == "ok, 9 steps, 5 claims, each can be proved");
+  CHECK(playbook_summary(playbook) == "ok, 14 steps, 5 claims, each can be proved");
   CHECK(playbook.source == source);
   CHECK(playbook.sha256.size() == 64);
   CHECK(playbook.run_timeout == Duration{4 * 3'600'000});
   CHECK(playbook.slo_contain == Duration{15 * 60'000});
-  REQUIRE(playbook.inputs.size() == 6);
+  REQUIRE(playbook.inputs.size() == 8);
   CHECK(playbook.inputs[0].fallback == Value("INC-0"));
   CHECK(playbook.inputs[1].required);
   CHECK(playbook.inputs[3].type.kind == Type::Kind::secret);
   CHECK(playbook.inputs[3].type.nullable);
-  REQUIRE(playbook.steps.size() == 8);
+  REQUIRE(playbook.steps.size() == 13);
 
   const Step& go = playbook.steps[2];
   const auto& approve = std::get<ApproveStep>(go.kind);
@@ -37,7 +37,7 @@ TEST_CASE("leaked-mcp-oauth is the example of the language") {
   CHECK(playbook.steps[3].continue_on_failure);
   CHECK(playbook.steps[3].when);
 
-  const auto& freeze = std::get<ParallelStep>(playbook.steps[4].kind);
+  const auto& freeze = std::get<ParallelStep>(playbook.steps[5].kind);
   REQUIRE(freeze.branches.size() == 2);
   const Step& pause = freeze.branches[0].steps.at(0);
   REQUIRE(pause.foreach_items);
@@ -51,13 +51,13 @@ TEST_CASE("leaked-mcp-oauth is the example of the language") {
   CHECK(stop.verify.at(0).until->span == Duration{60'000});
   CHECK(stop.kills == std::vector<Kill>{Kill::session});
 
-  const Step& revoke = playbook.steps[5];
+  const Step& revoke = playbook.steps[6];
   CHECK(revoke.plane == Plane::issuer);
   CHECK(revoke.kills == std::vector<Kill>{Kill::refresh_token, Kill::access_token});
   CHECK(revoke.deadline == Duration{90'000});
   CHECK(revoke.verify.at(0).until->consecutive == 2);
   CHECK(revoke.verify.at(0).when);
-  const Step& look = playbook.steps[6];
+  const Step& look = playbook.steps[9];
   CHECK(look.proves == "revoke_grant");
   CHECK(look.verify.at(0).self);
   CHECK(look.verify.at(0).expect);
@@ -67,7 +67,7 @@ TEST_CASE("leaked-mcp-oauth is the example of the language") {
   REQUIRE(playbook.watch);
   CHECK(playbook.watch->span == Duration{2 * 3'600'000});
   CHECK(playbook.watch->reopen_on.size() == 3);
-  CHECK(playbook.finally_steps.size() == 1);
+  CHECK(playbook.finally_steps.size() == 2);
   CHECK(playbook.unprovable.empty());
 }
 

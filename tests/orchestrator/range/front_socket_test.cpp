@@ -155,7 +155,8 @@ TEST_CASE("ready line") {
   CHECK(line ==
         R"({"control_url":"http://127.0.0.1:4","issuer":{"client_id":"client_1",)"
         R"("client_secret":"secret_1","url":"http://127.0.0.1:2"},"leaked":{"access_token":"at_1",)"
-        R"("credential_id":"vcrd_1","refresh_token":"rt_1","vault_id":"vlt_1"},)"
+        R"("api_key":"","api_key_id":"","credential_id":"vcrd_1","deployment_ids":[],)"
+        R"("refresh_token":"rt_1","vault_id":"vlt_1"},)"
         R"("mcp":{"url":"http://127.0.0.1:3/mcp"},"pid":42,"platform":{"admin_key":"admin_1",)"
         R"("api_key":"key_1","base_url":"http://127.0.0.1:1",)"
         R"("log_url":"http://127.0.0.1:4/log","webhook_secret":"whsec_1"},)"
