@@ -37,7 +37,7 @@ int follow_run(Session& session, StateReader& reader, RunId id, bool event_lines
       return ok();
     });
     if (!read) return session.fail(read.error());
-    if (run.finished() && (!run.watch.started || run.watch.finished)) break;
+    if (run.finished()) break;
     if (run.held && !run.finished()) {
       session.err().line(to_string(id) + " is held for a decision: quell show " + to_string(id));
       return kExitNotFinished;

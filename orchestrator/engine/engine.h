@@ -210,7 +210,7 @@ class Engine {
   Status take_up(RunId id, std::string_view who, bool accepts = false);
 
   /// Watches a finished run for regrowth, as its playbook says; a run without `watch:` is not
-  /// watched.
+  /// watched, nor is a rehearsal.
   Status watch(RunId id);
   /// The next look of a watched run is due as soon as its request budget allows, since the alert of
   /// that id says that something moved; durable with the turn. Engine thread.

@@ -73,7 +73,9 @@ Duration pace_of(const RunState& run, const ConnectorSet& connectors) {
 
 Status Engine::watch(RunId id) {
   const auto found = runs_.find(id);
-  if (found == runs_.end() || !found->second.finished() || !found->second.playbook->watch)
+  // A rehearsal changed nothing that could grow back.
+  if (found == runs_.end() || !found->second.finished() || !found->second.playbook->watch ||
+      found->second.mode == RunMode::dry_run)
     return ok();
   active_.insert(id);
   const Timestamp now = parts_.clock.now();
