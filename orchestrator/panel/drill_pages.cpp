@@ -337,7 +337,7 @@ Page drills_page(const std::vector<ScenarioLine>& scenarios,
           .section = Section::drills,
           .head = html(R"(<h1>Drills</h1><p class="lede">{}</p>)", last_passed),
           .body = html(
-              R"(<div class="card"><table class="score" id="drills"><thead><tr><th scope="col">scenario and what it teaches</th><th scope="col">ends</th><th scope="col">last played</th><th scope="col">result</th></tr></thead><tbody>{}</tbody></table></div><p class="hint">A drill is played on the command line: <code>quell drill SCENARIO</code>. Its score card appears here.</p>)",
+              R"(<div class="card scroll" role="region" tabindex="0" aria-label="Drills"><table class="score" id="drills"><thead><tr><th scope="col">scenario and what it teaches</th><th scope="col">ends</th><th scope="col">last played</th><th scope="col">result</th></tr></thead><tbody>{}</tbody></table></div><p class="hint">A drill is played on the command line: <code>quell drill SCENARIO</code>. Its score card appears here.</p>)",
               rows),
           .is_drill = true};
 }

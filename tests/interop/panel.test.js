@@ -427,7 +427,7 @@ steps:
   await otto.getByLabel('The playbook as YAML').fill(own('credential_id'));
   await otto.getByRole('button', { name: 'Check it' }).click();
   await heading(otto, /Yes: ok/);
-  await otto.goto('/start/mine');
+  await otto.goto('/start/leaked-mcp-oauth');
   assert.match(await otto.locator('main').innerText(), /Responders may do this. You are not one/);
   assert.deepEqual(faults(), []);
 });
