@@ -115,8 +115,8 @@ class HttpServer::Impl {
   explicit Impl(HttpServerOptions options)
       : options_(std::move(options)),
         dispatch_(options_.fixed_headers),
-        workers_(options_.workers_max),
-        streamers_(options_.streams_max) {}
+        workers_(options_.workers_max, options_.niceness),
+        streamers_(options_.streams_max, options_.niceness) {}
   ~Impl() { finish(); }
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;

@@ -71,6 +71,7 @@ struct HttpServerOptions {
   std::size_t held_bytes_max = 16U << 20U;
   std::size_t workers_max = 16;  // threads that call the handler, made when needed
   std::size_t streams_max = 64;  // answers with `more`, a thread each; the next one becomes a 503
+  int niceness = 0;  // of these threads (setpriority(2)); above 0 they give way to others
   bool keep_alive = false;
   Duration idle_max{15'000};  // between two requests of one connection
   std::size_t requests_per_connection_max = 10'000;

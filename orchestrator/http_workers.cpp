@@ -1,6 +1,8 @@
 #include "orchestrator/http_workers.h"
 
+#include <sys/resource.h>
 #include <system_error>
+#include <unistd.h>
 #include <utility>
 
 namespace quell {
@@ -29,6 +31,8 @@ void HttpWorkers::finish() {
 }
 
 void HttpWorkers::work() {
+  // Linux counts niceness by the thread. One that may not be had leaves all threads alike.
+  if (niceness_ != 0) ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), niceness_);
   std::unique_lock lock(mutex_);
   while (true) {
     ++idle_;

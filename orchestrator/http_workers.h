@@ -14,7 +14,9 @@ namespace quell {
 /// wait is for the caller to bound. One thread at a time may call.
 class HttpWorkers {
  public:
-  explicit HttpWorkers(std::size_t threads_max) : threads_max_(threads_max) {}
+  /// `niceness` as setpriority(2) has it: above 0 they give way to the process's other threads.
+  HttpWorkers(std::size_t threads_max, int niceness)
+      : threads_max_(threads_max), niceness_(niceness) {}
   ~HttpWorkers() { finish(); }
   HttpWorkers(const HttpWorkers&) = delete;
   HttpWorkers& operator=(const HttpWorkers&) = delete;
@@ -27,6 +29,7 @@ class HttpWorkers {
   void work();
 
   std::size_t threads_max_;
+  int niceness_;
   std::mutex mutex_{};
   std::condition_variable ready_{};
   std::deque<std::function<void()>> jobs_{};

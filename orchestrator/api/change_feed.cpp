@@ -2,9 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
-#include <map>
 #include <memory>
-#include <set>
 #include <thread>
 #include <utility>
 
@@ -14,7 +12,6 @@ namespace quell {
 namespace {
 
 constexpr std::size_t kChangesMax = 20'000;
-constexpr std::size_t kKeysMax = 200;  // beyond, the page is fetched whole
 constexpr std::chrono::milliseconds kLookEvery{200};
 constexpr std::chrono::seconds kPingEvery{10};
 constexpr std::chrono::minutes kLifeMax{5};
@@ -26,22 +23,16 @@ std::string key_of(const Value& body) {
 }
 
 /// The events for what was found, one for each run.
-std::string events_of(const ChangeFeed::Look& look) {
-  std::map<RunId, std::pair<std::uint64_t, std::set<std::string>>> runs;
-  for (const ChangeFeed::Change& change : look.changes) {
-    auto& [version, keys] = runs[change.run];
-    version = change.seq;
-    if (keys.size() <= kKeysMax && !change.key.empty()) keys.insert(change.key);
-  }
-  if (look.has_gap && runs.empty()) runs[RunId{}] = {look.last, {}};
+std::string events_of(ChangeFeed::Look look) {
+  if (look.has_gap && look.runs.empty()) look.runs[RunId{}] = {.version = look.last};
   std::string text;
-  for (const auto& [run, what] : runs) {
+  for (const auto& [run, moved] : look.runs) {
     ValueList keys;
-    if (!look.has_gap && what.second.size() <= kKeysMax)
-      for (const std::string& key : what.second) keys.emplace_back(key);
+    if (!look.has_gap && !moved.has_more)
+      for (const std::string& key : moved.keys) keys.emplace_back(key);
     text += "id: " + std::to_string(look.last) + "\nevent: change\ndata: " +
             to_json(Value::map({{"run", run.number == 0 ? Value() : Value(to_string(run))},
-                                {"version", static_cast<std::int64_t>(what.first)},
+                                {"version", static_cast<std::int64_t>(moved.version)},
                                 {"keys", Value(std::move(keys))}})) +
             "\n\n";
   }
@@ -70,7 +61,12 @@ ChangeFeed::Look ChangeFeed::since(std::uint64_t seq, std::optional<RunId> run) 
   auto at = std::upper_bound(changes_.begin(), changes_.end(), seq,
                              [](std::uint64_t s, const Change& change) { return s < change.seq; });
   for (; at != changes_.end(); ++at) {
-    if (!run || at->run == *run) look.changes.push_back(*at);
+    if (run && at->run != *run) continue;
+    Moved& moved = look.runs[at->run];
+    moved.version = at->seq;
+    if (at->key.empty() || moved.has_more) continue;
+    moved.keys.insert(at->key);
+    moved.has_more = moved.keys.size() > kKeysMax;
   }
   return look;
 }

@@ -4,10 +4,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
-#include <vector>
 
 #include "orchestrator/http_server.h"
 #include "state/model/entry.h"
@@ -19,16 +20,18 @@ namespace quell {
 /// readers look several times a second.
 class ChangeFeed {
  public:
-  struct Change {
-    std::uint64_t seq = 0;  // of the journal's entry
-    RunId run{};            // number 0: of no run
-    std::string key{};      // STEP or STEP/ITEM; empty: the run itself
+  /// Of one run.
+  struct Moved {
+    std::uint64_t version = 0;      // the last of its entries
+    std::set<std::string> keys{};   // STEP or STEP/ITEM, at most kKeysMax
+    bool has_more = false;          // than `keys` says: look at the whole run
   };
   struct Look {
-    std::vector<Change> changes{};
-    std::uint64_t last = 0;  // what to ask after next time
-    bool has_gap = false;    // more happened than is kept: look at everything
+    std::map<RunId, Moved> runs{};  // number 0: of no run
+    std::uint64_t last = 0;         // what to ask after next time
+    bool has_gap = false;           // more happened than is kept: look at everything
   };
+  static constexpr std::size_t kKeysMax = 200;
 
   /// Nothing before `seq` is told; once, before the first tell().
   void begin_at(std::uint64_t seq) noexcept { last_.store(seq); }
@@ -39,6 +42,12 @@ class ChangeFeed {
   std::uint64_t last() const noexcept { return last_.load(); }
 
  private:
+  struct Change {
+    std::uint64_t seq = 0;  // of the journal's entry
+    RunId run{};
+    std::string key{};  // empty: the run itself
+  };
+
   mutable std::mutex mutex_{};
   std::deque<Change> changes_{};
   std::atomic<std::uint64_t> last_{0};

@@ -17,7 +17,8 @@ namespace {
 /// What strangers can cause in the journal, in entries a minute.
 constexpr std::int64_t kRefusalsPerMinute = 20;
 /// Threads of the panel: pages are quick, and a password is hashed on one of them.
-constexpr std::size_t kWorkers = 12;
+constexpr std::size_t kWorkers = 8;
+constexpr int kNiceness = 10;  // who looks at a run does not slow it down
 
 bool can_sign_in(const std::vector<Account>& accounts) {
   return std::any_of(accounts.begin(), accounts.end(),
@@ -121,6 +122,7 @@ Result<std::unique_ptr<PanelFront>> PanelFront::open(Parts parts) {
   options.tls = panel.tls;
   options.body_bytes_max = kStartBytesMax;
   options.workers_max = kWorkers;
+  options.niceness = kNiceness;
   const std::string public_origin = origin_named_by(config.notify.public_url);
   options.fixed_headers =
       PanelServer::fixed_headers(panel.tls.has_value() || !public_origin.empty());

@@ -107,7 +107,7 @@ function refresh() {
       if (request.status === 200 && request.response) swap(request.response);
     };
     request.send();
-  }, Math.max(0, 700 - (Date.now() - fetched)));
+  }, Math.max(0, 600 - (Date.now() - fetched)));
 }
 
 let lostSince = 0;
