@@ -209,7 +209,8 @@ std::string line_for_person(const Stream& stream, const RunState& run, const Ent
       return step_line(run, entry, step.empty() ? "approval" : step,
                        "waits for " + counted(body["need"].int_or(1), "approver") + " until " +
                            format_clock_time(asked_until(run, step), entry.at) +
-                           (step.empty() ? ": " + body["why"].string_or("") : ""),
+                           (step.empty() ? ": " + body["why"].string_or("") : "") +
+                           (body["voids"].is_null() ? "" : ", as the plan has changed"),
                        "");
     case EntryKind::approval_given:
       return step_line(run, entry, step.empty() ? "approval" : step, approval_words(run, entry),
@@ -319,7 +320,8 @@ std::string line_for_pipe(const RunState& run, const Entry& entry, const Connect
     case EntryKind::approval_requested:
       words = place + "waiting for " + counted(body["need"].int_or(1), "approver") + " until " +
               format_clock_time(asked_until(run, step), entry.at) + " for plan " +
-              run.digest.substr(0, 12) + (step.empty() ? ": " + body["why"].string_or("") : "");
+              run.digest.substr(0, 12) + (step.empty() ? ": " + body["why"].string_or("") : "") +
+              (body["voids"].is_null() ? "" : ", as the plan has changed");
       break;
     case EntryKind::approval_given:
       words = place + approval_words(run, entry);

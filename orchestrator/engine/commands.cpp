@@ -132,14 +132,17 @@ Status may_approve(const Command& command, const RunState& run, const Policy& po
   return ok();
 }
 
-Result<ValueMap> approval_body(const Command& command, const RunState& run, const Policy& policy) {
+Result<ValueMap> approval_body(const Command& command, const RunState& run, const Policy& policy,
+                               const ConnectorSet& connectors) {
   const std::string id = to_string(run.id);
   const ApprovalState* const approval = pending_approval(run);
   if (approval == nullptr) return refusal("approval", id + " waits for no approval.", run);
   if (Status may = may_approve(command, run, policy); !may) return may.error();
-  if (command.digest.size() < kDigestPrefixMin || !approval->digest.starts_with(command.digest)) {
+  // A read may have changed the plan since the question was asked, a moment ago.
+  const std::string digest = plan_digest(run, connectors);
+  if (command.digest.size() < kDigestPrefixMin || !digest.starts_with(command.digest)) {
     return make_error(ErrorCode::conflict, "approval",
-                      "the plan of " + id + " is " + approval->digest.substr(0, 12) + ".",
+                      "the plan of " + id + " is " + digest.substr(0, 12) + ".",
                       "look again: quell approve " + id);
   }
   if (std::any_of(
@@ -218,7 +221,8 @@ Result<ValueMap> skip_body(const Command& command, const RunState& run) {
 
 /// What the record says of `command`, without who and why.
 Result<std::pair<EntryKind, ValueMap>> words_for(const Command& command, const RunState& run,
-                                                 const Policy& policy) {
+                                                 const Policy& policy,
+                                                 const ConnectorSet& connectors) {
   const auto as = [](EntryKind kind,
                      Result<ValueMap> body) -> Result<std::pair<EntryKind, ValueMap>> {
     if (!body) return body.error();
@@ -226,7 +230,7 @@ Result<std::pair<EntryKind, ValueMap>> words_for(const Command& command, const R
   };
   switch (command.kind) {
     case Command::Kind::approve:
-      return as(EntryKind::approval_given, approval_body(command, run, policy));
+      return as(EntryKind::approval_given, approval_body(command, run, policy, connectors));
     case Command::Kind::deny: {
       if (pending_approval(run) == nullptr) {
         return refusal("approval", to_string(run.id) + " waits for no approval.", run);
@@ -425,7 +429,7 @@ Result<Entry> Engine::entry_of(const Command& command) {
   if (command.kind == Command::Kind::abort || command.kind == Command::Kind::skip) {
     if (Status said = check_reason(command.reason); !said) return said.error();
   }
-  Result<std::pair<EntryKind, ValueMap>> words = words_for(command, *run, policy_);
+  Result<std::pair<EntryKind, ValueMap>> words = words_for(command, *run, policy_, parts_.connectors);
   if (!words) return words.error();
   words->second["who"] = command.who;
   if (!command.from.empty()) words->second["from"] = command.from;

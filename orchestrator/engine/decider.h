@@ -42,6 +42,12 @@ class Decider {
   void begin_assert(const Step& step, const AssertStep& assertion);
   void begin_set(const Step& step, const SetStep& set);
   void begin_approve(const Step& step, const ApproveStep& approve);
+  /// How long an approval that `approve` asks for now may be waited for.
+  Duration wait_for(const ApproveStep& approve) const;
+  /// Asks again where a read beside the question has changed the plan: what was said to the old
+  /// one is void (playbook-language.md section 7, T21). `step` is empty for what policy asks.
+  bool ask_again_if_changed(const std::string& step, const ApprovalState& approval,
+                            Duration within);
   void begin_manual(const Step& step, const ManualStep& manual);
   void begin_foreach(const Step& step);
   /// A call, and a foreach over anything but one action: each time has steps of its own.

@@ -104,7 +104,10 @@ void Decider::ask_policy_approval(Gravity gravity, const std::string& cap) {
 void Decider::decide_gate() {
   const bool is_open = !run_.break_glass && run_.gate.requested &&
                        static_cast<int>(run_.gate.given_by.size()) < run_.gate.need;
-  if (!is_open || run_.aborted || now_ < run_.gate.until) return;
+  if (!is_open || run_.aborted) return;
+  const Policy& policy = around_.policy;
+  const Duration life = run_.proposed ? policy.proposal_life : policy.approval_life;
+  if (ask_again_if_changed("", run_.gate, life) || now_ < run_.gate.until) return;
   emit(EntryKind::approval_timed_out,
        {{"who", "the clock"}, {"reason", "nobody approved in time"}});
 }

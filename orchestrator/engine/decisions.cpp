@@ -207,11 +207,27 @@ void Decider::begin_set(const Step& step, const SetStep& set) {
   finish_step(step, OutcomeKind::done, {{"values", Value(std::move(values))}});
 }
 
+Duration Decider::wait_for(const ApproveStep& approve) const {
+  // Nobody has seen an alert's proposal yet: it waits as long as proposals do.
+  return has_a_yes(run_) ? approve.within : std::max(approve.within, around_.policy.proposal_life);
+}
+
+bool Decider::ask_again_if_changed(const std::string& step, const ApprovalState& approval,
+                                   Duration within) {
+  const std::string digest = plan_digest(run_, connectors_);
+  if (digest == approval.digest) return false;
+  emit(EntryKind::approval_requested, {{"step", step.empty() ? Value() : Value(step)},
+                                       {"digest", digest},
+                                       {"voids", approval.digest},
+                                       {"need", approval.need},
+                                       {"from", "approver"},
+                                       {"why", approval.why},
+                                       {"until", Value(now_ + within)}});
+  return true;
+}
+
 void Decider::begin_approve(const Step& step, const ApproveStep& approve) {
   if (around_.asked_elsewhere) return;
-  // Nobody has seen an alert's proposal yet: it waits as long as proposals do.
-  const Duration within =
-      has_a_yes(run_) ? approve.within : std::max(approve.within, around_.policy.proposal_life);
   emit(EntryKind::step_started, {{"step", step.id}});
   emit(EntryKind::approval_requested, {{"step", step.id},
                                        {"about", run_.mode == RunMode::live
@@ -220,7 +236,7 @@ void Decider::begin_approve(const Step& step, const ApproveStep& approve) {
                                        {"digest", plan_digest(run_, connectors_)},
                                        {"need", approve.need},
                                        {"from", approve.from},
-                                       {"until", Value(now_ + within)}});
+                                       {"until", Value(now_ + wait_for(approve))}});
 }
 
 void Decider::begin_manual(const Step& step, const ManualStep& manual) {
@@ -374,6 +390,8 @@ Progress Decider::advance_approve(const Step& step, const ApproveStep& approve,
                                      {"who", run_.who},
                                      {"digest", state.approval.digest},
                                      {"how", "given in advance by one person"}});
+  } else if (ask_again_if_changed(step.id, state.approval, wait_for(approve))) {
+    return Progress::running;
   } else if (now_ >= state.approval.until) {
     if (approve.continue_on_timeout) {
       finish_step(

@@ -529,10 +529,17 @@ void apply(RunState& run, const Entry& entry, const ConnectorSet& connectors) {
     case EntryKind::approval_requested: {
       ApprovalState& approval =
           body["step"].is_null() ? run.gate : run.steps[body["step"].string_or("")].approval;
+      const bool is_answered = static_cast<int>(approval.given_by.size()) >= approval.need;
+      if (body["voids"].is_string()) {
+        approval.given_by.resize(approval.given_before);
+      } else if (approval.requested && is_answered) {
+        approval.given_before = approval.given_by.size();
+      }
       approval.requested = true;
       approval.need = static_cast<int>(body["need"].int_or(1));
       approval.why = body["why"].string_or("");
       approval.digest = body["digest"].string_or("");
+      approval.voids = body["voids"].string_or("");
       approval.until = time_of(body["until"]);
       run.digest = approval.digest;
       return;

@@ -103,8 +103,10 @@ struct ApprovalState {
   int need = 1;
   std::string why{};  // of one that policy asks for, not the playbook
   std::string digest{};
+  std::string voids{};  // the digest that was asked about before the plan changed
   Timestamp until{};
   std::vector<std::string> given_by{};
+  std::size_t given_before = 0;  // of these, to an earlier question that was answered
 };
 
 /// Of a manual step.

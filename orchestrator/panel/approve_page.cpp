@@ -137,6 +137,10 @@ Page approve_page(const RunState& run, const ConnectorSet& connectors, const std
       time_of_day(approval->until, frame.now));
   main += asked_before(run);
   if (!approval->why.empty()) main += banner(Shape::unproved, approval->why + ".", {});
+  if (!approval->voids.empty()) {
+    main += banner(Shape::unproved, "The plan has changed since people were asked.",
+                   {html("What was said to {} is void.", in_fours(approval->voids.substr(0, 12)))});
+  }
   main += section("plan", "What will be sent", html("in this order"), plan_list(run, connectors));
   Markup rail = section("who", "Who has answered",
                         html("{} of {}", approval->given_by.size(), approval->need),

@@ -16,6 +16,7 @@ namespace {
 constexpr std::size_t kRowsInFull = 12;
 constexpr std::size_t kItemsOfPage = 200;
 constexpr std::size_t kExposuresShown = 8;
+constexpr std::size_t kBoxesMax = 4;  // of what waits for people; the next moves up
 
 Markup who_and_when(const RunState& run, Timestamp now) {
   const std::string incident = incident_of(run);
@@ -189,26 +190,34 @@ Markup claim_matrix(const RunState& run, const RunFacts& facts) {
       heads, body);
 }
 
-Markup manual_form(const RunState& run, const Decision& decision, const Frame& frame) {
+Markup manual_form(const RunState& run, const Decision& decision, std::string_view group,
+                   const Frame& frame) {
   const Step* const step = find_step(run, decision.target);
   Markup fields = html(R"(<input type="hidden" name="target" value="{}">)", decision.target);
   if (const auto* manual = step == nullptr ? nullptr : std::get_if<ManualStep>(&step->kind)) {
     for (const InputSpec& spec : manual->fields) {
       const std::string name = "field." + spec.name;
       fields +=
-          field({.name = name, .label = spec.name, .hint = spec.help, .required = spec.required});
+          field({.name = name,
+                 .group = group,
+                 .label = spec.name,
+                 .hint = spec.help,
+                 .required = spec.required});
     }
   }
-  fields += field({.name = "reason", .group = "done-", .label = "A note for the record"});
+  const std::string own = "done-" + std::string(group);
+  fields += field({.name = "reason", .group = own, .label = "A note for the record"});
   return act(url_of(run, "/done"), frame.viewer, fields, "It is done");
 }
 
-/// The three acts that settle one item.
-Markup settle_forms(const RunState& run, const std::string& target, const Frame& frame) {
+/// The acts that settle one item; `group` sets these forms apart from others on the page.
+Markup settle_forms(const RunState& run, const std::string& target, std::string_view group,
+                    const Frame& frame) {
   const Markup hidden = html(R"(<input type="hidden" name="target" value="{}">)", target);
   Markup forms = act(url_of(run, "/retry"), frame.viewer, hidden, "Look, and try it again");
   Markup reason = hidden;
   reason += field({.name = "reason",
+                   .group = group,
                    .label = "Leave it out, with a reason",
                    .hint = "It stays unproved, and the run can then be incomplete at best.",
                    .required = true});
@@ -242,9 +251,12 @@ Markup clock_card(const RunState& run, Timestamp now) {
   return html(R"(<div class="card pad clock">{}</div>)", card);
 }
 
-Markup decision_box(const RunState& run, const RunFacts& facts, const Frame& frame) {
-  if (facts.decisions.empty()) return {};
-  const Decision& decision = facts.decisions.front();
+/// One question that the run has for people, the `number`-th from 1 on.
+Markup decision_box(const RunState& run, const RunFacts& facts, std::size_t number,
+                    const Frame& frame) {
+  const Decision& decision = facts.decisions[number - 1];
+  const std::string mark = number == 1 ? "" : "-" + std::to_string(number);
+  const std::string group = number == 1 ? "" : "d" + std::to_string(number) + "-";
   Markup answer;
   if (decision.kind == Decision::Kind::approval) {
     answer = html(R"(<p class="btns"><a class="btn go" href="{}">Read the plan</a></p>)",
@@ -252,9 +264,9 @@ Markup decision_box(const RunState& run, const RunFacts& facts, const Frame& fra
   } else if (!may_answer(frame.viewer)) {
     answer = html("<p>Responders may answer this. You are not one.</p>");
   } else if (decision.kind == Decision::Kind::manual) {
-    answer = manual_form(run, decision, frame);
+    answer = manual_form(run, decision, group, frame);
   } else {
-    answer = settle_forms(run, decision.target, frame);
+    answer = settle_forms(run, decision.target, group, frame);
   }
   const Markup until = decision.until
                            ? html("<p>Until {}.</p>", time_and_distance(*decision.until, frame.now))
@@ -266,8 +278,16 @@ Markup decision_box(const RunState& run, const RunFacts& facts, const Frame& fra
                 "say so.</p>")
           : Markup();
   return html(
-      R"(<section class="ask" id="decide" aria-labelledby="h-ask"><p class="small dim">Decision 1 of {}</p><h2 id="h-ask">{}</h2>{}{}{}</section>)",
-      facts.decisions.size(), decision.question, doubt, until, answer);
+      R"(<section class="ask" id="decide{}" aria-labelledby="h-ask{}"><p class="small dim">Decision {} of {}</p><h2 id="h-ask{}">{}</h2>{}{}{}</section>)",
+      mark, mark, number, facts.decisions.size(), mark, decision.question, doubt, until, answer);
+}
+
+/// What waits for people: one may be for others, and the next for whoever reads.
+Markup decision_boxes(const RunState& run, const RunFacts& facts, const Frame& frame) {
+  Markup boxes;
+  for (std::size_t number = 1; number <= std::min(facts.decisions.size(), kBoxesMax); ++number)
+    boxes += decision_box(run, facts, number, frame);
+  return boxes;
 }
 
 /// Lifting what a finished run did; refused while it is exposed, so not offered then.
@@ -466,7 +486,7 @@ Page run_page(const RunState& run, const ConnectorSet& connectors, const Frame& 
         html("Worst: {}, {}.", open.front()->subject, end_of(*open.front(), frame.now)));
   sentences.push_back(html("{}", counts_of(facts)));
   Markup main = banner(facts.shape, facts.first, sentences);
-  main += decision_box(run, facts, frame);
+  main += decision_boxes(run, facts, frame);
   main +=
       section("claims", "Claims",
               html(R"({} of {} proved. <a href="{}">Show all</a>)", grouped(facts.proved),
@@ -594,7 +614,7 @@ Page item_page(const RunState& run, const ConnectorSet& connectors, const std::s
   } else if (!is_held(run, step, key)) {
     rail = empty_state("quell works on it by itself; nothing waits for you here.");
   } else {
-    rail = html(R"(<div class="card pad">{}</div>)", settle_forms(run, target, frame));
+    rail = html(R"(<div class="card pad">{}</div>)", settle_forms(run, target, "", frame));
   }
   page.body = html(R"(<div class="cols mix"><div>{}</div><div class="rail">{}</div></div>)", main,
                    section("acts", "What now", Markup(), rail));

@@ -67,7 +67,8 @@ std::string words_of(const Entry& entry) {
     }
     case EntryKind::approval_requested:
       return at_place(body,
-                      "waits for " + std::to_string(body["need"].int_or(1)) + " approvals");
+                      "waits for " + std::to_string(body["need"].int_or(1)) + " approvals" +
+                          (body["voids"].is_null() ? "" : ", as the plan has changed"));
     case EntryKind::approval_given:
       return by("approved by ");
     case EntryKind::approval_denied:

@@ -130,6 +130,53 @@ TEST_CASE("more than 25 targets are wide: two people, and a canary of three") {
   CHECK(waiting.run().result == RunResult::exposed);
 }
 
+/// Two things found late, beside the question for a yes: `found` settles what `kill` names.
+constexpr std::string_view kFoundBeside = R"(quell: 1
+id: kill-all
+title: Found beside
+purpose: A read ends while people are asked.
+steps:
+  - id: both
+    parallel:
+      kill:
+        - id: pause
+          wait: {for: 30s}
+        - id: found
+          use: vendor.list_things
+        - id: kill
+          use: vendor.kill_thing
+          with: {id: "${steps.found.things[0].id}"}
+          plane: holder
+          kills: [refresh]
+          irreversible: true
+          verify: [{probe: vendor.thing_is_dead, with: {id: "${steps.found.things[0].id}"}, until: {every: 2s, for: 30s}}]
+      people:
+        - id: go
+          approve: {need: 2, within: 1h, on_timeout: abort}
+)";
+
+// Goal: nobody's yes is for a plan that they did not see (T21). Method: a read beside the question
+// settles what would be killed; who said yes before it must look again.
+TEST_CASE("a yes to a plan that a read has changed since is void, and everyone is asked again") {
+  Waiting waiting{strict_policy(), std::string(kFoundBeside)};
+  const ApprovalState before = *pending_approval(waiting.run());
+  REQUIRE(waiting.approve("noor"));
+  waiting.turn(std::chrono::seconds(40));
+  const ApprovalState* const after = pending_approval(waiting.run());
+  REQUIRE(after != nullptr);
+  CHECK(after->digest != before.digest);
+  CHECK(after->given_by.empty());
+  CHECK(after->until > before.until);
+  CHECK_FALSE(waiting.tell(
+      {.kind = Command::Kind::approve, .who = "ola", .digest = before.digest}));
+  CHECK(waiting.bench.vendor.kill_requests == 0);
+  REQUIRE(waiting.approve("ola"));
+  REQUIRE(waiting.approve("noor"));
+  run_on(waiting.process.engine, waiting.id, waiting.bench.clock);
+  CHECK(waiting.run().result == RunResult::contained);
+  CHECK(waiting.bench.vendor.kill_requests == 1);
+}
+
 TEST_CASE("break-glass approves at once, by a role that may") {
   Waiting waiting{strict_policy()};
   const ApprovalState* const approval = pending_approval(waiting.run());
