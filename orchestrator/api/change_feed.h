@@ -23,7 +23,7 @@ class ChangeFeed {
   /// Of one run.
   struct Moved {
     std::uint64_t version = 0;      // the last of its entries
-    std::set<std::string> keys{};   // STEP or STEP/ITEM, at most kKeysMax
+    std::set<std::string> keys{};   // STEP or STEP/ITEM, at most one more than kKeysMax
     bool has_more = false;          // than `keys` says: look at the whole run
   };
   struct Look {

@@ -340,7 +340,8 @@ void Drill::see(const RunState& run, const Entry& entry) {
   if (entry.kind == EntryKind::approval_requested) happened("asked", entry.at);
   if (entry.kind == EntryKind::approval_timed_out) happened("approval_timed_out", entry.at);
   const std::string step = entry.body["step"].string_or("");
-  if (entry.kind == EntryKind::step_finished && !step.empty()) happened(step, entry.at);
+  const bool is_whole = entry.body["item"].is_null();  // not one of its items
+  if (entry.kind == EntryKind::step_finished && is_whole) happened(step, entry.at);
   if (entry.kind == EntryKind::run_finished) happened("finished", entry.at);
   if (entry.kind == EntryKind::watch_observed && entry.body["result"].is_string())
     happened("reopened", entry.at);

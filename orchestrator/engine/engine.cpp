@@ -403,7 +403,7 @@ Circumstances Engine::circumstances_of(const RunState& run) {
 void Engine::decide_run(RunState& run, Status& status) {
   if (stopping_.load()) return;
   // Each round either begins or ends something, so the rounds are bounded by the size of the run.
-  const Circumstances around = circumstances_of(run);
+  Circumstances around = circumstances_of(run);
   while (true) {
     std::vector<Entry> entries = decide(run, parts_.connectors, around);
     if (!entries.empty()) {
@@ -436,6 +436,7 @@ void Engine::decide_run(RunState& run, Status& status) {
     // An action that ended at once (a parameter error, the bundle) has changed the state: decide
     // again.
     if (recorded_ == before) return;
+    around.now = std::max(around.now, parts_.clock.now());  // it may have taken a while
   }
 }
 

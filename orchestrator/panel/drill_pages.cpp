@@ -162,14 +162,16 @@ Markup ticks(const Axis& axis) {
 }
 
 Markup four_numbers(const DrillRecord& record) {
-  std::optional<Duration> contained{Duration{0}};
+  std::optional<Duration> contained;  // the last plane; nothing where one never was
   std::optional<Duration> target;
+  bool is_whole = true;
   for (const DrillTime& time : record.times) {
     if (!time.word.starts_with("contain ")) continue;
     target = time.limit;
-    if (!contained) continue;
-    contained = time.took ? std::optional(std::max(*contained, *time.took)) : std::nullopt;
+    is_whole &= time.took.has_value();
+    contained = std::max(contained.value_or(Duration{0}), time.took.value_or(Duration{0}));
   }
+  if (!is_whole) contained.reset();
   const bool hot = !record.false_greens.empty();
   return html(
       R"(<section aria-label="Score"><dl class="card big"><div{}><dt>False greens</dt><dd>{}<small>any fails the drill</small></dd></div><div><dt>Contained</dt><dd>{}<small>{}</small></dd></div><div><dt>Intruder got</dt><dd>{}<small>requests that succeeded</small></dd></div><div><dt>Left without owner</dt><dd>{}<small>of {} excluded</small></dd></div></dl></section>)",

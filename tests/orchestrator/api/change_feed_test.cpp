@@ -30,13 +30,26 @@ TEST_CASE("a listener hears what came after the event that it saw last, of its r
   feed.tell(42, entry_of(2, "kill", "b"));
   feed.tell(43, entry_of(1, "kill", "c"));
   const ChangeFeed::Look all = feed.since(40, std::nullopt);
-  CHECK(all.changes.size() == 3);
+  REQUIRE(all.runs.size() == 2);
+  CHECK(all.runs.at(RunId{.number = 1}).keys == std::set<std::string>{"kill/a", "kill/c"});
+  CHECK(all.runs.at(RunId{.number = 1}).version == 43);
   CHECK(!all.has_gap);
   CHECK(all.last == 43);
   const ChangeFeed::Look one = feed.since(41, RunId{.number = 1});
-  REQUIRE(one.changes.size() == 1);
-  CHECK(one.changes.front().key == "kill/c");
-  CHECK(feed.since(43, std::nullopt).changes.empty());
+  REQUIRE(one.runs.size() == 1);
+  CHECK(one.runs.begin()->second.keys == std::set<std::string>{"kill/c"});
+  CHECK(feed.since(43, std::nullopt).runs.empty());
+}
+
+TEST_CASE("more places than are listed: the whole run is to be read again") {
+  ChangeFeed feed;
+  feed.begin_at(0);
+  for (std::uint64_t seq = 1; seq <= 1'000; ++seq)
+    feed.tell(seq, entry_of(1, "kill", std::to_string(seq).c_str()));
+  const ChangeFeed::Moved moved = feed.since(0, std::nullopt).runs.at(RunId{.number = 1});
+  CHECK(moved.has_more);
+  CHECK(moved.version == 1'000);
+  CHECK(moved.keys.size() <= ChangeFeed::kKeysMax + 1);
 }
 
 TEST_CASE("who was away for longer than is kept is told so") {
