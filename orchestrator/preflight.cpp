@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "connectors/classify.h"
+#include "connectors/oauth/oauth_connector.h"
 #include "connectors/url.h"
 #include "orchestrator/playbook_library.h"
 #include "orchestrator/rehearsal.h"
@@ -120,20 +121,30 @@ Result<Value> discovered(const RunState& state, std::size_t connection, const st
   return make_error(ErrorCode::transient, "it was not looked at");
 }
 
+/// What configuration and the record alone know of the ways to end a grant for `server`.
+Value undiscovered(const Connector& connector, const Value& server) {
+  const auto* const oauth = dynamic_cast<const OauthConnector*>(&connector);
+  if (oauth == nullptr) return {};
+  return Value(ladder_value(oauth->ladder_for(server["mcp_server_url"].string_or(""), "",
+                                              server["token_endpoint"].string_or(""))));
+}
+
 /// A server is asked through the connection that has an entry for it, else through the first.
-ServerLook look_at(const std::string& url, const Chosen& chosen, const ConnectorSet& connectors,
+ServerLook look_at(const Value& server, const Chosen& chosen, const ConnectorSet& connectors,
                    const RunState& state) {
-  ServerLook look{.mcp_server_url = url, .profile = "rfc7009"};
+  const std::string url = server["mcp_server_url"].string_or("");
+  ServerLook look{.mcp_server_url = url};
   for (std::size_t i = 0; i < chosen.issuers.size(); ++i) {
     const Value pins = connectors.at(chosen.issuers[i])->pins();
     const Value* const entry = entry_for(pins, url);
     if (entry == nullptr && i > 0) continue;
     look.connection = chosen.issuers[i];
     look.discovered = discovered(state, i, url);
+    look.ladder = look.discovered ? (*look.discovered)["ladder"]
+                                  : undiscovered(*connectors.at(chosen.issuers[i]), server);
     if (entry == nullptr) continue;
     look.is_configured = true;
     look.has_client = !(*entry)["client_id"].string_or("").empty();
-    look.profile = (*entry)["profile"].string_or(look.profile);
     break;
   }
   return look;
@@ -193,8 +204,7 @@ Result<Value> make_preflight(const PreflightParts& parts) {
   const Result<Url> base = parse_url(platform.base_url());
   facts.host = base ? base->host : platform.base_url();
   for (const Value& server : facts.survey["mcp_servers"].list_or_empty())
-    facts.servers.push_back(
-        look_at(server["mcp_server_url"].string_or(""), *chosen, parts.connectors, state));
+    facts.servers.push_back(look_at(server, *chosen, parts.connectors, state));
   return judge_preflight(facts);
 }
 

@@ -64,6 +64,19 @@ std::vector<RequestTemplate> probe_requests() {
           {.method = "DELETE", .url = "{mcp_server_url}", .effect = Effect::probe}};
 }
 
+/// ladder_value() of oauth/ladder.h.
+std::vector<Field> ladder_fields() {
+  return {field("profile", Kind::string), field("chosen_by", Kind::string),
+          field("rests_on", Kind::string),
+          Field{.name = "rungs",
+                .type = Type::list_of(Type::object(
+                    {field("action", Kind::string), field("call", Kind::string),
+                     field("what", Kind::string), texts("kills"), field("spares", Kind::string),
+                     field("breaks", Kind::string), field("rests_on", Kind::string),
+                     texts("unsure"), texts("missing")}))},
+          field("human", Kind::string)};
+}
+
 ActionSpec discover() {
   ActionSpec spec;
   spec.name = "discover";
@@ -79,7 +92,8 @@ ActionSpec discover() {
        nullable("metadata_url", Kind::string), nullable("resource_metadata_url", Kind::string),
        texts("authorization_servers"), texts("revocation_auth_methods"),
        field("pinned", Kind::boolean), nullable("confirmed", Kind::boolean),
-       field("revocable", Kind::boolean), nullable("obstacle", Kind::string)});
+       field("revocable", Kind::boolean), nullable("obstacle", Kind::string),
+       Field{.name = "ladder", .type = Type::object(ladder_fields())}});
   spec.errors = {ErrorCode::invalid, ErrorCode::transient, ErrorCode::throttled,
                  ErrorCode::unavailable_here};
   spec.timeout = Duration{10'000};
@@ -225,19 +239,13 @@ ActionSpec ladder_spec() {
                  optional("refresh_token", Kind::secret, "likewise"),
                  optional("user", Kind::string, "whose grant it is, as the vendor's call wants it"),
                  optional("grant_id", Kind::string, "the vendor's id of the grant")};
-  spec.outputs = Type::object(
-      {field("profile", Kind::string), field("chosen_by", Kind::string),
-       field("rests_on", Kind::string), nullable("issuer", Kind::string),
-       Field{.name = "rungs",
-             .type = Type::list_of(Type::object(
-                 {field("action", Kind::string), field("call", Kind::string),
-                  field("what", Kind::string), texts("kills"), field("spares", Kind::string),
-                  field("breaks", Kind::string), field("rests_on", Kind::string), texts("unsure"),
-                  texts("missing")}))},
-       field("can_vendor_revoke", Kind::boolean), field("can_trip", Kind::boolean),
-       field("can_revoke_user", Kind::boolean), field("can_disable_client", Kind::boolean),
-       field("human", Kind::string), nullable("cache", Kind::duration),
-       nullable("grace", Kind::duration), texts("traps")});
+  std::vector<Field> outputs = ladder_fields();
+  for (Field more : {nullable("issuer", Kind::string), field("can_vendor_revoke", Kind::boolean),
+                     field("can_trip", Kind::boolean), field("can_revoke_user", Kind::boolean),
+                     field("can_disable_client", Kind::boolean), nullable("cache", Kind::duration),
+                     nullable("grace", Kind::duration), texts("traps")})
+    outputs.push_back(std::move(more));
+  spec.outputs = Type::object(std::move(outputs));
   spec.errors = {ErrorCode::invalid, ErrorCode::transient, ErrorCode::throttled};
   spec.timeout = Duration{10'000};
   spec.cost = {.read = 5};

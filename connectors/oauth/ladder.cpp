@@ -209,6 +209,27 @@ Ladder readiness(const OauthConfig& config, std::string_view mcp_server_url,
   return ladder_of(make_scene(config, std::move(what)), false);
 }
 
+Ladder readiness_of(const OauthConfig& config, const GrantInputs& inputs, Grant grant) {
+  CallCase what;
+  what.grant = inputs;
+  CallScene scene = make_scene(config, std::move(what));
+  if (scene.choice.profile == nullptr)
+    scene.choice =
+        choose_profile(config, scene.entry, inputs.token_endpoint, grant.server.issuer);
+  scene.server = grant.server;
+  return build(scene, Standard{.grant = std::move(grant)}, false);
+}
+
+ValueMap ladder_value(const Ladder& ladder) {
+  ValueList rungs;
+  for (const Rung& rung : ladder.rungs) rungs.push_back(rung_value(rung));
+  return {{"profile", ladder.profile},
+          {"chosen_by", ladder.chosen_by},
+          {"rests_on", to_string(ladder.certainty)},
+          {"rungs", Value(std::move(rungs))},
+          {"human", ladder.human}};
+}
+
 Task<Result<Outcome>> look_at_ladder(Io& io, const OauthConfig& config, Value params) {
   CallScene scene = make_scene(config, read_call_case(params));
   EndpointNeeds needs;
@@ -230,24 +251,17 @@ Task<Result<Outcome>> look_at_ladder(Io& io, const OauthConfig& config, Value pa
     standard.obstacle = grant.error().message;
   }
   const Ladder ladder = build(scene, standard, true);
-  ValueList rungs;
-  for (const Rung& rung : ladder.rungs) rungs.push_back(rung_value(rung));
+  ValueMap outputs = ladder_value(ladder);
+  outputs.insert({{"issuer", scene.server.issuer.empty() ? Value{} : Value(scene.server.issuer)},
+                  {"can_vendor_revoke", ladder.has("vendor_revoke")},
+                  {"can_trip", ladder.has("trip_reuse_detection")},
+                  {"can_revoke_user", ladder.has("revoke_user")},
+                  {"can_disable_client", ladder.has("disable_client")},
+                  {"cache", ladder.cache ? Value(*ladder.cache) : Value{}},
+                  {"grace", ladder.grace ? Value(*ladder.grace) : Value{}},
+                  {"traps", texts(ladder.traps)}});
   Outcome out;
-  out.outputs = Value::map({
-      {"profile", ladder.profile},
-      {"chosen_by", ladder.chosen_by},
-      {"rests_on", to_string(ladder.certainty)},
-      {"issuer", scene.server.issuer.empty() ? Value{} : Value(scene.server.issuer)},
-      {"rungs", Value(std::move(rungs))},
-      {"can_vendor_revoke", ladder.has("vendor_revoke")},
-      {"can_trip", ladder.has("trip_reuse_detection")},
-      {"can_revoke_user", ladder.has("revoke_user")},
-      {"can_disable_client", ladder.has("disable_client")},
-      {"human", ladder.human},
-      {"cache", ladder.cache ? Value(*ladder.cache) : Value{}},
-      {"grace", ladder.grace ? Value(*ladder.grace) : Value{}},
-      {"traps", texts(ladder.traps)},
-  });
+  out.outputs = Value(std::move(outputs));
   co_return out;
 }
 

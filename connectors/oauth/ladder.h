@@ -7,6 +7,7 @@
 
 #include "connectors/action.h"
 #include "connectors/io.h"
+#include "connectors/oauth/grant.h"
 #include "connectors/oauth/profile.h"
 #include "connectors/oauth/vendor_call.h"
 #include "connectors/task.h"
@@ -56,6 +57,13 @@ Ladder ladder_of(const CallScene& scene, bool tokens_known);
 /// `record_token_endpoint` are the vault record's; either may be empty.
 Ladder readiness(const OauthConfig& config, std::string_view mcp_server_url,
                  std::string_view record_client_id, std::string_view record_token_endpoint);
+
+/// The same where discovery has found `grant` for `inputs`; no token is at hand yet.
+Ladder readiness_of(const OauthConfig& config, const GrantInputs& inputs, Grant grant);
+
+/// `{profile, chosen_by, rests_on, rungs: [{action, call, what, kills, spares, breaks, rests_on,
+/// unsure, missing}], human}`.
+ValueMap ladder_value(const Ladder& ladder);
 
 /// The action `ladder`: finds the issuer with reads alone, and gives the ladder. An issuer that
 /// cannot be found is a gap of its rungs, not a failure.

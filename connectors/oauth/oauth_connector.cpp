@@ -42,7 +42,7 @@ Task<Result<Outcome>> discover(Io& io, const OauthConfig& config, Value params) 
   GrantInputs inputs = read_grant_inputs(params);
   const IssuerConfig* entry = find_issuer(config, inputs.mcp_server_url);
   const bool pinned = entry != nullptr && !configured_origins(*entry).empty();
-  Result<Grant> grant = co_await resolve_grant(io, config, std::move(inputs), needs);
+  Result<Grant> grant = co_await resolve_grant(io, config, inputs, needs);
   if (!grant) co_return grant.error();
   const AuthServer& server = grant->server;
   // A public client's id comes from the record later; its absence is no obstacle here.
@@ -50,6 +50,7 @@ Task<Result<Outcome>> discover(Io& io, const OauthConfig& config, Value params) 
   const Status allowed = may_send(*grant, server.revocation_endpoint, "revocation");
   Outcome out;
   out.outputs = Value::map({
+      {"ladder", Value(ladder_value(readiness_of(config, inputs, *grant)))},
       {"issuer", text_or_null(server.issuer)},
       {"token_endpoint", text_or_null(server.token_endpoint)},
       {"revocation_endpoint", text_or_null(server.revocation_endpoint)},
@@ -108,6 +109,8 @@ Value predicted_revocation(const OauthConfig& config, const Value& params) {
 
 /// What an action says before anything was sent: every field of its table, at the value that claims
 /// nothing.
+// Nesting is bounded by the action table.
+// NOLINTNEXTLINE(misc-no-recursion)
 Value claim_nothing(const Type& outputs) {
   ValueMap out;
   for (const Field& field : *outputs.fields) {
@@ -128,12 +131,14 @@ Value claim_nothing(const Type& outputs) {
       case Type::Kind::timestamp:
         out[field.name] = Timestamp{};
         break;
+      case Type::Kind::object:
+        out[field.name] = claim_nothing(field.type);
+        break;
       case Type::Kind::dyn:
       case Type::Kind::null:
       case Type::Kind::number:
       case Type::Kind::string:
       case Type::Kind::url:
-      case Type::Kind::object:
       case Type::Kind::duration:
       case Type::Kind::secret:
         out[field.name] = "";

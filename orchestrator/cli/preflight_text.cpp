@@ -105,7 +105,9 @@ std::string issuer_lines(const Value& document) {
     std::string lacks;
     for (const Value& what : server["missing"].list_or_empty())
       lacks += (lacks.empty() ? ", missing " : ", ") + what.string_or("");
+    const std::string by = text_of(server["chosen_by"]);
     text += "  " + text_of(server["mcp_server_url"]) + "  profile " + text_of(server["profile"]) +
+            (by.empty() ? "" : " by " + by) +
             (lacks.empty() ? ", nothing missing" : lacks) + "\n";
   }
   return text.empty() ? text : "issuers\n" + text;

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "connectors/oauth/profile.h"
 #include "connectors/url.h"
 #include "orchestrator/report/preflight_memory.h"
 
@@ -81,6 +82,65 @@ Readiness unfound(const Error& why, const std::string& host) {
   return missing("refused", why.message + (why.hint.empty() ? "" : "; " + why.hint));
 }
 
+std::string joined(const Value& list) {
+  std::string text;
+  for (const Value& item : list.list_or_empty())
+    text += (text.empty() ? "" : ", ") + item.string_or("");
+  return text;
+}
+
+bool has_own_profile(const ServerLook& server) {
+  const std::string profile = server.ladder["profile"].string_or("");
+  return !profile.empty() && profile != kGenericProfile;
+}
+
+/// The rungs that a call can take, narrowest first.
+std::vector<Value> callable_rungs(const Value& ladder) {
+  std::vector<Value> rungs;
+  for (const Value& rung : ladder["rungs"].list_or_empty()) {
+    if (rung["action"].string_or("") != "a person") rungs.push_back(rung);
+  }
+  return rungs;
+}
+
+std::string name_of(const Value& rung) {
+  return rung["call"].string_or("").empty() ? rung["action"].string_or("")
+                                            : rung["call"].string_or("");
+}
+
+/// Of an issuer that has a profile of its own: a rung that lacks nothing will do.
+Readiness judge_profile(const Value& ladder, const Value& expires_at) {
+  const std::string profile = ladder["profile"].string_or("");
+  std::optional<Value> lacking;
+  std::optional<Value> unsure;
+  std::optional<Value> slow;
+  for (const Value& rung : callable_rungs(ladder)) {
+    const bool ends_access = offers(rung["kills"], "access_token");
+    std::optional<Value>& kept = !rung["missing"].list_or_empty().empty()  ? lacking
+                                 : !ends_access                            ? slow
+                                                                           : unsure;
+    if (&kept == &unsure && rung["unsure"].list_or_empty().empty()) return {};
+    if (!kept) kept = rung;
+  }
+  if (unsure)
+    return {.state = "slow",
+            .word = "unverified",
+            .detail = fmt::format("{}: {} is not verified ({}); a person confirms", profile,
+                                  name_of(*unsure), joined((*unsure)["unsure"]))};
+  if (slow)
+    return {.state = "slow",
+            .word = "slow death",
+            .detail = fmt::format("{}: no call ends the access token, which works until {}",
+                                  profile,
+                                  expires_at.is_timestamp()
+                                      ? format_rfc3339(expires_at.as_timestamp())
+                                      : std::string("it expires"))};
+  if (lacking)
+    return missing("no key", fmt::format("{}: {} lacks {}", profile, name_of(*lacking),
+                                         joined((*lacking)["missing"])));
+  return missing("by hand", fmt::format("{}: {}", profile, ladder["human"].string_or("")));
+}
+
 /// What revoking at the issuer of `credential` would lack.
 Readiness judge_issuer(const PreflightFacts& facts, const Value& credential,
                        const ServerLook* server) {
@@ -98,6 +158,7 @@ Readiness judge_issuer(const PreflightFacts& facts, const Value& credential,
                    fmt::format("a fixed token: a person at {} has to end it", host));
   if (server->connection.empty())
     return missing("no client", "no connection of kind oauth: " + add_client(facts, host));
+  if (has_own_profile(*server)) return judge_profile(server->ladder, credential["expires_at"]);
   if (!server->discovered) return unfound(server->discovered.error(), host);
   const Value& found = *server->discovered;
   if (found["revocation_endpoint"].string_or("").empty())
@@ -161,12 +222,23 @@ Value describe_server(const ServerLook& server) {
   };
   ValueList lacks;
   if (!server.is_configured) lacks.emplace_back("configuration entry");
-  if (!found) lacks.emplace_back("discovery");
-  if (found && !has("revocation_endpoint")) lacks.emplace_back("revocation endpoint");
-  if (!server.has_client) lacks.emplace_back("client");
-  if (found && !has("introspection_endpoint")) lacks.emplace_back("introspection");
+  if (has_own_profile(server)) {
+    const std::vector<Value> rungs = callable_rungs(server.ladder);
+    const bool can = std::ranges::any_of(
+        rungs, [](const Value& rung) { return rung["missing"].list_or_empty().empty(); });
+    if (!can && !rungs.empty()) {
+      for (const Value& piece : rungs.front()["missing"].list_or_empty()) lacks.push_back(piece);
+    }
+  } else {
+    if (!found) lacks.emplace_back("discovery");
+    if (found && !has("revocation_endpoint")) lacks.emplace_back("revocation endpoint");
+    if (!server.has_client) lacks.emplace_back("client");
+    if (found && !has("introspection_endpoint")) lacks.emplace_back("introspection");
+  }
   return Value::map({{"mcp_server_url", server.mcp_server_url},
-                     {"profile", server.profile},
+                     {"profile", server.ladder["profile"]},
+                     {"chosen_by", server.ladder["chosen_by"]},
+                     {"rungs", server.ladder["rungs"]},
                      {"configured", server.is_configured},
                      {"client", server.has_client},
                      {"issuer", seen["issuer"]},

@@ -16,7 +16,7 @@ namespace quell {
 /// What quell knows of the issuer behind one MCP server, before it is judged.
 struct ServerLook {
   std::string mcp_server_url{};
-  std::string profile{};       // that revoke_grant would follow
+  Value ladder{};              // ladder_value() of connectors/oauth/ladder.h
   std::string connection{};    // of kind oauth that was asked; empty: there is none
   bool is_configured = false;  // an entry under `issuers:` matches it
   bool has_client = false;     // that entry names a client

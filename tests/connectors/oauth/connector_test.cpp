@@ -101,11 +101,15 @@ bool fits(const Value& value, const Type& type) {
       return value.is_duration();
     case Type::Kind::list:
       return value.is_list();
+    case Type::Kind::object:
+      return value.is_map() && value.as_map().size() == type.fields->size() &&
+             std::ranges::all_of(*type.fields, [&value](const Field& field) {
+               return value.has(field.name) && fits(value[field.name], field.type);
+             });
     case Type::Kind::dyn:
     case Type::Kind::null:
     case Type::Kind::number:
     case Type::Kind::url:
-    case Type::Kind::object:
     case Type::Kind::secret:
       return false;
   }

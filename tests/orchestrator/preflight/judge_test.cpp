@@ -29,7 +29,7 @@ Value credential(const std::string& id, const std::string& type = "mcp_oauth",
 /// An issuer that has everything.
 ServerLook server() {
   ServerLook look{.mcp_server_url = kUrl,
-                  .profile = "rfc7009",
+                  .ladder = Value::map({{"profile", "rfc7009"}}),
                   .connection = "issuer",
                   .is_configured = true,
                   .has_client = true};
@@ -62,6 +62,26 @@ PreflightFacts facts_of(ValueList credentials, std::vector<ServerLook> servers) 
                              {"credentials", Value(std::move(credentials))},
                              {"closed", Value(ValueList{})}});
   return facts;
+}
+
+/// A server whose issuer has a profile of its own with these rungs; nothing was discovered.
+ServerLook with_rungs(ValueList rungs) {
+  ServerLook look{.mcp_server_url = kUrl,
+                  .ladder = Value::map({{"profile", "vendor"},
+                                        {"chosen_by", "record"},
+                                        {"rungs", Value(std::move(rungs))},
+                                        {"human", "end it on the vendor's page"}}),
+                  .connection = "issuer"};
+  look.discovered = make_error(ErrorCode::unavailable_here, "no metadata");
+  return look;
+}
+
+Value rung(const std::string& call, ValueList kills, ValueList missing, ValueList unsure = {}) {
+  return Value::map({{"action", call.empty() ? "a person" : "vendor_revoke"},
+                     {"call", call},
+                     {"kills", Value(std::move(kills))},
+                     {"missing", Value(std::move(missing))},
+                     {"unsure", Value(std::move(unsure))}});
 }
 
 /// "missing: no client", or "ready".
@@ -101,6 +121,31 @@ TEST_CASE("each missing piece at an issuer has its name") {
   ServerLook unconnected = server();
   unconnected.connection.clear();
   CHECK(issuer_of(unconnected) == "missing: no client");
+}
+
+// Goal: an issuer without metadata is no dead end where its own profile has a call, and a call that
+// nobody verified is no green (issuer sheet, section 8). Method: one server, its rungs changed.
+TEST_CASE("a vendor's own call makes a credential ready, unless it lacks a piece or is unverified") {
+  const Value person = rung("", {}, {});
+  CHECK(issuer_of(with_rungs({rung("delete_grant", {"access_token"}, {}), person})) == "ready");
+  CHECK(issuer_of(with_rungs({rung("report", {"access_token"}, {}, {"how long it takes"}),
+                              person})) == "slow: unverified");
+  CHECK(issuer_of(with_rungs({rung("end_refresh", {"refresh_token"}, {}), person})) ==
+        "slow: slow death");
+  CHECK(issuer_of(with_rungs({rung("delete_grant", {"access_token"}, {"client_secret"}),
+                              person})) == "missing: no key");
+  CHECK(issuer_of(with_rungs({person})) == "missing: by hand");
+  // A wider call that lacks nothing does where the narrow one lacks something.
+  CHECK(issuer_of(with_rungs({rung("delete_grant", {"access_token"}, {"client_secret"}),
+                              rung("end_sessions", {"access_token"}, {}), person})) == "ready");
+
+  const Value document = judge_preflight(facts_of(
+      {credential("vcrd_1")},
+      {with_rungs({rung("delete_grant", {"access_token"}, {"client_secret"}), person})}));
+  const Value& issuer = document["issuers"].as_list().front();
+  CHECK(issuer["profile"].string_or("") == "vendor");
+  CHECK(issuer["chosen_by"].string_or("") == "record");
+  CHECK(issuer["missing"].as_list().back().string_or("") == "client_secret");
 }
 
 TEST_CASE("what a fixed secret lacks is its issuer, unless an entry names one") {
