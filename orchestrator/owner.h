@@ -106,6 +106,8 @@ class StateReader {
 
   Journal& journal() noexcept { return *journal_; }
   const ConnectorSet& connectors() const noexcept { return connectors_; }
+  /// For folding this journal as it grows.
+  const PlaybookLoader& loader() const noexcept { return load_playbook_; }
   Result<Folded> fold() { return fold_journal(*journal_, nullptr, load_playbook_, connectors_); }
   /// The run that a person names.
   Result<RunState> fold_named(std::string_view name) {

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "orchestrator/cli/drill_play.h"
 #include "orchestrator/cli/drill_text.h"
 #include "orchestrator/cli/plan_here.h"
 #include "orchestrator/cli/run_loop.h"
@@ -24,6 +25,7 @@ namespace {
 constexpr std::string_view kHelp =
     R"(quell drill - practise a leak on the embedded range; nothing leaves this machine
 usage: quell drill SCENARIO... [--auto] [--expect] [--seed N] [--speed X] [--json]
+       quell drill SCENARIO --play [--expect] [--seed N] [--json]
        quell drill SCENARIO --against CONNECTION -i NAME=VALUE ...
        quell drill list
        quell drill history [SCENARIO...]
@@ -31,6 +33,8 @@ usage: quell drill SCENARIO... [--auto] [--expect] [--seed N] [--speed X] [--jso
 SCENARIO    id of a shipped one, or the path of a file; several are compared at the end
 DRILL       d21d, its number, or last
 --auto      the playbook plays alone, and simulated people approve; it does so anyway
+--play      people play it in real time, in a panel and on the command line of a quell of its own;
+            this terminal is the facilitator's: next, hint, pause, resume, where, end
 --expect    exit 0 if result, truth and score are as the scenario demands, else 1
 --seed N    world and people are the same for the same seed (7)
 --speed X   drill seconds per second (20); max: as fast as it goes
@@ -42,6 +46,7 @@ Exit codes  the run's: 0 contained  3 incomplete  4 exposed  5 failed; of severa
             list, history and report: 0, or 2; --against: 0, 2, or 5 where a read failed
 Examples    quell drill leaked-mcp-oauth
             quell drill rotate-only leaked-mcp-oauth --expect
+            quell drill rotate-only --play
             quell drill report last --format html -o review.html
             quell drill lying-200 --against platform -i vault_id=vlt_01HQ -i credential_id=vcrd_01QX
 )";
@@ -52,6 +57,7 @@ struct DrillVerbOptions {
   std::vector<std::string> words{};  // scenarios, or list, history, report and what follows
   bool automatic = false;            // --auto: what it does anyway
   bool expect = false;
+  bool people = false;  // --play
   std::uint64_t seed = 7;
   std::string speed = "20";
   std::string format = "md";
@@ -307,6 +313,14 @@ int drill(Session& session, const DrillVerbOptions& options) {
     return history(session, *config, {options.words.begin() + 1, options.words.end()});
   if (first == "report") return report(session, *config, options);
   if (!options.against.empty()) return tabletop(session, *config, options);
+  if (options.people) {
+    if (options.words.size() != 1)
+      return session.fail(make_error(ErrorCode::invalid, "usage", "people play one scenario.",
+                                     "quell help drill"));
+    const Result<Scenario> scenario = find_scenario(first);
+    if (!scenario) return session.fail(scenario.error());
+    return play_with_people(session, *config, *scenario, options.seed, options.expect);
+  }
   return play(session, *config, options);
 }
 
@@ -321,6 +335,7 @@ Verb drill_verb() {
                 app.add_option("scenarios", options->words)->required();
                 app.add_flag("--auto", options->automatic);
                 app.add_flag("--expect", options->expect);
+                app.add_flag("--play", options->people)->excludes("--auto");
                 app.add_option("--seed", options->seed);
                 app.add_option("--speed", options->speed);
                 app.add_option("--against", options->against);

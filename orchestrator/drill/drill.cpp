@@ -9,6 +9,7 @@
 #include "orchestrator/drill/alert_gate.h"
 #include "orchestrator/drill/drill_site.h"
 #include "orchestrator/drill/score.h"
+#include "orchestrator/drill/script.h"
 #include "orchestrator/owner.h"
 #include "orchestrator/playbook/inputs.h"
 #include "orchestrator/range/in_process_transport.h"
@@ -226,30 +227,12 @@ void Drill::schedule() {
 
 /// Puts what the scenario says of this moment on the agenda.
 void Drill::happened(std::string_view moment, Timestamp when) {
-  const auto due = [&](const Moment& wanted) { return when + wanted.after; };
-  for (const ScriptedAct& one : scenario_.acts) {
-    if (one.when.on != moment) continue;
-    at(due(one.when), [this, &one] {
-      world_->act(one.act, clock_.now());
-      return ok();
-    });
-  }
-  for (const ScriptedFault& one : scenario_.faults) {
-    if (one.when.on != moment) continue;
-    at(due(one.when), [this, &one] {
-      world_->handle({.host = range::Host::control,
-                      .method = "POST",
-                      .target = "/faults",
-                      .body = to_json(one.wish)},
-                     clock_.now());
-      return ok();
-    });
-  }
-  for (const Inject& one : scenario_.injects) {
-    if (one.when.on != moment) continue;
-    at(due(one.when), [this, &one] {
-      score_->see(one, clock_.now());
-      if (events_.inject) events_.inject(one, clock_.now(), begun_);
+  for (const ScriptedDeed& deed : deeds_after(scenario_, moment, when)) {
+    at(deed.due, [this, deed] {
+      const Inject* const inject = carry_out(*world_, deed, clock_.now());
+      if (inject == nullptr) return ok();
+      score_->see(*inject, clock_.now());
+      if (events_.inject) events_.inject(*inject, clock_.now(), begun_);
       return ok();
     });
   }
@@ -336,15 +319,7 @@ void Drill::see(const RunState& run, const Entry& entry) {
   score_->see(run, entry, owner_->connectors());
   if (events_.entry) events_.entry(run, entry, owner_->connectors(), begun_);
   plan_people(run, entry);
-  if (entry.kind == EntryKind::run_started) happened("started", entry.at);
-  if (entry.kind == EntryKind::approval_requested) happened("asked", entry.at);
-  if (entry.kind == EntryKind::approval_timed_out) happened("approval_timed_out", entry.at);
-  const std::string step = entry.body["step"].string_or("");
-  const bool is_whole = entry.body["item"].is_null();  // not one of its items
-  if (entry.kind == EntryKind::step_finished && is_whole) happened(step, entry.at);
-  if (entry.kind == EntryKind::run_finished) happened("finished", entry.at);
-  if (entry.kind == EntryKind::watch_observed && entry.body["result"].is_string())
-    happened("reopened", entry.at);
+  for (const std::string& moment : moments_of(entry)) happened(moment, entry.at);
 }
 
 /// The drill's people approve, do what a run asks them to, and make the mistakes that the scenario

@@ -297,6 +297,8 @@ Result<std::vector<DrillRecord>> read_drill_records(const std::string& folder) {
   for (const auto& [number, path] : files) {
     if (Result<DrillRecord> record = read_record(path)) records.push_back(*std::move(record));
   }
+  // Those that people played are numbered by the time, the others by their journal.
+  std::ranges::stable_sort(records, {}, &DrillRecord::played_at);
   return records;
 }
 

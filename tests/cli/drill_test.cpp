@@ -89,6 +89,18 @@ TEST_CASE("a tabletop shows what would be sent, asks its questions, and sends re
   CHECK(none.exit == 2);
 }
 
+// Goal: what people cannot play is refused before anything is started, and says what can be done.
+TEST_CASE("people play one scenario that neither alerts nor a crash begin") {
+  const Site site;
+  const Finished crash = site.run({"drill", "worst-moment", "--play"});
+  CHECK(crash.exit == 2);
+  CHECK(has(crash.err, "worst-moment kills its own process"));
+  CHECK(has(crash.err, "quell drill worst-moment"));
+  CHECK(site.run({"drill", "rotate-only", "leaked-mcp-oauth", "--play"}).exit == 2);
+  CHECK(site.run({"drill", "rotate-only", "--play", "--auto"}).exit == 2);
+  CHECK(has(site.run({"drill", "history"}).out, "No drill was played yet."));
+}
+
 // Goal: a scenario with a mistake is told like a playbook's, by check and by drill.
 TEST_CASE("a scenario of one's own is checked with its playbook") {
   const Site site;
