@@ -258,9 +258,9 @@ class Play {
   bool ended_ = false;
 };
 
-/// What the players are told at the start, on the facilitator's terminal.
-Status brief(Session& session, const Scenario& scenario, range::SocketFront& front,
-             const PlaySite& site) {
+/// What the players are told at the start: on the facilitator's terminal, or as a line of JSON.
+Status brief(Session& session, const Scenario& scenario, std::uint64_t seed,
+             range::SocketFront& front, const PlaySite& site) {
   const Result<PlaybookFile> file = playbook_of(scenario);
   if (!file) return file.error();
   std::optional<Result<Value>> inputs;
@@ -283,14 +283,27 @@ Status brief(Session& session, const Scenario& scenario, range::SocketFront& fro
   });
   if (!loaded) return loaded;
   if (!*inputs) return inputs->error();
+  ValueMap found;
+  for (const auto& [name, value] : (*inputs)->as_map()) {
+    if (std::string text = input_text(value); !text.empty()) found.emplace(name, std::move(text));
+  }
+  if (session.options().json) {
+    session.print_json(Value::map({{"panel", site.panel()},
+                                   {"link", site.set_up_link()},
+                                   {"config", site.config_file()},
+                                   {"playbook", scenario.playbook},
+                                   {"inputs", Value(std::move(found))}}));
+    session.out().flush();
+    return ok();
+  }
   Stream& out = session.out();
+  out.line(std::string(out.sign("arrow")) + " " + scenario.id + "  " + scenario.title +
+           fmt::format("   seed {}, in real time", seed));
   out.line("Players   " + (site.set_up_link().empty() ? site.panel() : site.set_up_link()));
   out.line("          or quell --config " + site.config_file());
   out.line("Playbook  " + scenario.playbook + ", with what was found:");
-  for (const auto& [name, value] : (*inputs)->as_map()) {
-    if (const std::string text = input_text(value); !text.empty())
-      out.line("          " + padded(name, 22) + text);
-  }
+  for (const auto& [name, value] : found)
+    out.line("          " + padded(name, 22) + value.as_string());
   out.line(std::string(kWords));
   out.line("");
   return ok();
@@ -323,12 +336,8 @@ int play_with_people(Session& session, const Config& config, const Scenario& sce
       PlaySite::open(session, scenario, **front,
                      std::filesystem::absolute(folder_of(drills) + "/plays").string(), name);
   if (!site) return session.fail(site.error());
-  if (!session.options().json) {
-    session.out().line(std::string(session.out().sign("arrow")) + " " + scenario.id + "  " +
-                       scenario.title + fmt::format("   seed {}, in real time", seed));
-    if (Status told = brief(session, scenario, **front, **site); !told)
-      return session.fail(told.error());
-  }
+  if (Status told = brief(session, scenario, seed, **front, **site); !told)
+    return session.fail(told.error());
   Play play(session, scenario, **front, **site);
   const Status played = play.go_on();
   if (!played) return session.fail(played.error(), kExitFailed);
