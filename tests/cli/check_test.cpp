@@ -63,7 +63,7 @@ TEST_CASE("a drill beside the file, or shipped with it, is seen") {
   CHECK(has(own.out, "it can be proved, drill of the same name, 1 warning"));
   const Finished shipped = check(folder, {"leaked-mcp-oauth"});
   CHECK(has(shipped.out,
-            "leaked-mcp-oauth.yaml: ok, 14 steps, 5 claims, each can be proved, drill of the same "
+            "leaked-mcp-oauth.yaml: ok, 16 steps, 5 claims, each can be proved, drill of the same "
             "name\n"));
 }
 

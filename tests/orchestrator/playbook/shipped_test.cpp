@@ -17,7 +17,7 @@ TEST_CASE("leaked-mcp-oauth is the example of the language") {
   const LoadResult result = load_playbook(source, "leaked-mcp-oauth", catalog());
   REQUIRE(result.playbook);
   const Playbook& playbook = *result.playbook;
-  CHECK(playbook_summary(playbook) == "ok, 14 steps, 5 claims, each can be proved");
+  CHECK(playbook_summary(playbook) == "ok, 16 steps, 5 claims, each can be proved");
   CHECK(playbook.source == source);
   CHECK(playbook.sha256.size() == 64);
   CHECK(playbook.run_timeout == Duration{4 * 3'600'000});
