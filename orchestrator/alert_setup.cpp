@@ -88,6 +88,39 @@ std::string route_digest(const Route& route, const Playbook& playbook,
                                                {"pins", Value(std::move(pins))}}))));
 }
 
+namespace {
+
+/// Is the route what somebody armed?
+bool is_armed(const Route& route, std::string_view digest) {
+  return route.mode == RouteMode::automatic && route.armed && !route.digest.empty() &&
+         digest.starts_with(route.digest);
+}
+
+std::string_view by_itself(const Route& route, std::string_view digest) {
+  if (is_armed(route, digest)) return "yes, inside its scope";
+  if (route.mode != RouteMode::automatic) return "no";
+  return route.armed ? "no: it is not what was armed" : "no: not armed";
+}
+
+}  // namespace
+
+Result<Value> hook_routes_document(const Config& config, const ConnectorSet& connectors) {
+  TrustedPlaybooks playbooks(config, connectors);
+  ValueList routes;
+  for (const Route& route : config.alerts.routes) {
+    const auto playbook = playbooks.find(route.playbook);
+    if (!playbook) return playbook.error();
+    const std::string digest = route_digest(route, **playbook, connectors);
+    routes.push_back(Value::map({{"route", route.named_at},
+                                 {"playbook", route.playbook},
+                                 {"mode", to_string(route.mode)},
+                                 {"digest", digest},
+                                 {"armed", is_armed(route, digest)},
+                                 {"by_itself", by_itself(route, digest)}}));
+  }
+  return Value::map({{"routes", Value(std::move(routes))}});
+}
+
 std::unique_ptr<AlertJudge> make_judge(const Config& config, const ConnectorSet& connectors,
                                        std::function<std::string(const Secret&)> fingerprint) {
   return std::make_unique<AlertJudge>(AlertJudge::Parts{

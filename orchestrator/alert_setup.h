@@ -19,6 +19,11 @@ Status check_routes(const Config& config, const ConnectorSet& connectors);
 std::string route_digest(const Route& route, const Playbook& playbook,
                          const ConnectorSet& connectors);
 
+/// Every route with what it may do, the digest that arms it and whether it is armed, as
+/// `GET /api/v1/hooks/routes` answers and `quell hook routes` tells. A map; an Error where a playbook
+/// is not there or does not load.
+Result<Value> hook_routes_document(const Config& config, const ConnectorSet& connectors);
+
 /// The judge of `config`'s routes. What it is given outlives it.
 std::unique_ptr<AlertJudge> make_judge(const Config& config, const ConnectorSet& connectors,
                                        std::function<std::string(const Secret&)> fingerprint);

@@ -1,14 +1,16 @@
 #include "orchestrator/api_client.h"
 
+#include <algorithm>
 #include <chrono>
 #include <thread>
 #include <utility>
 
 #include "connectors/url.h"
 #include "orchestrator/api/problem.h"
-#include "orchestrator/http_client.h"
 #include "orchestrator/owner_api.h"
+#include "orchestrator/report/spool.h"
 #include "state/base/json.h"
+#include "state/base/sha256.h"
 
 namespace quell {
 namespace {
@@ -23,25 +25,28 @@ constexpr int kPlanLooksMax = 3'000;
 }  // namespace
 
 ApiClient ApiClient::at_socket(std::string path, std::string who) {
-  return ApiClient([path = std::move(path), who = std::move(who)](const std::string& method,
-                                                                  const std::string& target,
-                                                                  const std::string& body) {
-    return call_unix_socket(path, {.method = method,
-                                   .target = target,
-                                   .headers = {{std::string(kWhoHeader), who}},
-                                   .body = body});
+  return ApiClient([path = std::move(path), who = std::move(who)](const HttpQuestion& question) {
+    HttpQuestion signed_question = question;
+    signed_question.headers.emplace_back(std::string(kWhoHeader), who);
+    Result<HttpReply> reply = call_unix_socket(path, signed_question);
+    wipe(signed_question.body);
+    return reply;
   });
 }
 
 ApiClient ApiClient::in_process(Api& api, Actor actor) {
-  return ApiClient([&api, actor = std::move(actor)](const std::string& method,
-                                                    const std::string& target,
-                                                    const std::string& body) -> Result<HttpReply> {
-    return api.answer({.method = method,
-                       .target = target,
-                       .headers = {{"content-type", "application/json"}},
-                       .body = body},
-                      actor);
+  return ApiClient([&api, actor = std::move(actor)](
+                       const HttpQuestion& question) -> Result<HttpReply> {
+    HttpReply reply = api.answer({.method = question.method,
+                                  .target = question.target,
+                                  .headers = {{"content-type", "application/json"}},
+                                  .body = question.body},
+                                 actor);
+    if (!reply.more || !question.take) return reply;
+    while (const std::optional<std::string> piece = reply.more()) {
+      if (!question.take(*piece)) break;
+    }
+    return reply;
   });
 }
 
@@ -54,29 +59,46 @@ Result<ApiClient> ApiClient::at_server(const std::string& url,
                       "--server takes an https URL, or http on loopback.",
                       "for instance --server https://quell.example:8440");
   }
-  return ApiClient([origin = parsed->origin(), token = std::move(token)](const std::string& method,
-                                                                         const std::string& target,
-                                                                         const std::string& body) {
-    return call_origin(origin, *token, {.method = method, .target = target, .body = body});
+  return ApiClient([origin = parsed->origin(), token = std::move(token)](
+                       const HttpQuestion& question) {
+    return call_origin(origin, *token, question);
   });
 }
 
 Result<Value> ApiClient::call(const std::string& method, const std::string& target,
                               std::string body) const {
-  const Result<HttpReply> answer = exchange_(method, target, body);
-  wipe(body);
+  HttpQuestion question{.method = method, .target = target, .body = std::move(body)};
+  const Result<HttpReply> answer = exchange_(question);
+  wipe(question.body);
   if (!answer) return answer.error();
   Result<Value> document = parse_json(answer->body, {.bytes_max = 64U << 20U});
   if (answer->status == 200 && document) return document;
   return error_of_problem(answer->status, document ? *document : Value());
 }
 
-Result<std::string> ApiClient::download(const std::string& target) const {
-  const Result<HttpReply> answer = exchange_("GET", target, "");
+Status ApiClient::download(const std::string& target, const ByteSink& sink) const {
+  Sha256 hash;
+  Status taken = ok();
+  const Result<HttpReply> answer = exchange_(
+      {.method = "GET", .target = target, .take = [&](std::string_view piece) {
+         hash.update(piece);
+         taken = sink(piece);
+         return static_cast<bool>(taken);
+       }});
+  if (!taken) return taken;
   if (!answer) return answer.error();
-  if (answer->status == 200) return answer->body;
-  const Result<Value> document = parse_json(answer->body);
-  return error_of_problem(answer->status, document ? *document : Value());
+  if (answer->status != 200) {
+    const Result<Value> document = parse_json(answer->body);
+    return error_of_problem(answer->status, document ? *document : Value());
+  }
+  const std::string whole = repr_digest(hash.hex());
+  // Among headers of any spelling: nothing else looks like a digest of these very bytes.
+  const bool is_whole =
+      std::any_of(answer->headers.begin(), answer->headers.end(),
+                  [&](const auto& header) { return header.second == whole; });
+  if (is_whole) return ok();
+  return make_error(ErrorCode::transient, "server", "not all of it arrived.",
+                    "try again; compare quell --version here and there");
 }
 
 Result<Value> ApiClient::get(const std::string& target) const { return call("GET", target, ""); }

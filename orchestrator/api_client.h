@@ -6,7 +6,9 @@
 #include "orchestrator/alerts/desk.h"
 #include "orchestrator/api/api.h"
 #include "orchestrator/engine/engine.h"
+#include "orchestrator/http_client.h"
 #include "orchestrator/http_server.h"
+#include "orchestrator/report/byte_sink.h"
 #include "state/base/result.h"
 #include "state/base/value.h"
 
@@ -25,8 +27,9 @@ class ApiClient {
   static ApiClient in_process(Api& api, Actor actor);
 
   Result<Value> get(const std::string& target) const;
-  /// What a GET answers, as it is.
-  Result<std::string> download(const std::string& target) const;
+  /// Gives what a GET answers to `sink` as it comes, whose Error ends it. Error topic "server" when
+  /// it was not all of it, by its Repr-Digest (RFC 9530).
+  Status download(const std::string& target, const ByteSink& sink) const;
   Result<Value> post(const std::string& target, const Value& body) const;
 
   /// Sends a person's word on a run.
@@ -48,8 +51,7 @@ class ApiClient {
   Result<FiledAlert> send(const AlertCommand& command) const;
 
  private:
-  using Exchange = std::function<Result<HttpReply>(
-      const std::string& method, const std::string& target, const std::string& body)>;
+  using Exchange = std::function<Result<HttpReply>(const HttpQuestion& question)>;
   explicit ApiClient(Exchange exchange) : exchange_(std::move(exchange)) {}
   /// The plan at `target` once nothing is being done about it.
   Result<Value> settled_plan(const std::string& target,

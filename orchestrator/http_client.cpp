@@ -14,6 +14,7 @@ namespace quell {
 namespace {
 
 constexpr std::chrono::seconds kCallTimeout{15};
+constexpr std::chrono::seconds kTakeTimeout{600};
 constexpr std::size_t kCallBodyBytesMax = 64U << 20U;
 /// The library wants a port for a Unix socket too and does nothing with it.
 constexpr int kPortOfUnixSocket = 1;
@@ -22,7 +23,7 @@ constexpr int kPortOfUnixSocket = 1;
 Result<HttpReply> ask(httplib::Client& client, const HttpQuestion& question,
                       httplib::Headers headers, const Error& nobody, const Error& lost) {
   client.set_connection_timeout(kCallTimeout);
-  client.set_read_timeout(kCallTimeout);
+  client.set_read_timeout(question.take ? kTakeTimeout : kCallTimeout);
   client.set_write_timeout(kCallTimeout);
   client.set_decompress(false);
   client.set_follow_location(false);
@@ -34,8 +35,15 @@ Result<HttpReply> ask(httplib::Client& client, const HttpQuestion& question,
   if (!question.body.empty()) request.headers.emplace("Content-Type", "application/json");
   request.body = question.body;
   HttpReply reply;
-  request.content_receiver = [&reply](const char* bytes, std::size_t size, std::uint64_t,
-                                      std::uint64_t) {
+  bool is_taken = false;
+  request.response_handler = [&](const httplib::Response& head) {
+    constexpr int kOk = 200;
+    is_taken = question.take && head.status == kOk;
+    return true;
+  };
+  request.content_receiver = [&](const char* bytes, std::size_t size, std::uint64_t,
+                                 std::uint64_t) {
+    if (is_taken) return question.take(std::string_view(bytes, size));
     if (reply.body.size() + size > kCallBodyBytesMax) return false;
     reply.body.append(bytes, size);
     return true;

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <functional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -15,6 +17,9 @@ struct HttpQuestion {
   std::string target{};
   std::vector<std::pair<std::string, std::string>> headers{};
   std::string body{};
+  /// Takes the body of a 200 as it comes, however long it is; false ends the call. The answer may
+  /// then be ten minutes in the making.
+  std::function<bool(std::string_view)> take{};
 };
 
 /// One request on the Unix socket `path`, at most 15 s and 64 MiB. Error topic "state" when nobody

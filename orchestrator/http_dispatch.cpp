@@ -77,7 +77,10 @@ class HttpDispatch::Library final : public httplib::Server {
     process_request(stream, closes, is_closed, nullptr);
     errand_of_thread = nullptr;
     HttpDispatched done{.reply = std::move(errand.reply), .bytes = stream.take_written()};
-    if (done.reply.more) done.bytes = render_http_stream_head(done.reply, fixed_);
+    if (done.reply.more) {
+      done.bytes = render_http_stream_head(done.reply, fixed_);
+      if (call.method == "HEAD") done.reply.more = {};  // RFC 9110 section 9.3.2: no content
+    }
     return done;
   }
 

@@ -1,7 +1,10 @@
 #include "orchestrator/owner.h"
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <memory>
+#include <mutex>
 #include <utility>
 
 #include "orchestrator/crash_marker.h"
@@ -12,6 +15,7 @@
 #include "orchestrator/remote_state.h"
 #include "orchestrator/report/bundle.h"
 #include "orchestrator/report/evidence.h"
+#include "orchestrator/report/spool.h"
 #include "orchestrator/report/verify_document.h"
 #include "state/private_file.h"
 
@@ -76,6 +80,68 @@ Status enter_safe_mode_after_crashes(const Owner::Parts& parts) {
                         std::to_string(entry)},
              parts.clock.now(), parts.random);
   return off ? ok() : Status(off.error());
+}
+
+/// What evidence for others is made of; what it refers to outlives the maker.
+struct EvidenceDesk {
+  std::string database{};
+  std::string folder{};
+  const KeyRing& keys;
+  const ConnectorSet& connectors;
+  std::vector<std::string> recipients{};
+};
+
+/// As much of the disk as the journal may need is looked for again after so much.
+constexpr std::int64_t kRoomLookBytes = 8U << 20U;
+
+Error no_room_for_evidence() {
+  return make_error(ErrorCode::transient, "state", "the room that is left belongs to the journal.",
+                    "make room on the disk of the state");
+}
+
+/// By a connection of its own: a long read holds up nobody who looks at a run. One at a time, since
+/// each takes room on the disk and a thread.
+EvidenceMaker evidence_maker(EvidenceDesk desk) {
+  const auto shared = std::make_shared<const EvidenceDesk>(std::move(desk));
+  const auto at_work = std::make_shared<std::mutex>();
+  return [shared, at_work](
+             RunId run,
+             std::optional<std::uint64_t> as_of) -> Result<std::unique_ptr<Spool>> {
+    const std::unique_lock alone(*at_work, std::try_to_lock);
+    if (!alone) {
+      Error busy = make_error(ErrorCode::throttled, "evidence",
+                              "the evidence of another run is being made.",
+                              "ask again in a moment");
+      busy.retry_after = std::chrono::seconds{2};
+      return busy;
+    }
+    const Result<std::unique_ptr<SqliteJournal>> journal = SqliteJournal::open(
+        {.path = shared->database, .mode = OpenMode::read_only, .keys = &shared->keys});
+    if (!journal) return journal.error();
+    Result<std::unique_ptr<Spool>> spool = Spool::open(shared->folder);
+    if (!spool) return spool;
+    std::int64_t looked_at = -kRoomLookBytes;
+    const ByteSink sink = [&](std::string_view bytes) -> Status {
+      if ((*spool)->bytes() - looked_at >= kRoomLookBytes) {
+        if (is_room_for_journal_only(shared->folder)) return no_room_for_evidence();
+        looked_at = (*spool)->bytes();
+      }
+      return (*spool)->write(bytes);
+    };
+    const PlaybookLoader load = loader_for(shared->connectors);
+    const Status written = write_evidence({.run = run,
+                                           .as_of = as_of,
+                                           .journal = **journal,
+                                           .load_playbook = load,
+                                           .connectors = shared->connectors,
+                                           .keys = shared->keys,
+                                           .folder = shared->folder,
+                                           .render_html = panel::report_html,
+                                           .recipients = shared->recipients},
+                                          sink);
+    if (!written) return written.error();
+    return spool;
+  };
 }
 
 }  // namespace
@@ -183,27 +249,20 @@ Result<std::unique_ptr<Owner>> Owner::open(Parts parts) {
         if (!copy) return copy.error();
         return (*copy)->verify(options);
       },
-      .evidence =
-          [ring, self, evidence, recipients = parts.evidence.recipients](
-              RunId run, std::optional<std::uint64_t> as_of, Journal& from, const ByteSink& sink) {
-            const PlaybookLoader load = loader_for(self->connectors_);
-            return write_evidence({.run = run,
-                                   .as_of = as_of,
-                                   .journal = from,
-                                   .load_playbook = load,
-                                   .connectors = self->connectors_,
-                                   .keys = *ring,
-                                   .folder = evidence,
-                                   .render_html = panel::report_html,
-                                   .recipients = recipients},
-                                  sink);
-          },
+      .evidence = evidence_maker(
+          {.database = parts.database,
+           .folder = evidence,
+           .keys = *ring,
+           .connectors = self->connectors_,
+           .recipients = parts.evidence.recipients}),
       .is_evidence_encrypted = !parts.evidence.recipients.empty(),
       .random = parts.random,
       .make_transport = std::move(parts.make_transport),
       .fingerprint = [ring](const Secret& secret) { return ring->fingerprint(secret); },
       .limits = std::move(parts.limits)});
-  if (parts.more_routes) owner->api_->api().add(parts.more_routes(owner->api_->engine()));
+  if (parts.more_routes) {
+    owner->api_->api().add(parts.more_routes(owner->api_->engine(), owner->connectors_));
+  }
   if (Status served = owner->api_->serve(owner_socket_path(parts.database)); !served)
     return served.error();
   return owner;
@@ -271,8 +330,7 @@ Result<std::unique_ptr<StateReader>> StateReader::open_remote(const ApiClient& c
                                const ByteSink& sink) -> Status {
     std::string target = "/api/v1/runs/" + to_string(run) + "/evidence";
     if (as_of) target += "?as_of=" + std::to_string(*as_of);
-    const Result<std::string> all = client.download(target);
-    return all ? sink(*all) : Status(all.error());
+    return client.download(target, sink);
   };
   reader->verify_ = [client](const VerifyOptions& options) -> Result<VerifyReport> {
     std::string target = "/api/v1/journal/verify";

@@ -26,6 +26,9 @@ namespace quell {
 
 class OwnerApi;
 
+/// Routes that one owner has beside those of every owner; what it is given outlives them.
+using MoreRoutes = std::function<std::vector<ApiRoute>(EngineDoor&, const ConnectorSet&)>;
+
 /// Where the bundles of its runs lie: beside the database.
 std::string evidence_folder(const std::string& database, bool drill);
 
@@ -56,7 +59,7 @@ class Owner {
     /// A transport for each plan that somebody asks for.
     std::function<Result<std::unique_ptr<HttpTransport>>()> make_transport{};
     /// What the API answers beside what every owner does; called before the socket is served.
-    std::function<std::vector<ApiRoute>(EngineDoor&)> more_routes{};
+    MoreRoutes more_routes{};
     bool drill = false;
     /// The other journal that the same keys serve: while either is there, missing keys are lost
     /// ones and no new ones are made.

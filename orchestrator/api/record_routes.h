@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,16 +11,16 @@
 #include "orchestrator/api/change_feed.h"
 #include "orchestrator/api/engine_door.h"
 #include "orchestrator/api/run_board.h"
-#include "orchestrator/report/byte_sink.h"
+#include "orchestrator/report/spool.h"
 #include "state/verify.h"
 
 namespace quell {
 
 using JournalCheck = std::function<Result<VerifyReport>(const VerifyOptions&)>;
 
-/// write_evidence() of a run out of that journal.
+/// write_evidence() of a run, whole. Called on several threads.
 using EvidenceMaker =
-    std::function<Status(RunId, std::optional<std::uint64_t> as_of, Journal&, const ByteSink&)>;
+    std::function<Result<std::unique_ptr<Spool>>(RunId, std::optional<std::uint64_t> as_of)>;
 
 struct RecordParts {
   RunBoard& board;  // these outlive the routes

@@ -8,6 +8,12 @@ bool means_drill(bool drills, std::string_view run) { return drills || run.start
 
 std::unique_ptr<StateReader> open_record(Session& session, bool drills) {
   if (!drills) return session.open_reader();
+  if (!session.options().server.empty()) {
+    session.fail(make_error(ErrorCode::invalid, "server",
+                            "the journal of drills is read where they were played.",
+                            "leave --server out there; quell drill history --server tells of them"));
+    return nullptr;
+  }
   std::optional<ConnectorSet> connectors = session.bare_connectors();
   if (!connectors) return nullptr;
   Result<std::unique_ptr<StateReader>> reader =

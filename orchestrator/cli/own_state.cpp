@@ -19,7 +19,7 @@ Result<Policy> policy_in_force(Session& session) {
 
 Result<OwnedState> own_state(Session& session,
                              std::function<void(const RunState&, const Entry&)> on_entry,
-                             std::function<std::vector<ApiRoute>(EngineDoor&)> more_routes) {
+                             MoreRoutes more_routes) {
   const Config& config = *session.config();
   OwnedState state;
   Result<std::unique_ptr<HttpTransport>> transport = session.make_transport(session.clock());

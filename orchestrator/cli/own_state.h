@@ -26,6 +26,6 @@ Result<Policy> policy_in_force(Session& session);
 /// `more_routes` are Owner::Parts'. Error topic "locked" when another process is.
 Result<OwnedState> own_state(Session& session,
                              std::function<void(const RunState&, const Entry&)> on_entry,
-                             std::function<std::vector<ApiRoute>(EngineDoor&)> more_routes = {});
+                             MoreRoutes more_routes = {});
 
 }  // namespace quell::cli

@@ -12,6 +12,7 @@
 #include "connectors/curl_transport.h"
 #include "connectors/egress_policy.h"
 #include "orchestrator/playbook_library.h"
+#include "orchestrator/remote_state.h"
 #include "state/base/json.h"
 #include "state/owner_lock.h"
 
@@ -71,9 +72,16 @@ KeyPaths Session::key_paths() {
 std::optional<ConnectorSet> Session::bare_connectors() {
   const Config* const settings = config();
   if (settings == nullptr) return std::nullopt;
-  Result<ConnectorSet> connectors = make_connectors(
-      *settings, sources(), random_, [](const std::string&) { return false; },
-      [](const Secret&) { return std::string(); });
+  Result<ConnectorSet> connectors{ConnectorSet()};
+  if (options_.server.empty()) {
+    connectors = make_connectors(
+        *settings, sources(), random_, [](const std::string&) { return false; },
+        [](const Secret&) { return std::string(); });
+  } else {
+    const Result<ApiClient> server = remote();
+    connectors = server ? remote_connectors(*server, random_)
+                        : Result<ConnectorSet>(server.error());
+  }
   if (!connectors) {
     fail(connectors.error());
     return std::nullopt;

@@ -54,8 +54,8 @@ class Session {
   ConfigSources sources();
   KeyPaths key_paths();
 
-  /// Connectors without their secrets, for what only reads or checks. Errors have been told when it
-  /// gives nothing.
+  /// Connectors without their secrets, for what only reads or checks; with --server as that quell has
+  /// them. Errors have been told when it gives nothing.
   std::optional<ConnectorSet> bare_connectors();
   /// The configured state, or that of the quell that --server names, for reading; errors have been
   /// told when it gives null.

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "orchestrator/action_document.h"
 #include "orchestrator/cli/verb.h"
 #include "orchestrator/issuer_profiles.h"
 #include "orchestrator/playbook/diagnostics.h"
@@ -19,87 +20,61 @@ Examples    quell actions
             quell actions issuer --profile github
 )";
 
-template <typename List>
-std::string joined(const List& list) {
+std::string joined(const Value& list) {
   std::string text;
-  for (const auto& word : list) text += (text.empty() ? "" : ", ") + std::string(to_string(word));
+  for (const Value& word : list.list_or_empty())
+    text += (text.empty() ? "" : ", ") + word.string_or("");
   return text;
 }
 
-std::string effect_words(const ActionSpec& spec) {
-  return std::string(to_string(spec.effect)) + (spec.irreversible ? ", irreversible" : "");
+bool is_none(const Value& list) { return list.list_or_empty().empty(); }
+
+std::string effect_words(const Value& action) {
+  return action["effect"].string_or("") +
+         (action["irreversible"].bool_or(false) ? ", irreversible" : "");
 }
 
-Value spec_value(const std::string& connection, const ActionSpec& spec) {
-  const auto words = [](const auto& list) {
-    ValueList out;
-    for (const auto& word : list) out.emplace_back(to_string(word));
-    return Value(std::move(out));
-  };
-  ValueList inputs;
-  for (const ParamSpec& input : spec.inputs) {
-    inputs.push_back(Value::map({{"name", input.name},
-                                 {"type", to_string(input.type)},
-                                 {"required", input.required},
-                                 {"help", input.help}}));
-  }
-  ValueList outputs;
-  if (spec.outputs.fields) {
-    for (const Field& field : *spec.outputs.fields)
-      outputs.push_back(Value::map({{"name", field.name}, {"type", to_string(field.type)}}));
-  }
-  ValueList proofs;
-  for (const std::string& proof : spec.proofs) proofs.emplace_back(connection + "." + proof);
-  return Value::map({{"name", connection + "." + spec.name},
-                     {"summary", spec.summary},
-                     {"effect", to_string(spec.effect)},
-                     {"irreversible", spec.irreversible},
-                     {"repeat", to_string(spec.repeat)},
-                     {"probe", spec.is_probe},
-                     {"planes", words(spec.planes)},
-                     {"kills", words(spec.kills)},
-                     {"proves", words(spec.proves)},
-                     {"inputs", Value(std::move(inputs))},
-                     {"outputs", Value(std::move(outputs))},
-                     {"errors", words(spec.errors)},
-                     {"proofs", Value(std::move(proofs))},
-                     {"requests", Value::map({{"read", spec.cost.read},
-                                              {"probe", spec.cost.probe},
-                                              {"mutate", spec.cost.mutate}})}});
+/// `issuer.revoke` without its connection.
+std::string bare_name(const Value& action, const std::string& name) {
+  return name.substr(std::min(name.size(), action["connection"].string_or("").size() + 1));
 }
 
-void tell_one(Session& session, const std::string& connection, const std::string& kind,
-              const ActionSpec& spec) {
+void tell_one(Session& session, const Value& action) {
   Stream& out = session.out();
-  const std::string name = connection + "." + spec.name;
-  out.line(padded(name, 31) + padded(effect_words(spec), 25) + "kind " + kind);
-  out.line("  " + spec.summary);
-  if (!spec.planes.empty()) {
-    out.line("plane    " + joined(spec.planes) +
-             (spec.kills.empty() ? "" : "; kills " + joined(spec.kills)) +
-             (spec.proves.empty() ? "" : "; proves " + joined(spec.proves)));
+  out.line(padded(action["name"].string_or(""), 31) + padded(effect_words(action), 25) + "kind " +
+           action["kind"].string_or(""));
+  out.line("  " + action["summary"].string_or(""));
+  if (!is_none(action["planes"])) {
+    out.line("plane    " + joined(action["planes"]) +
+             (is_none(action["kills"]) ? "" : "; kills " + joined(action["kills"])) +
+             (is_none(action["proves"]) ? "" : "; proves " + joined(action["proves"])));
   }
-  for (std::size_t i = 0; i < spec.inputs.size(); ++i) {
-    const ParamSpec& input = spec.inputs[i];
-    out.line((i == 0 ? "inputs   " : "         ") + input.name + " " + to_string(input.type) +
-             (input.required ? ", required" : "") + (input.help.empty() ? "" : ": " + input.help));
+  bool is_first = true;
+  for (const Value& input : action["inputs"].list_or_empty()) {
+    const std::string help = input["help"].string_or("");
+    out.line((is_first ? "inputs   " : "         ") + input["name"].string_or("") + " " +
+             input["type"].string_or("") + (input["required"].bool_or(false) ? ", required" : "") +
+             (help.empty() ? "" : ": " + help));
+    is_first = false;
   }
   std::string outputs;
-  if (spec.outputs.fields) {
-    for (const Field& field : *spec.outputs.fields)
-      outputs += (outputs.empty() ? "" : ", ") + field.name;
-  }
+  for (const Value& field : action["outputs"].list_or_empty())
+    outputs += (outputs.empty() ? "" : ", ") + field["name"].string_or("");
   if (!outputs.empty()) out.line("outputs  " + outputs);
-  if (!spec.proofs.empty()) {
-    std::string proofs;
-    for (const std::string& proof : spec.proofs) proofs += (proofs.empty() ? "" : ", ") + proof;
-    out.line("proof    " + proofs);
-  }
-  out.line("errors   " + joined(spec.errors) + "; retried " + std::to_string(spec.retry.max) +
-           " times; repeat " + std::string(to_string(spec.repeat)));
-  out.line("cost     " + counted(spec.cost.read + spec.cost.probe + spec.cost.mutate, "request") +
-           "; timeout " + format_duration(spec.timeout) + " each");
-  if (!spec.note.empty()) out.line("note     " + spec.note);
+  std::string proofs;
+  for (const Value& proof : action["proofs"].list_or_empty())
+    proofs += (proofs.empty() ? "" : ", ") + bare_name(action, proof.string_or(""));
+  if (!proofs.empty()) out.line("proof    " + proofs);
+  out.line("errors   " + joined(action["errors"]) + "; retried " +
+           std::to_string(action["retries"].int_or(0)) + " times; repeat " +
+           action["repeat"].string_or(""));
+  const Value& cost = action["requests"];
+  out.line("cost     " +
+           counted(cost["read"].int_or(0) + cost["probe"].int_or(0) + cost["mutate"].int_or(0),
+                   "request") +
+           "; timeout " + action["timeout"].string_or("") + " each");
+  const std::string note = action["note"].string_or("");
+  if (!note.empty()) out.line("note     " + note);
 }
 
 /// A cell of a Markdown table.
@@ -118,34 +93,39 @@ std::string sentence(std::string text) {
   return text;
 }
 
-std::string markdown_of(const std::string& connection, const ActionSpec& spec) {
-  std::string text =
-      "## " + connection + "." + spec.name + "\n\n" + sentence(spec.summary) + "\n\n";
-  text += "Effect: " + effect_words(spec) + ". ";
-  if (!spec.planes.empty()) text += "Plane: " + joined(spec.planes) + ". ";
-  if (!spec.kills.empty()) text += "Kills: " + joined(spec.kills) + ". ";
-  if (!spec.proves.empty()) text += "Proves: " + joined(spec.proves) + ". ";
-  text += "Repeat: " + std::string(to_string(spec.repeat)) +
-          ". Timeout of a request: " + format_duration(spec.timeout) +
-          ". Errors: " + joined(spec.errors) + ".\n";
-  if (!spec.proofs.empty()) {
+std::string markdown_of(const Value& action) {
+  std::string text = "## " + action["name"].string_or("") + "\n\n" +
+                     sentence(action["summary"].string_or("")) + "\n\n";
+  text += "Effect: " + effect_words(action) + ". ";
+  if (!is_none(action["planes"])) text += "Plane: " + joined(action["planes"]) + ". ";
+  if (!is_none(action["kills"])) text += "Kills: " + joined(action["kills"]) + ". ";
+  if (!is_none(action["proves"])) text += "Proves: " + joined(action["proves"]) + ". ";
+  text += "Repeat: " + action["repeat"].string_or("") +
+          ". Timeout of a request: " + action["timeout"].string_or("") +
+          ". Errors: " + joined(action["errors"]) + ".\n";
+  if (!is_none(action["proofs"])) {
     text += "\nCan be proved by:";
-    for (const std::string& proof : spec.proofs) text += " `" + connection + "." + proof + "`";
+    for (const Value& proof : action["proofs"].as_list())
+      text += " `" + proof.string_or("") + "`";
     text += "\n";
   }
-  if (!spec.note.empty()) text += "\n" + sentence(spec.note) + "\n";
-  if (!spec.inputs.empty()) {
+  const std::string note = action["note"].string_or("");
+  if (!note.empty()) text += "\n" + sentence(note) + "\n";
+  if (!is_none(action["inputs"])) {
     text += "\n| input | type | |\n|---|---|---|\n";
-    for (const ParamSpec& input : spec.inputs) {
-      text += "| `" + input.name + "` | " + cell(to_string(input.type)) + " | " +
-              (input.required ? "required" : "") +
-              (input.required && !input.help.empty() ? "; " : "") + cell(input.help) + " |\n";
+    for (const Value& input : action["inputs"].as_list()) {
+      const bool is_required = input["required"].bool_or(false);
+      const std::string help = input["help"].string_or("");
+      text += "| `" + input["name"].string_or("") + "` | " + cell(input["type"].string_or("")) +
+              " | " + (is_required ? "required" : "") +
+              (is_required && !help.empty() ? "; " : "") + cell(help) + " |\n";
     }
   }
-  if (spec.outputs.fields && !spec.outputs.fields->empty()) {
+  if (!is_none(action["outputs"])) {
     text += "\n| output | type |\n|---|---|\n";
-    for (const Field& field : *spec.outputs.fields)
-      text += "| `" + field.name + "` | " + cell(to_string(field.type)) + " |\n";
+    for (const Value& field : action["outputs"].as_list())
+      text += "| `" + field["name"].string_or("") + "` | " + cell(field["type"].string_or("")) +
+              " |\n";
   }
   return text + "\n";
 }
@@ -158,107 +138,67 @@ Written by `quell actions --markdown` from the connectors' own declarations; a t
 
 )";
 
-ValueList text_values(const std::vector<std::string>& texts) {
-  ValueList out;
-  for (const std::string& text : texts) out.emplace_back(text);
-  return out;
-}
-
-Value profile_value(const IssuerProfile& profile) {
-  ValueList calls;
-  for (const VendorCall& call : profile.calls) {
-    ValueList kills;
-    for (const Kill kill : call.kills) kills.emplace_back(to_string(kill));
-    calls.push_back(Value::map(
-        {{"id", call.id},
-         {"title", call.title},
-         {"reach", to_string(call.reach)},
-         {"takes", to_string(call.takes)},
-         {"auth", to_string(call.auth)},
-         {"kills", Value(std::move(kills))},
-         {"spares", call.spares},
-         {"breaks", call.breaks},
-         {"settles_within", call.settles ? Value(*call.settles) : Value{}},
-         {"needs", Value(text_values(call.needs))},
-         {"traps", Value(text_values(call.traps))},
-         {"unsure", Value(text_values(call.unsure))},
-         {"rests_on", to_string(call.certainty.value_or(profile.certainty))}}));
-  }
-  return Value::map({{"id", profile.id},
-                     {"title", profile.title},
-                     {"rests_on", to_string(profile.certainty)},
-                     {"source", profile.source},
-                     {"rfc7009", profile.rfc7009},
-                     {"calls", Value(std::move(calls))},
-                     {"spares", profile.spares},
-                     {"traps", Value(text_values(profile.traps))},
-                     {"unsure", Value(text_values(profile.unsure))},
-                     {"human", Value::map({{"page", profile.human_page},
-                                           {"do", profile.human_do}})}});
-}
-
-bool is_issuer(const Connector& connector) {
-  return connector.pins()["kind"].string_or("") == "oauth";
-}
-
-std::string ways_of(const IssuerProfile& profile) {
-  std::string ways = profile.rfc7009 ? "RFC 7009" : "";
-  for (const VendorCall& call : profile.calls)
-    ways += (ways.empty() ? "" : ", ") + call.id + " (" + std::string(to_string(call.reach)) + ")";
+std::string ways_of(const Value& profile) {
+  std::string ways = profile["rfc7009"].bool_or(false) ? "RFC 7009" : "";
+  for (const Value& call : profile["calls"].list_or_empty())
+    ways += (ways.empty() ? "" : ", ") + call["id"].string_or("") + " (" +
+            call["reach"].string_or("") + ")";
   return ways.empty() ? "a person" : ways;
 }
 
-std::string profile_table(const IssuerProfiles& profiles) {
+std::string profile_table(const Value& profiles) {
   std::vector<std::vector<std::string>> rows{{"profile", "issuer", "rests on", "ends a grant by"}};
   rows.push_back({std::string(kGenericProfile), "any with the standard endpoint", "standard",
                   "RFC 7009"});
-  for (const IssuerProfile& profile : profiles) {
-    rows.push_back({profile.id, profile.title, std::string(to_string(profile.certainty)),
-                    ways_of(profile)});
+  for (const Value& profile : profiles.list_or_empty()) {
+    rows.push_back({profile["id"].string_or(""), profile["title"].string_or(""),
+                    profile["rests_on"].string_or(""), ways_of(profile)});
   }
   return table(rows, "");
 }
 
-void tell_texts(Stream& out, std::string_view what, const std::vector<std::string>& texts) {
-  for (const std::string& text : texts) out.line(padded(std::string(what), 9) + text);
-}
-
 void tell_text(Stream& out, std::string_view what, const std::string& text) {
-  if (!text.empty()) out.line(padded(std::string(what), 9) + text);
+  if (!text.empty()) out.line(padded(what, 9) + text);
 }
 
-void tell_profile(Session& session, const IssuerProfile& profile) {
+void tell_texts(Stream& out, std::string_view what, const Value& texts) {
+  for (const Value& text : texts.list_or_empty()) tell_text(out, what, text.string_or(""));
+}
+
+void tell_profile(Session& session, const Value& profile) {
   Stream& out = session.out();
-  out.line(padded(profile.id, 31) + profile.title);
-  out.line("rests on " + std::string(to_string(profile.certainty)) + ": " + profile.source);
-  if (profile.rfc7009) out.line("has      the standard revocation endpoint, RFC 7009");
-  for (const VendorCall& call : profile.calls) {
-    out.line("call     " + call.id + ", reach " + std::string(to_string(call.reach)) + ": " +
-             call.title);
-    tell_text(out, "  kills", joined(call.kills));
-    tell_text(out, "  spares", call.spares);
-    tell_text(out, "  breaks", call.breaks);
-    tell_texts(out, "  needs", call.needs);
-    tell_texts(out, "  trap", call.traps);
-    tell_texts(out, "  unsure", call.unsure);
-    if (call.certainty)
-      tell_text(out, "  rests on", " " + std::string(to_string(*call.certainty)));
+  const std::string grade = profile["rests_on"].string_or("");
+  out.line(padded(profile["id"].string_or(""), 31) + profile["title"].string_or(""));
+  out.line("rests on " + grade + ": " + profile["source"].string_or(""));
+  if (profile["rfc7009"].bool_or(false))
+    out.line("has      the standard revocation endpoint, RFC 7009");
+  for (const Value& call : profile["calls"].list_or_empty()) {
+    out.line("call     " + call["id"].string_or("") + ", reach " + call["reach"].string_or("") +
+             ": " + call["title"].string_or(""));
+    tell_text(out, "  kills", joined(call["kills"]));
+    tell_text(out, "  spares", call["spares"].string_or(""));
+    tell_text(out, "  breaks", call["breaks"].string_or(""));
+    tell_texts(out, "  needs", call["needs"]);
+    tell_texts(out, "  trap", call["traps"]);
+    tell_texts(out, "  unsure", call["unsure"]);
+    const std::string own_grade = call["rests_on"].string_or("");
+    if (own_grade != grade) tell_text(out, "  rests on", " " + own_grade);
   }
-  tell_text(out, "spares", profile.spares);
-  tell_texts(out, "trap", profile.traps);
-  tell_texts(out, "unsure", profile.unsure);
-  tell_text(out, "page", profile.human_page);
-  tell_text(out, "by hand", profile.human_do);
+  tell_text(out, "spares", profile["spares"].string_or(""));
+  tell_texts(out, "trap", profile["traps"]);
+  tell_texts(out, "unsure", profile["unsure"]);
+  tell_text(out, "page", profile["human"]["page"].string_or(""));
+  tell_text(out, "by hand", profile["human"]["do"].string_or(""));
 }
 
 /// One profile by name, as text or JSON.
-int show_profile(Session& session, const IssuerProfiles& profiles, const std::string& id) {
+int show_profile(Session& session, const Value& profiles, const std::string& id) {
   std::vector<std::string> ids;
-  for (const IssuerProfile& profile : profiles) {
-    ids.push_back(profile.id);
-    if (profile.id != id) continue;
+  for (const Value& profile : profiles.list_or_empty()) {
+    ids.push_back(profile["id"].string_or(""));
+    if (ids.back() != id) continue;
     if (session.options().json) {
-      session.print_json(profile_value(profile));
+      session.print_json(profile);
     } else {
       tell_profile(session, profile);
     }
@@ -276,33 +216,49 @@ struct ActionsOptions {
   bool is_markdown = false;
 };
 
+/// actions_document() of this configuration, or of the quell that --server names. Errors have been
+/// told when it gives nothing.
+std::optional<Value> find_actions(Session& session) {
+  Result<Value> found{Value()};
+  if (!session.options().server.empty()) {
+    const Result<ApiClient> server = session.remote();
+    found = server ? server->get("/api/v1/actions") : Result<Value>(server.error());
+  } else {
+    const std::optional<ConnectorSet> connectors = session.bare_connectors();
+    if (!connectors) return std::nullopt;
+    const Result<std::shared_ptr<const IssuerProfiles>> profiles =
+        load_issuer_profiles(session.config()->issuer_profile_dirs);
+    found = profiles ? Result<Value>(actions_document(*connectors, **profiles))
+                     : Result<Value>(profiles.error());
+  }
+  if (found) return *std::move(found);
+  session.fail(found.error());
+  return std::nullopt;
+}
+
 int actions(Session& session, const ActionsOptions& options) {
   const std::string& name = options.name;
-  const bool is_markdown = options.is_markdown;
-  const std::optional<ConnectorSet> connectors = session.bare_connectors();
-  if (!connectors) return kExitNotStarted;
-  const Result<std::shared_ptr<const IssuerProfiles>> profiles =
-      load_issuer_profiles(session.config()->issuer_profile_dirs);
-  if (!profiles) return session.fail(profiles.error());
-  if (!options.profile.empty()) return show_profile(session, **profiles, options.profile);
+  const std::optional<Value> found = find_actions(session);
+  if (!found) return kExitNotStarted;
+  if (!options.profile.empty()) return show_profile(session, (*found)["profiles"], options.profile);
   bool has_issuers = false;
   ValueList all;
   std::vector<std::vector<std::string>> rows{{"action", "effect", "what it does"}};
   std::vector<std::string> names;
   std::string document(kMarkdownHead);
-  for (const auto& [connection, connector] : *connectors) {
-    for (const ActionSpec& spec : connector->actions()) {
-      const std::string full = connection + "." + spec.name;
-      names.push_back(full);
-      if (!name.empty() && name != full && name != connection) continue;
-      has_issuers = has_issuers || (name == connection && is_issuer(*connector));
-      all.push_back(spec_value(connection, spec));
-      rows.push_back({full, std::string(to_string(spec.effect)) + (spec.irreversible ? " !" : ""),
-                      spec.summary});
-      if (is_markdown) document += markdown_of(connection, spec);
-      if (name == full && !session.options().json && !is_markdown)
-        tell_one(session, connection, connector->pins()["kind"].string_or(""), spec);
-    }
+  for (const Value& action : (*found)["actions"].list_or_empty()) {
+    const std::string full = action["name"].string_or("");
+    names.push_back(full);
+    const bool is_connection = name == action["connection"].string_or("");
+    if (!name.empty() && name != full && !is_connection) continue;
+    has_issuers = has_issuers || (is_connection && action["kind"].string_or("") == "oauth");
+    all.push_back(action);
+    rows.push_back({full,
+                    action["effect"].string_or("") +
+                        (action["irreversible"].bool_or(false) ? " !" : ""),
+                    action["summary"].string_or("")});
+    if (options.is_markdown) document += markdown_of(action);
+    if (name == full && !session.options().json && !options.is_markdown) tell_one(session, action);
   }
   if (all.empty()) {
     const std::string near = nearest_word(name, names);
@@ -311,19 +267,15 @@ int actions(Session& session, const ActionsOptions& options) {
                    near.empty() ? "quell actions lists them" : "did you mean " + near + "?"));
   }
   if (session.options().json) {
-    ValueMap document_of{{"actions", Value(std::move(all))}};
-    if (has_issuers) {
-      ValueList list;
-      for (const IssuerProfile& profile : **profiles) list.push_back(profile_value(profile));
-      document_of.emplace("profiles", Value(std::move(list)));
-    }
-    session.print_json(Value(std::move(document_of)));
-  } else if (is_markdown) {
+    ValueMap selected{{"actions", Value(std::move(all))}};
+    if (has_issuers) selected.emplace("profiles", (*found)["profiles"]);
+    session.print_json(Value(std::move(selected)));
+  } else if (options.is_markdown) {
     document.pop_back();  // the empty line after the last action
     session.out().write(document);
   } else if (name.find('.') == std::string::npos) {
     session.out().write(table(rows, ""));
-    if (has_issuers) session.out().write("\n" + profile_table(**profiles));
+    if (has_issuers) session.out().write("\n" + profile_table((*found)["profiles"]));
   }
   return kExitOk;
 }
@@ -334,6 +286,7 @@ Verb actions_verb() {
   auto options = std::make_shared<ActionsOptions>();
   return {.name = "actions",
           .help = kHelp,
+          .is_remote = true,
           .declare =
               [options](CLI::App& app) {
                 app.add_option("action", options->name);

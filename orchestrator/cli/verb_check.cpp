@@ -20,6 +20,7 @@ usage: quell check PLAYBOOK... [--short] [--json]
 PLAYBOOK    a path, or the id of a shipped playbook or of one under playbooks:; or the path of a
             drill's scenario
 --short     the first line of each finding only
+--server    of this machine's files, against the connections of that quell
 Exit codes  0 no errors  2 errors, or a file that is not there
 Examples    quell check leaked-mcp-oauth
             quell check playbooks/*.yaml --short
@@ -139,6 +140,7 @@ Verb check_verb() {
   auto options = std::make_shared<CheckOptions>();
   return {.name = "check",
           .help = kHelp,
+          .is_remote = true,
           .declare =
               [options](CLI::App& app) {
                 app.add_option("playbooks", options->playbooks)->required();

@@ -16,6 +16,7 @@
 #include "orchestrator/drill/drill_site.h"
 #include "orchestrator/panel/drill_pages.h"
 #include "orchestrator/report/drill_report.h"
+#include "state/base/bytes.h"
 #include "state/base/json.h"
 #include "state/private_file.h"
 
@@ -66,18 +67,46 @@ struct DrillVerbOptions {
   std::vector<std::string> inputs{};
 };
 
-Result<std::vector<DrillRecord>> kept_drills(const Config& config) {
-  return read_drill_records(drill_scores_folder(drills_database(config.database.value)));
+bool is_far(Session& session) { return !session.options().server.empty(); }
+
+std::string scores_folder(const Config& config) {
+  return drill_scores_folder(drills_database(config.database.value));
 }
 
-int list(Session& session, const Config& config) {
+/// Of this machine, or of the quell that --server names.
+Result<std::vector<DrillRecord>> kept_drills(Session& session) {
+  if (!is_far(session)) return read_drill_records(scores_folder(*session.config()));
+  const Result<ApiClient> server = session.remote();
+  if (!server) return server.error();
+  const Result<Value> found = server->get("/api/v1/drills");
+  if (!found) return found.error();
+  std::vector<DrillRecord> records;
+  for (const Value& document : (*found)["drills"].list_or_empty()) {
+    Result<DrillRecord> record = drill_record_from(document);
+    if (!record) return record.error();
+    records.push_back(*std::move(record));
+  }
+  return records;
+}
+
+/// Likewise; `name` is a drill's id, its number, or last.
+Result<DrillRecord> kept_drill(Session& session, const std::string& name) {
+  if (!is_far(session)) return find_drill_record(scores_folder(*session.config()), name);
+  const Result<ApiClient> server = session.remote();
+  if (!server) return server.error();
+  const Result<Value> found = server->get("/api/v1/drills/" + percent_encode(name));
+  if (!found) return found.error();
+  return drill_record_from(*found);
+}
+
+int list(Session& session) {
   std::vector<Scenario> scenarios;
   for (const auto& [file, source] : shipped_scenarios()) {
     Result<Scenario> scenario = load_scenario(source, file);
     if (!scenario) return session.fail(scenario.error());
     scenarios.push_back(*std::move(scenario));
   }
-  const Result<std::vector<DrillRecord>> records = kept_drills(config);
+  const Result<std::vector<DrillRecord>> records = kept_drills(session);
   if (!records) return session.fail(records.error());
   if (!session.options().json) {
     session.out().write(drill_list_text(scenarios, *records, session.clock().now()));
@@ -99,8 +128,8 @@ int list(Session& session, const Config& config) {
   return kExitOk;
 }
 
-int history(Session& session, const Config& config, const std::vector<std::string>& wanted) {
-  Result<std::vector<DrillRecord>> records = kept_drills(config);
+int history(Session& session, const std::vector<std::string>& wanted) {
+  Result<std::vector<DrillRecord>> records = kept_drills(session);
   if (!records) return session.fail(records.error());
   std::erase_if(*records, [&](const DrillRecord& record) {
     return !wanted.empty() &&
@@ -119,13 +148,12 @@ int history(Session& session, const Config& config, const std::vector<std::strin
   return kExitOk;
 }
 
-int report(Session& session, const Config& config, const DrillVerbOptions& options) {
+int report(Session& session, const DrillVerbOptions& options) {
   if (options.words.size() != 2) {
     return session.fail(make_error(ErrorCode::invalid, "usage", "say which drill: its id, or last.",
                                    "quell drill history"));
   }
-  const Result<DrillRecord> record = find_drill_record(
-      drill_scores_folder(drills_database(config.database.value)), options.words[1]);
+  const Result<DrillRecord> record = kept_drill(session, options.words[1]);
   if (!record) return session.fail(record.error());
   const std::string format = session.options().json ? "json" : options.format;
   std::string text;
@@ -308,10 +336,15 @@ int drill(Session& session, const DrillVerbOptions& options) {
   const Config* const config = session.config();
   if (config == nullptr) return kExitNotStarted;
   const std::string& first = options.words.front();
-  if (first == "list" && options.words.size() == 1) return list(session, *config);
+  if (first == "list" && options.words.size() == 1) return list(session);
   if (first == "history")
-    return history(session, *config, {options.words.begin() + 1, options.words.end()});
-  if (first == "report") return report(session, *config, options);
+    return history(session, {options.words.begin() + 1, options.words.end()});
+  if (first == "report") return report(session, options);
+  if (is_far(session)) {
+    return session.fail(make_error(ErrorCode::invalid, "server",
+                                   "a drill is played on this machine alone.",
+                                   "leave --server out; list, history and report take it"));
+  }
   if (!options.against.empty()) return tabletop(session, *config, options);
   if (options.people) {
     if (options.words.size() != 1)
@@ -330,6 +363,7 @@ Verb drill_verb() {
   auto options = std::make_shared<DrillVerbOptions>();
   return {.name = "drill",
           .help = kHelp,
+          .is_remote = true,
           .declare =
               [options](CLI::App& app) {
                 app.add_option("scenarios", options->words)->required();

@@ -262,38 +262,21 @@ int replay(Session& session, const Workshop& shop, const HookOptions& options) {
   return all ? kExitOk : kExitNo;
 }
 
-int routes(Session& session, const Config& config, const Workshop& shop) {
-  ValueList documents;
+int routes(Session& session, const Result<Value>& found) {
+  if (!found) return session.fail(found.error());
+  if (session.options().json) {
+    session.print_json(*found);
+    return kExitOk;
+  }
   std::vector<std::vector<std::string>> rows{
       {"route", "playbook", "mode", "digest", "may run by itself"}};
-  for (const Route& route : config.alerts.routes) {
-    const Result<PlaybookFile> file = find_playbook(route.playbook, config);
-    if (!file) return session.fail(file.error());
-    const auto playbook =
-        load_checked(*file, shop.connectors, others_beside(*file, config, FileTrust::ours));
-    if (!playbook) return session.fail(playbook.error());
-    const std::string digest = route_digest(route, **playbook, shop.connectors);
-    const bool is_armed = route.mode == RouteMode::automatic && route.armed &&
-                          !route.digest.empty() && digest.starts_with(route.digest);
-    std::string words = "no";
-    if (is_armed) {
-      words = "yes, inside its scope";
-    } else if (route.mode == RouteMode::automatic && route.armed) {
-      words = "no: it is not what was armed";
-    } else if (route.mode == RouteMode::automatic) {
-      words = "no: not armed";
-    }
-    rows.push_back({route.named_at, route.playbook, std::string(to_string(route.mode)),
-                    digest.substr(0, kShownDigits), words});
-    documents.push_back(Value::map({{"route", route.named_at},
-                                    {"playbook", route.playbook},
-                                    {"mode", std::string(to_string(route.mode))},
-                                    {"digest", digest},
-                                    {"armed", is_armed}}));
+  for (const Value& route : (*found)["routes"].list_or_empty()) {
+    rows.push_back({route["route"].string_or(""), route["playbook"].string_or(""),
+                    route["mode"].string_or(""),
+                    route["digest"].string_or("").substr(0, kShownDigits),
+                    route["by_itself"].string_or("")});
   }
-  if (session.options().json) {
-    session.print_json(Value::map({{"routes", Value(std::move(documents))}}));
-  } else if (documents.empty()) {
+  if (rows.size() == 1) {
     session.out().line("no routes: every alert lies in the inbox");
   } else {
     session.out().write(table(rows, "  "));
@@ -367,11 +350,23 @@ int test(Session& session, const Config& config, const Workshop& shop, const Hoo
 }
 
 int hook(Session& session, const HookOptions& options) {
+  if (!session.options().server.empty()) {
+    if (options.what != "routes") {
+      return session.fail(make_error(
+          ErrorCode::invalid, "server",
+          "quell hook " + options.what + " works with the senders' secrets of this machine alone.",
+          "leave --server out"));
+    }
+    const Result<ApiClient> server = session.remote();
+    return routes(session, server ? server->get("/api/v1/hooks/routes")
+                                  : Result<Value>(server.error()));
+  }
   const Config* const config = session.config();
   if (config == nullptr) return kExitNotStarted;
   const Result<std::unique_ptr<Workshop>> shop = open_workshop(session, *config);
   if (!shop) return session.fail(shop.error());
-  if (options.what == "routes") return routes(session, *config, **shop);
+  if (options.what == "routes")
+    return routes(session, hook_routes_document(*config, (*shop)->connectors));
   if (options.what == "test") return test(session, *config, **shop, options);
   return replay(session, **shop, options);
 }
@@ -382,6 +377,7 @@ Verb hook_verb() {
   auto options = std::make_shared<HookOptions>();
   return {.name = "hook",
           .help = kHelp,
+          .is_remote = true,
           .declare =
               [options](CLI::App& app) {
                 app.add_option("what", options->what)

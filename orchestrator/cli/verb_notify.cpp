@@ -1,5 +1,3 @@
-#include <algorithm>
-#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -7,19 +5,21 @@
 
 #include "orchestrator/cli/notify_service.h"
 #include "orchestrator/cli/verb.h"
+#include "orchestrator/notify/trial.h"
 
 namespace quell::cli {
 namespace {
 
-constexpr Duration kAnswersMax{15'000};
-constexpr std::size_t kIdBytes = 16;
-
 constexpr std::string_view kHelp =
-    R"(quell notify test - send a test notice to those who are told of runs
-usage: quell notify test [NAME]
-Each destination under notify: in quell.yaml gets one, or NAME alone; the line says what became of it. Nothing is retried.
+    R"(quell notify - those who are told of runs
+usage: quell notify list [--json]
+       quell notify test [NAME] [--json]
+list        each destination under notify: in quell.yaml: kind, events, where it is set
+test        each of them gets a test notice, or NAME alone; the line says what became of it. Nothing is retried.
 Exit codes  0 every destination took it  1 one did not  2 none is configured, or its secret cannot be read
-Examples    quell notify test
+            list: 0, or 2
+Examples    quell notify list
+            quell notify test
             quell notify test pagerduty
 )";
 
@@ -28,59 +28,60 @@ struct NotifyOptions {
   std::string name{};
 };
 
-/// Sends `notice` to each and waits for the answers; by the place of the destination.
-std::map<std::size_t, Result<HttpResponse>> send_all(Session& session, HttpTransport& transport,
-                                                     const std::vector<Destination>& destinations,
-                                                     const Notice& notice) {
-  const std::string id = "msg_test_" + session.random().hex(kIdBytes);
-  const Clock& clock = session.clock();
-  for (std::size_t i = 0; i < destinations.size(); ++i)
-    transport.start(i, request_for(destinations[i], notice, "", id, clock.now()));
-  std::map<std::size_t, Result<HttpResponse>> answers;
-  const Timestamp until = clock.now() + kAnswersMax;
-  while (answers.size() < destinations.size() && clock.now() < until) {
-    for (Completion& completion : transport.poll(until))
-      answers.emplace(completion.ticket, std::move(completion.answer));
-  }
-  return answers;
+/// Error topics as of destinations_of() and send_test_notices().
+Result<Value> ask_here(Session& session, const NotifyOptions& options) {
+  const Result<std::vector<Destination>> destinations = destinations_of(session);
+  if (!destinations) return destinations.error();
+  if (options.what == "list") return destinations_document(*destinations);
+  const Result<std::unique_ptr<HttpTransport>> transport =
+      session.make_transport(session.clock());
+  if (!transport) return transport.error();
+  return send_test_notices(*destinations, options.name, **transport, session.clock(),
+                           session.random());
+}
+
+Result<Value> ask_there(Session& session, const NotifyOptions& options) {
+  const Result<ApiClient> server = session.remote();
+  if (!server) return server.error();
+  if (options.what == "list") return server->get("/api/v1/notify");
+  return server->post("/api/v1/notify/test", Value::map({{"name", options.name}}));
+}
+
+std::string joined(const Value& words) {
+  std::string text;
+  for (const Value& word : words.list_or_empty())
+    text += (text.empty() ? "" : ", ") + word.string_or("");
+  return text;
 }
 
 int notify(Session& session, const NotifyOptions& options) {
-  const Config* const config = session.config();
-  if (config == nullptr) return kExitNotStarted;
-  Result<std::vector<Destination>> destinations = destinations_of(session);
-  if (!destinations) return session.fail(destinations.error());
-  if (!options.name.empty()) {
-    std::erase_if(*destinations,
-                  [&](const Destination& destination) { return destination.name != options.name; });
+  const bool is_list = options.what == "list";
+  if (is_list && !options.name.empty()) {
+    return session.fail(make_error(ErrorCode::invalid, "usage", "list takes no name.",
+                                   "quell notify list"));
   }
-  if (destinations->empty()) {
-    return session.fail(make_error(
-        ErrorCode::invalid, "config",
-        options.name.empty() ? "nobody is told of runs." : "no destination has that name.",
-        "notify: in quell.yaml; docs/notifications.md shows how"));
-  }
-  Result<std::unique_ptr<HttpTransport>> transport = session.make_transport(session.clock());
-  if (!transport) return session.fail(transport.error());
-  const Notice notice{.event = NoticeEvent::test, .at = session.clock().now()};
-  const auto answers = send_all(session, **transport, *destinations, notice);
+  const bool is_far = !session.options().server.empty();
+  if (!is_far && session.config() == nullptr) return kExitNotStarted;
+  const Result<Value> found = is_far ? ask_there(session, options) : ask_here(session, options);
+  if (!found) return session.fail(found.error());
   bool is_told = true;
-  ValueList documents;
   std::vector<std::vector<std::string>> rows;
-  for (std::size_t i = 0; i < destinations->size(); ++i) {
-    const Destination& destination = (*destinations)[i];
-    const auto answer = answers.find(i);
-    const bool taken = answer != answers.end() && answer->second &&
-                       is_taken(destination.kind, answer->second->status);
-    const std::string why = taken                     ? "told"
-                            : answer == answers.end() ? "no answer came"
-                                                      : failure_of(answer->second);
+  for (const Value& one : (*found)["destinations"].list_or_empty()) {
+    const std::string name = one["name"].string_or("");
+    if (is_list) {
+      rows.push_back({name, one["kind"].string_or(""), joined(one["events"]),
+                      one["setting"].string_or("")});
+      continue;
+    }
+    const bool taken = one["ok"].bool_or(false);
     is_told &= taken;
-    documents.push_back(Value::map({{"name", destination.name}, {"ok", taken}, {"outcome", why}}));
-    rows.push_back({destination.name, why, taken ? "" : destination.named_at});
+    rows.push_back(
+        {name, one["outcome"].string_or(""), taken ? "" : one["setting"].string_or("")});
   }
   if (session.options().json) {
-    session.print_json(Value::map({{"destinations", Value(std::move(documents))}}));
+    session.print_json(*found);
+  } else if (rows.empty()) {
+    session.out().line("nobody is told of runs");
   } else {
     session.out().write(table(rows, ""));
   }
@@ -93,9 +94,12 @@ Verb notify_verb() {
   auto options = std::make_shared<NotifyOptions>();
   return {.name = "notify",
           .help = kHelp,
+          .is_remote = true,
           .declare =
               [options](CLI::App& app) {
-                app.add_option("what", options->what)->required()->check(CLI::IsMember({"test"}));
+                app.add_option("what", options->what)
+                    ->required()
+                    ->check(CLI::IsMember({"list", "test"}));
                 app.add_option("name", options->name);
               },
           .run = [options](Session& session) { return notify(session, *options); }};

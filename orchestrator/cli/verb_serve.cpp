@@ -14,6 +14,7 @@
 #include "orchestrator/alert_setup.h"
 #include "orchestrator/alerts/desk.h"
 #include "orchestrator/alerts/intake.h"
+#include "orchestrator/catalog_routes.h"
 #include "orchestrator/cli/notify_service.h"
 #include "orchestrator/cli/drill_record.h"
 #include "orchestrator/cli/own_state.h"
@@ -23,6 +24,7 @@
 #include "orchestrator/cli/verb.h"
 #include "orchestrator/http_server.h"
 #include "orchestrator/kill_switch.h"
+#include "orchestrator/notify_routes.h"
 #include "orchestrator/owner_api.h"
 #include "orchestrator/preflight.h"
 #include "orchestrator/preflight_desk.h"
@@ -210,6 +212,8 @@ int serve(Session& session) {
   }
   PreflightDesk preflights;                    // outlives the owner, whose API asks it
   std::optional<NotifyService> notifications;  // outlives the owner: nobody waits for its end
+  // What cannot be resolved is a warning of the service that tells them of runs.
+  Result<std::vector<Destination>> told = destinations_of(session);
   const Result<OwnedState> state = own_state(
       session,
       [&log, &notifications, &meters](const RunState& run, const Entry& entry) {
@@ -220,8 +224,16 @@ int serve(Session& session) {
         log.event("result", to_string(run.id) + " " + result,
                   {{"run", to_string(run.id)}, {"result", result}});
       },
-      [&people, &preflights](EngineDoor& engine) {
+      [&](EngineDoor& engine, const ConnectorSet& connectors) {
         std::vector<ApiRoute> routes = preflight_routes(preflights);
+        for (ApiRoute& route : catalog_routes(*config, connectors))
+          routes.push_back(std::move(route));
+        for (ApiRoute& route : notify_routes(
+                 {.destinations = told ? *std::move(told) : std::vector<Destination>(),
+                  .make_transport = [&session] { return session.make_transport(session.clock()); },
+                  .clock = session.clock(),
+                  .random = session.random()}))
+          routes.push_back(std::move(route));
         if (!people) return routes;
         for (ApiRoute& route : people->routes(engine)) routes.push_back(std::move(route));
         return routes;

@@ -19,6 +19,7 @@ usage: quell test [PLAYBOOK...] [--case NAME] [--tests FILE] [--json]
 PLAYBOOK     a path, or an id; without one every playbook that comes with quell
 --case NAME  this case only
 --tests FILE the cases; else tests/ID.yaml beside the playbook
+--server URL of this machine's files, against the connections of that quell
 Sends nothing, reads no secret of yours and keeps nothing; waits take no time.
 Exit codes  0 all passed  1 a case failed  2 nothing could be played
 Examples    quell test leaked-mcp-oauth
@@ -231,6 +232,7 @@ Verb test_verb() {
   auto options = std::make_shared<TestOptions>();
   return {.name = "test",
           .help = kHelp,
+          .is_remote = true,
           .declare =
               [options](CLI::App& app) {
                 app.add_option("playbooks", options->playbooks);

@@ -18,6 +18,8 @@ namespace quell::test {
 namespace {
 
 constexpr std::int64_t kMemoryMaxKb = 100 * 1024;
+/// What handing out evidence may cost the daemon.
+constexpr std::int64_t kServeGrowthMaxKb = 32 * 1024;
 
 /// `command` by a shell in the site's folder; the tools are those that docs/operations.md names.
 int shell(const Site& site, const std::string& command) {
@@ -138,6 +140,29 @@ TEST_CASE("evidence of a long session is taken up after kill -9 and stays small"
   REQUIRE(manifest);
   CHECK((*manifest)["missing"].list_or_empty().empty());
   CHECK((*manifest)["token_shapes"]["ghp_"].int_or(0) > 0);
+
+  // From afar it is the same file, and the server does not hold it in its memory.
+  site.configure(site.base_url(), "state/quell.db", "panel: {listen: \"127.0.0.1:0\"}\n");
+  const Value made = site.run({"token", "create", "ci", "--role", "responder", "--json"}).json();
+  const std::string token = made["token"].string_or("");
+  Process daemon = site.start({"serve", "--json"});
+  std::string url;
+  for (int i = 0; i < 10 && url.empty(); ++i) {
+    const Result<Value> event = parse_json(daemon.read_line());
+    if (event) url = (*event)["panel"].string_or("");
+  }
+  const std::int64_t before = peak_kb(daemon.pid());
+  CHECK(site.run({"evidence", "last", "-o", site.folder().path() + "/far.tar", "--server", url,
+                  "--token", "secret://file/" + site.folder().write("token", token)})
+            .exit == 0);
+  CHECK(shell(site, "cmp case.tar far.tar") == 0);
+  const std::int64_t grown = peak_kb(daemon.pid()) - before;
+  MESSAGE("serve grew by " << grown << " KiB for "
+                           << content_of(site.folder().path() + "/far.tar").size() / 1024
+                           << " KiB of evidence");
+  if (!kIsSanitized) CHECK(grown < kServeGrowthMaxKb);
+  daemon.signal(SIGTERM);
+  CHECK(daemon.wait().exit == 143);
 
   // As of an earlier entry it is what it was then.
   const Value as_of = (*manifest)["as_of"];

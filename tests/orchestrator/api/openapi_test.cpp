@@ -4,6 +4,8 @@
 
 #include <doctest/doctest.h>
 
+#include "orchestrator/catalog_routes.h"
+#include "orchestrator/notify_routes.h"
 #include "orchestrator/owner_api.h"
 #include "state/base/json.h"
 #include "tests/orchestrator/engine/bench_world.h"
@@ -30,6 +32,9 @@ TEST_CASE("each route stands in the OpenAPI document with its right, names and m
                   .make_transport = []() -> Result<std::unique_ptr<HttpTransport>> {
                     return make_error(ErrorCode::transient, "nothing is sent here");
                   }});
+  const Config config;
+  owner.api().add(catalog_routes(config, connectors));
+  owner.api().add(notify_routes({.clock = bench.clock, .random = random}));
   const Value document = openapi_document(owner.api().routes());
   CHECK(document["openapi"].string_or("") == "3.1.0");
   std::set<std::string> operations;
