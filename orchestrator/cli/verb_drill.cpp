@@ -1,7 +1,9 @@
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <csignal>
 #include <optional>
+#include <thread>
 #include <utility>
 
 #include <fmt/format.h>
@@ -41,6 +43,7 @@ DRILL       d21d, its number, or last
 --speed X   drill seconds per second (20); max: as fast as it goes
 --against C a tabletop on the real platform behind that connection: reads alone, what the playbook
             would send there, and what the scenario tells and asks; the inputs are real ones
+--server U  that quell plays it, as fast as it goes; its score comes at the end
 --format F  of the after-action report: md (the default), html or json
 -o FILE     writes the report there, which must not exist
 Exit codes  the run's: 0 contained  3 incomplete  4 exposed  5 failed; of several, the last one's
@@ -53,6 +56,7 @@ Examples    quell drill leaked-mcp-oauth
 )";
 
 constexpr Duration kBarMin{360'000};
+constexpr std::chrono::milliseconds kLookEvery{200};
 
 struct DrillVerbOptions {
   std::vector<std::string> words{};  // scenarios, or list, history, report and what follows
@@ -192,6 +196,41 @@ Value outcome_value(const DrillOutcome& outcome) {
   return Value(std::move(document));
 }
 
+Error error_of_play(const Value& error) {
+  return make_error(
+      error_code_from_string(error["class"].string_or("")).value_or(ErrorCode::conflict),
+      error["type"].string_or("drill"), error["detail"].string_or("the drill was not played."),
+      error["hint"].string_or(""));
+}
+
+/// Has the quell that --server names play it, as fast as it goes, and waits for the outcome; what
+/// happened in between is in its record. A signal ends the waiting alone.
+Result<DrillOutcome> play_far(Session& session, const Scenario& scenario, std::uint64_t seed) {
+  const Result<ApiClient> server = session.remote();
+  if (!server) return server.error();
+  const Result<Value> asked = server->post(
+      "/api/v1/drills", Value::map({{"scenario", scenario.id}, {"seed", seed}}));
+  if (!asked) return asked.error();
+  while (StopSignals::received() == 0) {
+    const Result<Value> found = server->get((*asked)["location"].string_or(""));
+    if (!found) return found.error();
+    const std::string state = (*found)["state"].string_or("");
+    if (state == "failed") return error_of_play((*found)["error"]);
+    if (state == "ready") {
+      Result<DrillRecord> record = drill_record_from((*found)["drill"]);
+      if (!record) return record.error();
+      DrillOutcome outcome;
+      outcome.result = record->result;
+      outcome.document = (*found)["drill"]["run"];
+      outcome.as_expected = record->agrees();
+      outcome.record = *std::move(record);
+      return outcome;
+    }
+    std::this_thread::sleep_for(kLookEvery);
+  }
+  return DrillOutcome{.stopped = true};
+}
+
 /// The line that ends one drill of several; a single one ends with its score card.
 std::string ending(Stream& out, const DrillRecord& record) {
   return "  " + result_text(out, record.result, AnswerOrigin::range) +
@@ -213,7 +252,7 @@ int play(Session& session, const Config& config, const DrillVerbOptions& options
                                    "--speed is a number from 0.1 to 10000, or max.",
                                    "quell help drill"));
   }
-  how.speed = *speed;
+  how.speed = is_far(session) ? 0 : *speed;
   std::vector<Scenario> scenarios;
   for (const std::string& id : options.words) {
     Result<Scenario> scenario = find_scenario(id);
@@ -244,7 +283,9 @@ int play(Session& session, const Config& config, const DrillVerbOptions& options
         .note = [&](const std::string& words, Timestamp at,
                     Timestamp begun) { teller.note(words, at, begun); },
         .stopped = [] { return StopSignals::received() != 0; }};
-    Result<DrillOutcome> outcome = run_drill(scenario, how, session.random(), events);
+    Result<DrillOutcome> outcome = is_far(session)
+                                       ? play_far(session, scenario, options.seed)
+                                       : run_drill(scenario, how, session.random(), events);
     if (!outcome) {
       const bool is_mistake = outcome.error().topic == "check";  // of the file: nothing was begun
       return session.fail(outcome.error(), is_mistake ? kExitNotStarted : kExitFailed);
@@ -340,13 +381,16 @@ int drill(Session& session, const DrillVerbOptions& options) {
   if (first == "history")
     return history(session, {options.words.begin() + 1, options.words.end()});
   if (first == "report") return report(session, options);
-  if (is_far(session)) {
+  if (!options.against.empty()) {
+    if (!is_far(session)) return tabletop(session, *config, options);
     return session.fail(make_error(ErrorCode::invalid, "server",
-                                   "a drill is played on this machine alone.",
-                                   "leave --server out; list, history and report take it"));
+                                   "a tabletop is held on this machine alone.",
+                                   "leave --server out"));
   }
-  if (!options.against.empty()) return tabletop(session, *config, options);
   if (options.people) {
+    if (is_far(session))
+      return session.fail(make_error(ErrorCode::invalid, "server",
+                                     "people play on this machine alone.", "leave --server out"));
     if (options.words.size() != 1)
       return session.fail(make_error(ErrorCode::invalid, "usage", "people play one scenario.",
                                      "quell help drill"));

@@ -16,12 +16,14 @@
 #include "orchestrator/alerts/intake.h"
 #include "orchestrator/catalog_routes.h"
 #include "orchestrator/cli/notify_service.h"
+#include "orchestrator/cli/drill_apart.h"
 #include "orchestrator/cli/drill_record.h"
 #include "orchestrator/cli/own_state.h"
 #include "orchestrator/cli/panel_front.h"
 #include "orchestrator/cli/run_loop.h"
 #include "orchestrator/cli/serve_log.h"
 #include "orchestrator/cli/verb.h"
+#include "orchestrator/drill/drill_desk.h"
 #include "orchestrator/http_server.h"
 #include "orchestrator/kill_switch.h"
 #include "orchestrator/notify_routes.h"
@@ -211,6 +213,10 @@ int serve(Session& session) {
     people = *std::move(desk);
   }
   PreflightDesk preflights;                    // outlives the owner, whose API asks it
+  DrillDesk drills(session.random(), [config](const std::string& scenario, std::uint64_t seed,
+                                              const std::function<bool()>& should_stop) {
+    return play_drill_apart(config->file, scenario, seed, should_stop);
+  });
   std::optional<NotifyService> notifications;  // outlives the owner: nobody waits for its end
   // What cannot be resolved is a warning of the service that tells them of runs.
   Result<std::vector<Destination>> told = destinations_of(session);
@@ -226,6 +232,7 @@ int serve(Session& session) {
       },
       [&](EngineDoor& engine, const ConnectorSet& connectors) {
         std::vector<ApiRoute> routes = preflight_routes(preflights);
+        for (ApiRoute& route : drill_desk_routes(drills)) routes.push_back(std::move(route));
         for (ApiRoute& route : catalog_routes(*config, connectors))
           routes.push_back(std::move(route));
         for (ApiRoute& route : notify_routes(

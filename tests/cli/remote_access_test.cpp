@@ -43,7 +43,7 @@ class Served {
     REQUIRE(client);
     return *client;
   }
-  const Process& daemon() const { return *daemon_; }
+  Process& daemon() const { return *daemon_; }
 
  private:
   const Site& site_;
@@ -116,7 +116,7 @@ TEST_CASE("actions, hook routes, notify, check and test through --server say wha
   }
   CHECK(served.run({"hook", "routes"}).out.find("leaked-mcp-oauth") != std::string::npos);
   CHECK(told(served.run({"hook", "test", "ours"})).word == "server");
-  CHECK(told(served.run({"drill", "rotate-only"})).word == "server");
+  CHECK(told(served.run({"drill", "rotate-only", "--against", "platform"})).word == "server");
   // Drills have a journal of their own, which must not be mistaken for another machine's.
   CHECK(told(served.run({"runs", "--drills"})).word == "server");
 }
@@ -147,6 +147,39 @@ TEST_CASE("playbooks are listed and handed out by id alone") {
     CHECK(none.error().code == ErrorCode::gone);
     CHECK(none.error().topic == "playbook");
   }
+}
+
+// Goal: a drill that somebody asks for from afar is the same drill, and reads no file of that
+// machine (threat T42).
+TEST_CASE("a drill through --server is played there, one at a time, with the same score") {
+  const Site site;
+  const Served served(site);
+  const Finished here = site.run({"drill", "rotate-only", "--speed", "max", "--json"});
+  const Finished there = served.run({"drill", "rotate-only", "--json"});
+  CHECK(there.exit == here.exit);
+  const Value local = here.json();
+  const Value remote = there.json();
+  CHECK(remote["drill"].string_or("") != local["drill"].string_or(""));
+  for (const char* const member : {"result", "times", "intruder", "false_greens", "approvals"}) {
+    CAPTURE(member);
+    CHECK(!local[member].is_null());
+    CHECK(remote[member] == local[member]);
+  }
+  CHECK(served.run({"drill", "history"}).out == site.run({"drill", "history"}).out);
+  const ApiClient client = served.client();
+  const auto ask = [&](const char* scenario) {
+    return client.post("/api/v1/drills", Value::map({{"scenario", scenario}}));
+  };
+  for (const char* const scenario : {"list", "../x", "/etc/passwd", "--against", ""})
+    CHECK(!ask(scenario));
+  // The second of two is refused, or the first is over by then.
+  const Result<Value> first = ask("rotate-only");
+  REQUIRE(first);
+  const Result<Value> second = ask("rotate-only");
+  if (!second) CHECK(second.error().code == ErrorCode::conflict);
+  // Whoever ends the server ends its drill too.
+  served.daemon().signal(SIGTERM);
+  CHECK(served.daemon().wait().exit == cli::kExitTerminated);
 }
 
 // Goal: what is taken from afar is the very file, it is there whole or not at all, and the record

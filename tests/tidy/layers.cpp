@@ -119,9 +119,9 @@ constexpr std::array<std::string_view, 15> kThirdPartyTypes{
     "RE2",  "CLI::",   "fmt::",    "sqlite3",    "sqlite3_stmt"};
 
 bool is_platform_header(std::string_view name) {
-  constexpr std::array<std::string_view, 13> kPosix{
+  constexpr std::array<std::string_view, 14> kPosix{
       "arpa/", "dirent.h", "fcntl.h", "linux/",   "netdb.h",   "netinet/", "poll.h",
-      "pwd.h", "signal.h", "sys/",    "syslog.h", "termios.h", "unistd.h"};
+      "pwd.h", "signal.h", "spawn.h", "sys/",    "syslog.h", "termios.h", "unistd.h"};
   const bool standard = name.find_first_of("./") == std::string_view::npos;
   return standard || std::any_of(kPosix.begin(), kPosix.end(),
                                  [&](std::string_view known) { return name.starts_with(known); });

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "orchestrator/api/api_route.h"
+#include "state/base/random.h"
+#include "state/base/result.h"
+#include "state/base/value.h"
+
+namespace quell {
+
+/// Plays drills that somebody asks for from afar, one at a time on a thread of its own, and keeps
+/// what the last eight came to, in memory. Outlives the routes.
+class DrillDesk {
+ public:
+  /// Plays a shipped scenario to its end; gives the document of `quell drill --json`. `should_stop`
+  /// is for it to ask. On the desk's thread.
+  using Play = std::function<Result<Value>(const std::string& scenario, std::uint64_t seed,
+                                           const std::function<bool()>& should_stop)>;
+
+  /// `random` outlives the desk.
+  DrillDesk(Random& random, Play play);
+  /// What is being played is given up.
+  ~DrillDesk();
+  DrillDesk(const DrillDesk&) = delete;
+  DrillDesk& operator=(const DrillDesk&) = delete;
+
+  /// Begins to play; gives the id under which the outcome will be. Error topic "drill" for a
+  /// scenario that does not come with quell, and `conflict` while another is played.
+  Result<std::string> ask(const std::string& scenario, std::uint64_t seed);
+  /// `{id, scenario, seed, state: computing, failed or ready, drill, error}`; none for an id that is
+  /// not kept.
+  std::optional<Value> find(const std::string& id) const;
+
+ private:
+  struct Played {
+    std::string id{};
+    std::string scenario{};
+    std::uint64_t seed = 0;
+    std::optional<Result<Value>> outcome{};  // none: it is being played
+  };
+  void play(const std::string& id, const std::string& scenario, std::uint64_t seed);
+
+  Random& random_;
+  Play play_;
+  mutable std::mutex mutex_{};
+  std::deque<Played> played_{};  // the last in front
+  std::atomic<bool> stops_{false};
+  std::thread worker_{};
+};
+
+/// `POST /api/v1/drills` and `GET /api/v1/drills/plays/{play}`.
+std::vector<ApiRoute> drill_desk_routes(DrillDesk& desk);
+
+}  // namespace quell
