@@ -11,6 +11,7 @@
 
 #include "connectors/managed_agents/presets.h"
 #include "connectors/url.h"
+#include "orchestrator/config_http.h"
 #include "orchestrator/config_policy.h"
 #include "orchestrator/connections_platform.h"
 #include "orchestrator/playbook/diagnostics.h"
@@ -52,6 +53,9 @@ bool is_one_of(std::string_view text, std::span<const std::string_view> list) {
 
 /// A setting of a platform that is a key.
 bool is_key(std::string_view key) { return key == "api_key" || key == "admin_api_key"; }
+
+/// The remedy for a kind that is none or missing.
+constexpr std::string_view kKinds = "known kinds: managed_agents, oauth, http";
 
 bool is_resource(std::string_view key) {
   return key == "vaults" || key == "sessions" || key == "deployments";
@@ -213,16 +217,20 @@ class ConfigReader {
     const YamlNode* const kind = node.find("kind");
     if (kind == nullptr) {
       findings_.error(node, "missing-key", "connection \"" + shown(name) + "\" has no kind",
-                      "kind: managed_agents, or kind: oauth");
+                      std::string(kKinds));
       return;
     }
     connection.kind = text(*kind, "kind");
+    if (connection.kind.value == "http") {
+      read_http_connection(node, config_.file, connection, findings_);
+      config_.connections[name] = std::move(connection);
+      return;
+    }
     const bool platform = connection.kind.value == "managed_agents";
     if (!platform && connection.kind.value != "oauth") {
-      const std::string near = nearest_word(kind->text, {"managed_agents", "oauth"});
-      findings_.error(
-          *kind, "unknown-kind", "unknown kind \"" + shown(kind->text) + "\"",
-          near.empty() ? "known kinds: managed_agents, oauth" : "did you mean \"" + near + "\"?");
+      const std::string near = nearest_word(kind->text, {"managed_agents", "oauth", "http"});
+      findings_.error(*kind, "unknown-kind", "unknown kind \"" + shown(kind->text) + "\"",
+                      near.empty() ? std::string(kKinds) : "did you mean \"" + near + "\"?");
       return;
     }
     for (const YamlMember& member : node.members) {
@@ -432,6 +440,13 @@ Status check_key(const ConnectionSettings& platform, const std::string& name, co
                         "." + name + "=secret://...");
 }
 
+bool is_on_loopback(const ConnectionSettings& connection) {
+  const auto base = connection.values.find("base_url");
+  if (base == connection.values.end()) return false;
+  const Result<Url> url = parse_url(base->second.value);
+  return url && is_loopback_host(url->host);
+}
+
 /// Every key of `platform` may go where it would go.
 Status check_binding(const ConnectionSettings& platform, const std::string& file_base_url,
                      const ConfigSources& sources) {
@@ -490,6 +505,10 @@ Result<Config> load_config(const ConfigSources& sources) {
   }
   if (Status applied = apply_connect(config, sources); !applied) return applied.error();
   for (auto& [name, connection] : config.connections) {
+    if (connection.kind.value == "http") {
+      if (Status complete = complete_http(connection, config.directory); !complete)
+        return complete.error();
+    }
     if (connection.kind.value != "managed_agents") continue;
     if (Status complete = complete_platform(connection, sources); !complete)
       return complete.error();
@@ -533,13 +552,14 @@ std::map<std::string, OriginLimits, std::less<>> origin_limits(const Config& con
 }
 
 bool platform_is_loopback(const Config& config) {
-  for (const auto& [name, connection] : config.connections) {
-    const auto base = connection.values.find("base_url");
-    if (base == connection.values.end()) continue;
-    const Result<Url> url = parse_url(base->second.value);
-    if (url && is_loopback_host(url->host)) return true;
-  }
-  return false;
+  return std::any_of(config.connections.begin(), config.connections.end(), [](const auto& one) {
+    return one.second.kind.value == "managed_agents" && is_on_loopback(one.second);
+  });
+}
+
+bool loopback_is_open(const Config& config) {
+  return std::any_of(config.connections.begin(), config.connections.end(),
+                     [](const auto& one) { return is_on_loopback(one.second); });
 }
 
 std::vector<std::string> references_in_use(const Config& config) {
@@ -550,7 +570,7 @@ std::vector<std::string> references_in_use(const Config& config) {
   };
   for (const auto& [name, connection] : config.connections) {
     for (const auto& [key, setting] : connection.values) {
-      if (is_key(key)) add(setting);
+      if (is_key(key) || is_http_secret(key)) add(setting);
     }
     for (const IssuerSettings& issuer : connection.issuers) {
       add(issuer.client_secret);

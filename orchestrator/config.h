@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "connectors/http/declaration.h"
 #include "orchestrator/config_alerts.h"
 #include "orchestrator/config_evidence.h"
 #include "orchestrator/config_listen.h"
@@ -55,6 +56,10 @@ struct ConnectionSettings {
   std::map<std::string, Setting, std::less<>> values{};  // base_url, api_key, api_version, ...
   std::vector<IssuerSettings> issuers{};
   OriginLimits limits{};
+  // Of kind http; its auth stands in `values` as auth.kind, auth.token and so on.
+  DeclaredActions declared{};
+  bool assert_safe = false;
+  std::vector<std::string> safe_in_dry_run{};
 };
 
 /// `quell.yaml`, the environment and the flags, in that order of rising strength. Unknown keys are
@@ -109,6 +114,8 @@ std::map<std::string, OriginLimits, std::less<>> origin_limits(const Config& con
 /// True when the platform's own base URL is loopback: then loopback, http included, is open
 /// (docs/design.md, "egress").
 bool platform_is_loopback(const Config& config);
+/// True when that of any connection is: one of kind http is reached there too, no token follows.
+bool loopback_is_open(const Config& config);
 
 /// References that some connection uses; none of them may be handed over as an input (threat T3).
 std::vector<std::string> references_in_use(const Config& config);

@@ -2,10 +2,12 @@
 
 #include <utility>
 
+#include "connectors/http/http_connector.h"
 #include "connectors/managed_agents/managed_agents_connector.h"
 #include "connectors/oauth/oauth_connector.h"
 #include "connectors/url.h"
 #include "orchestrator/config.h"
+#include "orchestrator/config_http.h"
 #include "orchestrator/connections_platform.h"
 #include "orchestrator/issuer_profiles.h"
 #include "orchestrator/report/report_connector.h"
@@ -142,6 +144,32 @@ Result<std::shared_ptr<const Connector>> make_issuer(const ConnectionSettings& s
   return std::shared_ptr<const Connector>(std::move(*connector));
 }
 
+Result<std::shared_ptr<const Connector>> make_http(
+    const ConnectionSettings& settings, const Resolver& resolve,
+    const std::function<std::string(const Secret&)>& fingerprint) {
+  const auto value = [&settings](std::string_view key) {
+    const auto found = settings.values.find(key);
+    return found == settings.values.end() ? std::string() : found->second.value;
+  };
+  HttpConfig http{.base_url = value("base_url"),
+                  .auth = http_auth(settings),
+                  .user = value("auth.user"),
+                  .header = value("auth.header"),
+                  .actions = settings.declared,
+                  .assert_safe = settings.assert_safe,
+                  .safe_in_dry_run = settings.safe_in_dry_run};
+  for (const auto& [key, setting] : settings.values) {
+    if (!is_http_secret(key)) continue;
+    Result<SecretPtr> secret = resolve(setting);
+    if (!secret) return secret.error();
+    if (*secret) fingerprint(**secret);  // the filter knows it now
+    http.secret = BoundSecret{.secret = *secret, .origins = {origin_of(http.base_url)}};
+  }
+  Result<std::unique_ptr<HttpConnector>> connector = HttpConnector::make(std::move(http));
+  if (!connector) return wrap("connection " + settings.name, connector.error());
+  return std::shared_ptr<const Connector>(std::move(*connector));
+}
+
 }  // namespace
 
 Result<ConnectorSet> make_connectors(
@@ -154,8 +182,9 @@ Result<ConnectorSet> make_connectors(
   for (const auto& [name, settings] : config.connections) {
     const Resolver resolve{.config = config, .sources = sources, .needed = connection_needed(name)};
     Result<std::shared_ptr<const Connector>> connector =
-        settings.kind.value == "managed_agents"
-            ? make_platform(settings, resolve, fingerprint)
+        settings.kind.value == "managed_agents" ? make_platform(settings, resolve, fingerprint)
+        : settings.kind.value == "http"
+            ? make_http(settings, resolve, fingerprint)
             : make_issuer(settings, resolve, loopback, sources, random);
     if (!connector) return connector.error();
     connectors[name] = std::move(*connector);

@@ -1,35 +1,26 @@
 #include "orchestrator/issuer_profiles.h"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <filesystem>
 #include <system_error>
 
 #include <fmt/format.h>
 
 #include "connectors/url.h"
+#include "orchestrator/call_reader.h"
 #include "orchestrator/playbook/fields.h"
 #include "orchestrator/playbook/yaml_tree.h"
 #include "orchestrator/playbook_library.h"
-#include "state/base/bytes.h"
-#include "state/base/json.h"
 
 namespace quell {
 namespace {
 
 constexpr std::size_t kFileBytesMax = 64U << 10;
 constexpr std::size_t kCallsMax = 16;
-constexpr std::size_t kRulesMax = 16;
-constexpr std::size_t kTextsMax = 16;
-constexpr std::size_t kTextMax = 400;
-constexpr std::size_t kBodyDepthMax = 8;
 constexpr std::size_t kFilesMax = 500;
 
 const std::vector<std::string> kKillWords{"refresh_token", "access_token"};
 const std::vector<std::string> kMethods{"POST", "DELETE"};
-const std::vector<std::string> kCertaintyWords{"tried", "source_read", "vendor_text", "copied_text",
-                                               "unsure"};
 const std::vector<std::string> kReachWords{"token", "grant", "user", "client"};
 const std::vector<std::string> kAuthWords{"none",        "client", "client_basic", "client_post",
                                           "client_word", "token",  "admin"};
@@ -37,20 +28,15 @@ const std::vector<std::string> kTokenWords{"none", "access_token", "refresh_toke
 const std::vector<std::string> kMeaningWords{"done",    "already", "unsupported",
                                              "refused", "denied",  "throttled"};
 
-bool is_word_character(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
-}
-
-bool is_id(std::string_view text) {
-  return !text.empty() && text.size() <= 64 && text.front() >= 'a' && text.front() <= 'z' &&
-         std::all_of(text.begin(), text.end(),
-                     [](char c) { return is_word_character(c) || c == '-'; });
-}
-
 class ProfileReader {
  public:
   ProfileReader(Findings& findings, IssuerProfile& profile)
-      : findings_(findings), profile_(profile) {}
+      : findings_(findings), profile_(profile), reader_(findings) {
+    reader_.use({.is_known = [this](const std::string& name) { return is_known_name(name); },
+                 .is_secret = [](const std::string& name) { return is_secret_word(name); },
+                 .remedy = "declare it under values, or see docs/issuers.md for the words that "
+                           "quell fills"});
+  }
 
   void read(const YamlNode& root, std::string_view stem) {
     Fields fields(findings_, root, "an issuer profile",
@@ -63,10 +49,10 @@ class ProfileReader {
       findings_.error(*version, "bad-value", "this version reads issuer_profile: 1");
     }
     read_id(fields, stem);
-    profile_.title = text(fields, "title", true);
-    profile_.certainty = word<Certainty>(fields, "rests_on", kCertaintyWords, true)
+    profile_.title = reader_.text(fields, "title", true);
+    profile_.certainty = reader_.word<Certainty>(fields, "rests_on", certainty_words(), true)
                              .value_or(Certainty::vendor_text);
-    profile_.source = text(fields, "source", true);
+    profile_.source = reader_.text(fields, "source", true);
     read_serves(fields);
     read_values(fields);
     profile_.rfc7009 = fields.flag("rfc7009").value_or(false);
@@ -74,9 +60,9 @@ class ProfileReader {
     if (const YamlNode* const reuse = fields.get("reuse")) read_reuse(*reuse);
     profile_.cache = fields.duration("cache");
     profile_.grace = fields.duration("grace");
-    profile_.spares = text(fields, "spares", false);
-    profile_.traps = texts(fields, "traps");
-    profile_.unsure = texts(fields, "unsure");
+    profile_.spares = reader_.text(fields, "spares", false);
+    profile_.traps = reader_.texts(fields, "traps");
+    profile_.unsure = reader_.texts(fields, "unsure");
     read_human(fields);
     const bool callable = profile_.rfc7009 || !profile_.calls.empty();
     if (!callable && profile_.human_do.empty()) {
@@ -90,54 +76,6 @@ class ProfileReader {
   }
 
  private:
-  std::string checked_text(const YamlNode& node, std::string_view name) {
-    const std::optional<std::string> given = read_text(findings_, node, name);
-    if (!given) return {};
-    if (given->size() > kTextMax || given->find('\n') != std::string::npos) {
-      findings_.error(node, "bad-value",
-                      fmt::format("\"{}\" is one line of at most {} characters", name, kTextMax));
-      return {};
-    }
-    return *given;
-  }
-
-  std::string text(Fields& fields, std::string_view key, bool needed) {
-    const YamlNode* const node = needed ? fields.need(key) : fields.get(key);
-    return node == nullptr ? std::string{} : checked_text(*node, key);
-  }
-
-  std::vector<std::string> texts(Fields& fields, std::string_view key) {
-    std::vector<std::string> out;
-    const YamlNode* const node = fields.get(key);
-    if (node == nullptr || !is_list(*node, key, kTextsMax)) return out;
-    for (const YamlNode& item : node->items) out.push_back(checked_text(item, key));
-    return out;
-  }
-
-  bool is_list(const YamlNode& node, std::string_view name, std::size_t most) {
-    if (node.kind != YamlNode::Kind::list) {
-      findings_.error(node, "wrong-type", fmt::format("\"{}\" is a list", name));
-      return false;
-    }
-    if (node.items.size() <= most) return true;
-    findings_.error(node, "too-many", fmt::format("\"{}\" has more than {} entries", name, most));
-    return false;
-  }
-
-  bool is_map(const YamlNode& node, std::string_view name) {
-    if (node.kind == YamlNode::Kind::map) return true;
-    findings_.error(node, "wrong-type", fmt::format("\"{}\" is a map", name));
-    return false;
-  }
-
-  template <typename Enum>
-  std::optional<Enum> word(Fields& fields, std::string_view key,
-                           const std::vector<std::string>& words, bool needed) {
-    if (needed && fields.need(key) == nullptr) return std::nullopt;
-    const std::optional<std::string> given = fields.word(key, words);
-    return given ? profile_word<Enum>(*given) : std::nullopt;
-  }
-
   std::vector<Kill> kills(Fields& fields) {
     std::vector<Kill> out;
     for (const std::string& given : fields.word_list("kills", kKillWords)) {
@@ -149,8 +87,8 @@ class ProfileReader {
   void read_id(Fields& fields, std::string_view stem) {
     const YamlNode* const node = fields.need("id");
     if (node == nullptr) return;
-    profile_.id = checked_text(*node, "id");
-    if (!is_id(profile_.id)) {
+    profile_.id = reader_.checked_text(*node, "id");
+    if (!is_declared_id(profile_.id)) {
       findings_.error(*node, "bad-value", "\"id\" is lower-case letters, digits, - and _");
     } else if (profile_.id == kGenericProfile) {
       findings_.error(*node, "reserved", "rfc7009 is the built-in profile");
@@ -164,9 +102,9 @@ class ProfileReader {
 
   void read_serves(Fields& fields) {
     const YamlNode* const node = fields.get("serves");
-    if (node == nullptr || !is_list(*node, "serves", kTextsMax)) return;
+    if (node == nullptr || !reader_.is_list(*node, "serves", CallReader::kTextsMax)) return;
     for (const YamlNode& item : node->items) {
-      const std::string pattern = checked_text(item, "serves");
+      const std::string pattern = reader_.checked_text(item, "serves");
       std::string plain = pattern;
       constexpr std::string_view kStar = "https://*.";
       const bool starred = plain.starts_with(kStar);
@@ -185,11 +123,12 @@ class ProfileReader {
 
   void read_values(Fields& fields) {
     const YamlNode* const node = fields.get("values");
-    if (node == nullptr || !is_map(*node, "values")) return;
+    if (node == nullptr || !reader_.is_map(*node, "values")) return;
     for (const YamlMember& member : node->members) {
       ProfileValue value{.name = member.key.text};
-      const bool sound = is_id(value.name) && value.name.find('-') == std::string::npos &&
-                         !is_call_word(value.name) && profile_.values.size() < kTextsMax;
+      const bool sound = is_declared_id(value.name) &&
+                         value.name.find('-') == std::string::npos && !is_call_word(value.name) &&
+                         profile_.values.size() < CallReader::kTextsMax;
       if (!sound) {
         findings_.error(member.key, "bad-value",
                         fmt::format("\"{}\" cannot be the name of a value", shown(value.name)),
@@ -197,7 +136,7 @@ class ProfileReader {
       }
       Fields of(findings_, member.value, "a value", {"help", "url"});
       if (member.value.kind != YamlNode::Kind::map) continue;
-      value.help = text(of, "help", true);
+      value.help = reader_.text(of, "help", true);
       value.is_url = of.flag("url").value_or(false);
       profile_.values.push_back(std::move(value));
     }
@@ -215,13 +154,13 @@ class ProfileReader {
     if (node == nullptr) return;
     Fields human(findings_, *node, "human", {"page", "do"});
     if (node->kind != YamlNode::Kind::map) return;
-    profile_.human_page = text(human, "page", false);
-    profile_.human_do = text(human, "do", true);
+    profile_.human_page = reader_.text(human, "page", false);
+    profile_.human_do = reader_.text(human, "do", true);
   }
 
   void read_calls(Fields& fields) {
     const YamlNode* const node = fields.get("calls");
-    if (node == nullptr || !is_list(*node, "calls", kCallsMax)) return;
+    if (node == nullptr || !reader_.is_list(*node, "calls", kCallsMax)) return;
     for (const YamlNode& item : node->items) read_call(item);
   }
 
@@ -232,33 +171,37 @@ class ProfileReader {
                    "unsure", "rests_on", "source"});
     if (node.kind != YamlNode::Kind::map) return;
     VendorCall call;
-    call.id = text(fields, "id", true);
+    call.id = reader_.text(fields, "id", true);
     const bool twice = std::any_of(profile_.calls.begin(), profile_.calls.end(),
                                    [&](const VendorCall& one) { return one.id == call.id; });
-    if (!call.id.empty() && (!is_id(call.id) || twice)) {
+    if (!call.id.empty() && (!is_declared_id(call.id) || twice)) {
       findings_.error(*node.find("id"), "bad-value",
                       twice ? "two calls have this id"
                             : "\"id\" is lower-case letters, digits, - and _");
     }
-    call.title = text(fields, "title", true);
-    call.reach = word<CallReach>(fields, "reach", kReachWords, true).value_or(CallReach::grant);
-    call.takes = word<CallToken>(fields, "takes", kTokenWords, false).value_or(CallToken::none);
-    call.auth = word<CallAuth>(fields, "auth", kAuthWords, true).value_or(CallAuth::none);
+    call.title = reader_.text(fields, "title", true);
+    call.reach =
+        reader_.word<CallReach>(fields, "reach", kReachWords, true).value_or(CallReach::grant);
+    call.takes =
+        reader_.word<CallToken>(fields, "takes", kTokenWords, false).value_or(CallToken::none);
+    call.auth = reader_.word<CallAuth>(fields, "auth", kAuthWords, true).value_or(CallAuth::none);
     fields.need("method");
     call.method = fields.word("method", kMethods).value_or("POST");
     if (const YamlNode* const url = fields.need("url")) read_url(call, *url);
-    if (const YamlNode* const headers = fields.get("headers")) read_headers(call, *headers);
-    read_body(call, fields, node);
-    if (const YamlNode* const answers = fields.need("answers")) read_answers(call, *answers);
+    if (const YamlNode* const headers = fields.get("headers"))
+      call.headers = reader_.headers(*headers);
+    call.body_kind = reader_.body(call.body, fields, node);
+    if (const YamlNode* const answers = fields.need("answers"))
+      call.answers = reader_.answers(*answers, kMeaningWords);
     call.kills = kills(fields);
-    call.spares = text(fields, "spares", false);
-    call.breaks = text(fields, "breaks", false);
+    call.spares = reader_.text(fields, "spares", false);
+    call.breaks = reader_.text(fields, "breaks", false);
     call.settles = fields.duration("settles");
-    call.needs = texts(fields, "needs");
-    call.traps = texts(fields, "traps");
-    call.unsure = texts(fields, "unsure");
-    call.certainty = word<Certainty>(fields, "rests_on", kCertaintyWords, false);
-    call.source = text(fields, "source", false);
+    call.needs = reader_.texts(fields, "needs");
+    call.traps = reader_.texts(fields, "traps");
+    call.unsure = reader_.texts(fields, "unsure");
+    call.certainty = reader_.word<Certainty>(fields, "rests_on", certainty_words(), false);
+    call.source = reader_.text(fields, "source", false);
     check_call(call, node);
     profile_.calls.push_back(std::move(call));
   }
@@ -300,33 +243,9 @@ class ProfileReader {
                        [&](const ProfileValue& value) { return value.name == name; });
   }
 
-  /// Adds `text` to `parts`; its literals go through `encode`.
-  template <typename Encode>
-  void add_template(CallTemplate& parts, const YamlNode& node, const std::string& text,
-                    const Encode& encode) {
-    std::size_t at = 0;
-    while (at < text.size()) {
-      const std::size_t open = std::min(text.find('{', at), text.size());
-      if (open > at) parts.push_back({.literal = encode(text.substr(at, open - at))});
-      if (open == text.size()) return;
-      const std::size_t close = text.find('}', open);
-      std::string name =
-          close == std::string::npos ? std::string{} : text.substr(open + 1, close - open - 1);
-      if (!is_known_name(name)) {
-        findings_.error(node, "unknown-name",
-                        fmt::format("nothing is known as {{{}}}", shown(name)),
-                        "declare it under values, or see docs/issuers.md for the words that quell "
-                        "fills");
-        return;
-      }
-      parts.push_back({.name = std::move(name)});
-      at = close + 1;
-    }
-  }
-
   void read_url(VendorCall& call, const YamlNode& node) {
-    const std::string given = checked_text(node, "url");
-    add_template(call.url, node, given, [](const std::string& literal) { return literal; });
+    const std::string given = reader_.checked_text(node, "url");
+    reader_.add_template(call.url, node, given, [](const std::string& literal) { return literal; });
     const bool secret = std::any_of(call.url.begin(), call.url.end(), [](const TemplatePart& part) {
       return is_secret_word(part.name) || part.name == "hint";
     });
@@ -373,144 +292,9 @@ class ProfileReader {
     findings_.error(node, "bad-value", "\"url\" has no path", "write at least a / after the host");
   }
 
-  void read_headers(VendorCall& call, const YamlNode& node) {
-    if (!is_map(node, "headers")) return;
-    for (const YamlMember& member : node.members) {
-      const std::string& name = member.key.text;
-      const std::string value = checked_text(member.value, "headers");
-      const auto visible = [](char c) { return c >= ' ' && c < '\x7f'; };
-      const bool token = !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
-        return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-               c == '-';
-      });
-      const bool ours = name == "Authorization" || name == "Content-Type" || name == "Host" ||
-                        name == "Cookie" || name == "Content-Length";
-      if (!token || ours || !std::all_of(value.begin(), value.end(), visible) ||
-          call.headers.size() == kTextsMax) {
-        findings_.error(member.key, "bad-value",
-                        fmt::format("\"{}\" cannot be a header of a call", shown(name)),
-                        "auth, form and json write the rest");
-        continue;
-      }
-      CallTemplate parts;
-      add_template(parts, member.value, value, [](const std::string& text) { return text; });
-      const bool secret = std::any_of(parts.begin(), parts.end(), [](const TemplatePart& part) {
-        return is_secret_word(part.name);
-      });
-      if (secret) {
-        findings_.error(member.value, "bad-value", "a secret stands in the body, or by auth");
-        continue;
-      }
-      call.headers.emplace_back(name, std::move(parts));
-    }
-  }
-
-  void read_body(VendorCall& call, Fields& fields, const YamlNode& node) {
-    const YamlNode* const form = fields.get("form");
-    const YamlNode* const json = fields.get("json");
-    if (form != nullptr && json != nullptr) {
-      findings_.error(*node.find_key("json"), "two-kinds", "a call has either form or json");
-    }
-    if (form != nullptr) {
-      call.body_kind = BodyKind::form;
-      read_form(call, *form);
-    } else if (json != nullptr) {
-      call.body_kind = BodyKind::json;
-      add_json(call.body, *json, 0);
-    }
-  }
-
-  void read_form(VendorCall& call, const YamlNode& node) {
-    if (!is_map(node, "form")) return;
-    for (const YamlMember& member : node.members) {
-      const std::string start = call.body.empty() ? "" : "&";
-      call.body.push_back({.literal = start + form_encode(member.key.text) + "="});
-      add_template(call.body, member.value, checked_text(member.value, "form"), form_encode);
-    }
-  }
-
-  // Depth is bounded by kBodyDepthMax.
-  // NOLINTNEXTLINE(misc-no-recursion)
-  void add_json(CallTemplate& parts, const YamlNode& node, std::size_t depth) {
-    if (depth == kBodyDepthMax) {
-      findings_.error(node, "too-deep", "the body is nested too deeply");
-      return;
-    }
-    const auto literal = [&parts](std::string text) {
-      parts.push_back({.literal = std::move(text)});
-    };
-    switch (node.kind) {
-      case YamlNode::Kind::map:
-        for (const YamlMember& member : node.members) {
-          literal((&member == &node.members.front() ? "{" : ",") +
-                  to_json(Value(member.key.text)) + ":");
-          add_json(parts, member.value, depth + 1);
-        }
-        literal(node.members.empty() ? "{}" : "}");
-        return;
-      case YamlNode::Kind::list:
-        for (const YamlNode& item : node.items) {
-          literal(&item == &node.items.front() ? "[" : ",");
-          add_json(parts, item, depth + 1);
-        }
-        literal(node.items.empty() ? "[]" : "]");
-        return;
-      case YamlNode::Kind::boolean:
-      case YamlNode::Kind::integer:
-        literal(node.text);
-        return;
-      case YamlNode::Kind::null:
-        literal("null");
-        return;
-      case YamlNode::Kind::number:
-        findings_.error(node, "wrong-type", "a body holds texts, whole numbers, true and false");
-        return;
-      case YamlNode::Kind::string:
-        literal("\"");
-        add_template(parts, node, node.text, [](const std::string& text) {
-          const std::string quoted = to_json(Value(text));
-          return quoted.substr(1, quoted.size() - 2);
-        });
-        literal("\"");
-        return;
-    }
-  }
-
-  void read_answers(VendorCall& call, const YamlNode& node) {
-    if (!is_list(node, "answers", kRulesMax)) return;
-    for (const YamlNode& item : node.items) {
-      Fields fields(findings_, item, "an answer", {"status", "json", "means"});
-      if (item.kind != YamlNode::Kind::map) continue;
-      AnswerRule rule;
-      fields.need("status");
-      rule.status =
-          static_cast<int>(fields.whole("status", {.min = 200, .max = 599}).value_or(0));
-      if (const YamlNode* const json = fields.get("json"); json && is_map(*json, "json")) {
-        for (const YamlMember& member : json->members)
-          rule.json.emplace_back(member.key.text, checked_scalar(member.value));
-      }
-      rule.means = word<AnswerMeaning>(fields, "means", kMeaningWords, true)
-                       .value_or(AnswerMeaning::refused);
-      const bool success =
-          rule.means == AnswerMeaning::done || rule.means == AnswerMeaning::already;
-      if (success && rule.status >= 300 && rule.json.empty() && rule.status != 400) {
-        findings_.error(item, "bad-value", "an error without a body is no success",
-                        "say with json: what its body holds");
-      }
-      call.answers.push_back(std::move(rule));
-    }
-  }
-
-  std::string checked_scalar(const YamlNode& node) {
-    if (node.is_scalar() && node.kind != YamlNode::Kind::null &&
-        node.kind != YamlNode::Kind::number && node.text.size() <= kTextMax)
-      return node.text;
-    findings_.error(node, "wrong-type", "an answer is told by texts, whole numbers, true or false");
-    return {};
-  }
-
   Findings& findings_;
   IssuerProfile& profile_;
+  CallReader reader_;
 };
 
 Result<IssuerProfile> profile_from(const std::string& file, const std::string& source) {

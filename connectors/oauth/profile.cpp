@@ -17,11 +17,6 @@ namespace {
 template <typename Enum, std::size_t N>
 using Words = std::array<std::pair<Enum, std::string_view>, N>;
 
-constexpr Words<Certainty, 5> kCertainties{{{Certainty::tried, "tried"},
-                                            {Certainty::source_read, "source_read"},
-                                            {Certainty::vendor_text, "vendor_text"},
-                                            {Certainty::copied_text, "copied_text"},
-                                            {Certainty::unsure, "unsure"}}};
 constexpr Words<CallReach, 4> kReaches{{{CallReach::token, "token"},
                                         {CallReach::grant, "grant"},
                                         {CallReach::user, "user"},
@@ -37,13 +32,6 @@ constexpr Words<CallToken, 4> kTokens{{{CallToken::none, "none"},
                                        {CallToken::access_token, "access_token"},
                                        {CallToken::refresh_token, "refresh_token"},
                                        {CallToken::either, "either"}}};
-constexpr Words<AnswerMeaning, 6> kMeanings{{{AnswerMeaning::done, "done"},
-                                             {AnswerMeaning::already, "already"},
-                                             {AnswerMeaning::unsupported, "unsupported"},
-                                             {AnswerMeaning::refused, "refused"},
-                                             {AnswerMeaning::denied, "denied"},
-                                             {AnswerMeaning::throttled, "throttled"}}};
-
 constexpr std::array<std::string_view, 10> kCallWords{
     "token",  "hint",          "client_id",      "client_secret",      "user", "grant_id",
     "issuer", "issuer_origin", "token_endpoint", "revocation_endpoint"};
@@ -131,33 +119,21 @@ Status check_value(const OauthConfig& config, const IssuerConfig& entry,
 
 }  // namespace
 
-std::string_view to_string(Certainty certainty) noexcept {
-  return word_of(kCertainties, certainty);
-}
 std::string_view to_string(CallReach reach) noexcept { return word_of(kReaches, reach); }
 std::string_view to_string(CallAuth auth) noexcept { return word_of(kAuths, auth); }
 std::string_view to_string(CallToken token) noexcept { return word_of(kTokens, token); }
-std::string_view to_string(AnswerMeaning meaning) noexcept { return word_of(kMeanings, meaning); }
 
 template <>
-std::optional<Certainty> profile_word<Certainty>(std::string_view text) noexcept {
-  return find_word(kCertainties, text);
-}
-template <>
-std::optional<CallReach> profile_word<CallReach>(std::string_view text) noexcept {
+std::optional<CallReach> declared_word<CallReach>(std::string_view text) noexcept {
   return find_word(kReaches, text);
 }
 template <>
-std::optional<CallAuth> profile_word<CallAuth>(std::string_view text) noexcept {
+std::optional<CallAuth> declared_word<CallAuth>(std::string_view text) noexcept {
   return find_word(kAuths, text);
 }
 template <>
-std::optional<CallToken> profile_word<CallToken>(std::string_view text) noexcept {
+std::optional<CallToken> declared_word<CallToken>(std::string_view text) noexcept {
   return find_word(kTokens, text);
-}
-template <>
-std::optional<AnswerMeaning> profile_word<AnswerMeaning>(std::string_view text) noexcept {
-  return find_word(kMeanings, text);
 }
 
 bool is_call_word(std::string_view name) noexcept {

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "connectors/declared_call.h"
 #include "connectors/oauth/config.h"
 #include "state/base/clock.h"
 #include "state/base/result.h"
@@ -19,9 +20,6 @@ namespace quell {
 // What a vendor's own calls are, as data: connectors/issuers/*.yaml, read by
 // orchestrator/issuer_profiles.h. Nothing here is evidence: a profile says what to send and how the
 // answer reads, and probes say what died.
-
-/// What a fact of a profile rests on, best first (marks T, C, S, S2 and M of the API sheet).
-enum class Certainty : std::uint8_t { tried, source_read, vendor_text, copied_text, unsure };
 
 /// What one call hits; each reach has an action of its own, since a wide one wants its own
 /// approval.
@@ -38,46 +36,12 @@ enum class CallAuth : std::uint8_t {
   admin,         // `admin_token` of the entry as Bearer
 };
 
-enum class BodyKind : std::uint8_t { none, form, json };
-
 /// Which leaked token a call shows.
 enum class CallToken : std::uint8_t { none, access_token, refresh_token, either };
 
-/// What an answer means. What no rule names is read by connectors/classify.h, and never as success.
-enum class AnswerMeaning : std::uint8_t {
-  done,         // taken; not yet proof
-  already,      // it was not alive before
-  unsupported,  // this kind of token is not revoked here
-  refused,      // not taken, and repeating does not help
-  denied,       // our own credential was refused
-  throttled,    // to be repeated later
-};
-
-std::string_view to_string(Certainty certainty) noexcept;
 std::string_view to_string(CallReach reach) noexcept;
 std::string_view to_string(CallAuth auth) noexcept;
 std::string_view to_string(CallToken token) noexcept;
-std::string_view to_string(AnswerMeaning meaning) noexcept;
-
-/// The spelling of `Enum` in profiles, for any enumeration above.
-template <typename Enum>
-std::optional<Enum> profile_word(std::string_view text) noexcept;
-
-/// Literal text or the name of what stands there: `{client_id}` is one part.
-struct TemplatePart {
-  std::string literal{};
-  std::string name{};  // empty: literal
-};
-using CallTemplate = std::vector<TemplatePart>;
-
-/// First match in file order wins.
-struct AnswerRule {
-  int status = 0;
-  /// Member of the JSON body and what it must be as text ("true", "invalid_token"), or any value
-  /// where the text is "*"; all of them.
-  std::vector<std::pair<std::string, std::string>> json{};
-  AnswerMeaning means = AnswerMeaning::refused;
-};
 
 /// One call that ends something at the issuer.
 struct VendorCall {

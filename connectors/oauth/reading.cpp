@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 
 #include "connectors/classify.h"
+#include "connectors/declared_call.h"
 #include "connectors/oauth/challenge.h"
 #include "state/base/json.h"
 #include "state/base/value.h"
@@ -28,14 +29,6 @@ constexpr Duration kThrottledDefault{2'000};
 constexpr std::int64_t kUnsupportedVersionLegacy = -32'000;
 constexpr std::int64_t kUnsupportedVersionModern = -32'022;
 constexpr std::array kPassedStatuses{400, 404, 405, 406, 409, 413, 415, 422};
-
-bool starts_with_ignoring_case(std::string_view text, std::string_view prefix) {
-  const auto lower = [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  };
-  return text.size() >= prefix.size() &&
-         std::ranges::equal(text.substr(0, prefix.size()), prefix, {}, lower, lower);
-}
 
 std::string_view trim_front(std::string_view text) {
   const std::size_t start = text.find_first_not_of(" \t\r\n");
@@ -313,16 +306,6 @@ RefreshAnswer read_refresh(const HttpResponse& response) {
   const Result<Value> body = parse_json(response.body, kBodyLimits);
   return body && (*body)["access_token"].is_string() ? RefreshAnswer::alive
                                                      : RefreshAnswer::unknown;
-}
-
-bool is_html(const HttpResponse& response) {
-  const std::string_view type = trim_front(response.header("content-type"));
-  if (starts_with_ignoring_case(type, "text/html") ||
-      starts_with_ignoring_case(type, "application/xhtml"))
-    return true;
-  const std::string_view body = trim_front(response.body);
-  return starts_with_ignoring_case(body, "<!doctype html") ||
-         starts_with_ignoring_case(body, "<html");
 }
 
 std::string oauth_error(const HttpResponse& response) {

@@ -120,9 +120,6 @@ std::string_view to_string(RefreshAnswer answer) noexcept;
 
 RefreshAnswer read_refresh(const HttpResponse& response);
 
-/// True when content type or body says html, where an endpoint should answer JSON or nothing.
-bool is_html(const HttpResponse& response);
-
 /// `error` of an OAuth error body (RFC 6749 section 5.2), or empty.
 std::string oauth_error(const HttpResponse& response);
 

@@ -10,21 +10,16 @@
 
 #include <fmt/format.h>
 
-#include "connectors/classify.h"
+#include "connectors/declared_call.h"
 #include "connectors/oauth/client_auth.h"
-#include "connectors/oauth/reading.h"
 #include "connectors/url.h"
 #include "state/base/bytes.h"
-#include "state/base/json.h"
 
 namespace quell {
 namespace {
 
 constexpr std::size_t kAnswerBytesMax = 256U << 10;
 constexpr Duration kCallTimeout{10'000};
-constexpr Duration kThrottledDefault{2'000};
-constexpr JsonLimits kBodyLimits{
-    .bytes_max = kAnswerBytesMax, .depth_max = 32, .nodes_max = 20'000};
 
 void add_once(std::vector<std::string>& list, std::string item) {
   if (std::ranges::find(list, item) == list.end()) list.push_back(std::move(item));
@@ -178,12 +173,6 @@ void add_token_lacks(const CallCase& what, const VendorCall& call,
   }
 }
 
-std::string encoded(const std::string& text, BodyKind kind) {
-  if (kind == BodyKind::form) return form_encode(text);
-  std::string json = to_json(Value(text));
-  return json.substr(1, json.size() - 2);
-}
-
 /// The grant as client_auth.h and grant.h know it, its secrets bound to this call alone.
 Grant grant_for(const CallScene& scene, const VendorCall& call, const std::string& url) {
   const Audience audience = audience_of(scene, call, origin_of(url));
@@ -234,7 +223,7 @@ HttpRequest begin_request(const CallScene& scene, const VendorCall& call, std::s
     } else if (part.name == "hint") {
       request.body.append(to_string(kind));
     } else {
-      request.body.append(encoded(piece(scene, part.name), call.body_kind));
+      request.body.append(body_encoded(piece(scene, part.name), call.body_kind));
     }
   }
   return request;
@@ -273,17 +262,6 @@ Status sign_in(const CallScene& scene, const VendorCall& call, HttpRequest& requ
       return ok();
   }
   return ok();
-}
-
-bool fits(const AnswerRule& rule, const HttpResponse& response, const Value& body) {
-  if (rule.status != response.status) return false;
-  return std::ranges::all_of(rule.json, [&body](const auto& member) {
-    const Value& value = body[member.first];
-    if (member.second == "*") return body.has(member.first);
-    if (value.is_string()) return value.as_string() == member.second;
-    if (value.is_bool()) return (value.as_bool() ? "true" : "false") == member.second;
-    return value.is_int() && std::to_string(value.as_int()) == member.second;
-  });
 }
 
 }  // namespace
@@ -371,49 +349,10 @@ std::vector<std::string> missing_pieces(const CallScene& scene, const VendorCall
 
 Result<CallAnswer> read_call_answer(const VendorCall& call, const HttpResponse& response,
                                     std::string_view subject, Timestamp now) {
-  const int status = response.status;
-  if (is_html(response)) {
-    return make_error(ErrorCode::invalid, "invalid",
-                      fmt::format("{}: a page where an answer belongs ({})", subject, status),
-                      "compare the profile's URL with the vendor's own page");
-  }
-  const Result<Value> parsed = parse_json(response.body, kBodyLimits);
-  const Value body = parsed ? *parsed : Value{};
-  for (const AnswerRule& rule : call.answers) {
-    if (!fits(rule, response, body)) continue;
-    switch (rule.means) {
-      case AnswerMeaning::done:
-      case AnswerMeaning::already:
-      case AnswerMeaning::unsupported:
-      case AnswerMeaning::refused:
-        return CallAnswer{.status = status, .meaning = rule.means};
-      case AnswerMeaning::denied:
-        return make_error(ErrorCode::denied, "denied",
-                          fmt::format("{}: our own credential was refused ({})", subject, status),
-                          "compare client and keys of the issuer's entry with the vendor's record");
-      case AnswerMeaning::throttled: {
-        Error error = make_error(ErrorCode::throttled, "throttled",
-                                 fmt::format("{}: asks to wait ({})", subject, status),
-                                 "quell repeats it by itself");
-        error.retry_after = retry_after(response, now).value_or(kThrottledDefault);
-        return error;
-      }
-    }
-  }
-  if (status >= 200 && status < 300) {
-    return make_error(
-        ErrorCode::unknown, "unknown",
-        fmt::format("{}: an answer that the profile does not know ({})", subject, status),
-        "whether it took effect is for the probes to say");
-  }
-  if (status == 503) {
-    Error error = make_error(ErrorCode::throttled, "throttled",
-                             fmt::format("{}: asks to wait (503)", subject),
-                             "quell repeats it by itself");
-    error.retry_after = retry_after(response, now).value_or(kThrottledDefault);
-    return error;
-  }
-  return classify(response, Effect::mutate, subject, NotFound::collection);
+  const Result<AnswerMeaning> meaning =
+      read_answer(call.answers, response, answer_body(response), subject, {.now = now});
+  if (!meaning) return meaning.error();
+  return CallAnswer{.status = response.status, .meaning = *meaning};
 }
 
 Task<Result<CallAnswer>> make_call(Io& io, const CallScene& scene, const VendorCall& call,

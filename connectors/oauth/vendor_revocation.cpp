@@ -101,6 +101,8 @@ RevocationAnswer as_revocation(AnswerMeaning meaning) {
     case AnswerMeaning::refused:
     case AnswerMeaning::denied:
     case AnswerMeaning::throttled:
+    case AnswerMeaning::dead:
+    case AnswerMeaning::alive:
       break;
   }
   return RevocationAnswer::refused;

@@ -142,7 +142,7 @@ Result<ApiClient> Session::owner_of(RunId run) {
 
 Result<std::unique_ptr<HttpTransport>> Session::make_transport(const Clock& clock) {
   Result<EgressPolicy> policy =
-      EgressPolicy::make(config_->allow_private, platform_is_loopback(*config_));
+      EgressPolicy::make(config_->allow_private, loopback_is_open(*config_));
   if (!policy) return policy.error();
   return std::unique_ptr<HttpTransport>(std::make_unique<CurlTransport>(clock, std::move(*policy)));
 }

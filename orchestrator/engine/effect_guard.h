@@ -19,8 +19,10 @@ struct GuardMode {
 
 /// Refuses what the action's declared effect does not allow: a read action may send GET or HEAD
 /// only; any other method needs a declared request template that fits method and URL, with at most
-/// that template's effect. So a connector bug cannot mutate in a dry run. Pure. `params` are the
-/// action's own, secrets replaced.
+/// that template's effect. So a connector bug cannot mutate in a dry run. A connection whose
+/// actions somebody declared (connectors/declared_connection.h) reaches its own origin alone, and a
+/// rehearsal sends no more than its GETs and the POSTs that the configuration itself asserts
+/// (threat T25). Pure. `params` are the action's own, secrets replaced.
 Status guard(const HttpRequest& request, const ActionSpec& action, const Connector& connector,
              const Value& params, GuardMode mode);
 

@@ -27,7 +27,8 @@ const std::map<std::string, Folders, std::less<>>& layers() {
       kWith(kEngine,
             {"orchestrator/engine", "orchestrator/alerts", "orchestrator/notify",
              "orchestrator/report", "orchestrator/api", "orchestrator/access", "orchestrator/panel",
-             "connectors/managed_agents", "connectors/oauth", "orchestrator/http_*"});
+             "connectors/managed_agents", "connectors/oauth", "connectors/http",
+             "orchestrator/http_*"});
   static const Folders kDrill = kWith(kOrchestrator, {"orchestrator", "orchestrator/range"});
   static const std::map<std::string, Folders, std::less<>> kLayers{
       {"state/base", {}},
@@ -36,6 +37,7 @@ const std::map<std::string, Folders, std::less<>>& layers() {
       {"connectors", kFloor},
       {"connectors/managed_agents", kConnector},
       {"connectors/oauth", kConnector},
+      {"connectors/http", kConnector},
       {"orchestrator/expression", kFloor},
       {"orchestrator/playbook", kPlaybook},
       {"orchestrator/http_*", {"state/base", "state"}},  // the rules for key files
