@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "connectors/shared_signals/shared_signals_connector.h"
 #include "orchestrator/cli/verb.h"
 #include "orchestrator/issuer_profiles.h"
 #include "orchestrator/playbook/diagnostics.h"
@@ -150,11 +151,14 @@ std::string markdown_of(const std::string& connection, const ActionSpec& spec) {
   return text + "\n";
 }
 
+/// Nobody is told anything unless a connection says so; the document tells of it all the same.
+constexpr std::string_view kSignals = "signals";
+
 constexpr std::string_view kMarkdownHead =
     R"(# Actions
 
-Written by `quell actions --markdown` from the connectors' own declarations; a test keeps the two alike. `platform`, `issuer` and
-`report` stand for connections of the kinds `managed_agents`, `oauth` and `report`.
+Written by `quell actions --markdown` from the connectors' own declarations; a test keeps the two alike. `platform`, `issuer`,
+`report` and `signals` stand for connections of the kinds `managed_agents`, `oauth`, `report` and `shared_signals`.
 
 )";
 
@@ -303,6 +307,10 @@ int actions(Session& session, const ActionsOptions& options) {
       if (name == full && !session.options().json && !is_markdown)
         tell_one(session, connection, connector->pins()["kind"].string_or(""), spec);
     }
+  }
+  if (is_markdown && name.empty() && !connectors->contains(kSignals)) {
+    for (const ActionSpec& spec : shared_signals_actions())
+      document += markdown_of(std::string(kSignals), spec);
   }
   if (all.empty()) {
     const std::string near = nearest_word(name, names);
