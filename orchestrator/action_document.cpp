@@ -16,7 +16,40 @@ Value texts_of(const std::vector<std::string>& texts) {
   return Value(ValueList(texts.begin(), texts.end()));
 }
 
-Value action_value(const std::string& connection, const std::string& kind,
+Value profile_value(const IssuerProfile& profile) {
+  ValueList calls;
+  for (const VendorCall& call : profile.calls) {
+    calls.push_back(Value::map(
+        {{"id", call.id},
+         {"title", call.title},
+         {"reach", to_string(call.reach)},
+         {"takes", to_string(call.takes)},
+         {"auth", to_string(call.auth)},
+         {"kills", words_of(call.kills)},
+         {"spares", call.spares},
+         {"breaks", call.breaks},
+         {"settles_within", call.settles ? Value(*call.settles) : Value{}},
+         {"needs", texts_of(call.needs)},
+         {"traps", texts_of(call.traps)},
+         {"unsure", texts_of(call.unsure)},
+         {"rests_on", to_string(call.certainty.value_or(profile.certainty))}}));
+  }
+  return Value::map({{"id", profile.id},
+                     {"title", profile.title},
+                     {"rests_on", to_string(profile.certainty)},
+                     {"source", profile.source},
+                     {"rfc7009", profile.rfc7009},
+                     {"calls", Value(std::move(calls))},
+                     {"spares", profile.spares},
+                     {"traps", texts_of(profile.traps)},
+                     {"unsure", texts_of(profile.unsure)},
+                     {"human", Value::map({{"page", profile.human_page},
+                                           {"do", profile.human_do}})}});
+}
+
+}  // namespace
+
+Value action_document(const std::string& connection, const std::string& kind,
                    const ActionSpec& spec) {
   ValueList inputs;
   for (const ParamSpec& input : spec.inputs) {
@@ -55,45 +88,12 @@ Value action_value(const std::string& connection, const std::string& kind,
                                               {"mutate", spec.cost.mutate}})}});
 }
 
-Value profile_value(const IssuerProfile& profile) {
-  ValueList calls;
-  for (const VendorCall& call : profile.calls) {
-    calls.push_back(Value::map(
-        {{"id", call.id},
-         {"title", call.title},
-         {"reach", to_string(call.reach)},
-         {"takes", to_string(call.takes)},
-         {"auth", to_string(call.auth)},
-         {"kills", words_of(call.kills)},
-         {"spares", call.spares},
-         {"breaks", call.breaks},
-         {"settles_within", call.settles ? Value(*call.settles) : Value{}},
-         {"needs", texts_of(call.needs)},
-         {"traps", texts_of(call.traps)},
-         {"unsure", texts_of(call.unsure)},
-         {"rests_on", to_string(call.certainty.value_or(profile.certainty))}}));
-  }
-  return Value::map({{"id", profile.id},
-                     {"title", profile.title},
-                     {"rests_on", to_string(profile.certainty)},
-                     {"source", profile.source},
-                     {"rfc7009", profile.rfc7009},
-                     {"calls", Value(std::move(calls))},
-                     {"spares", profile.spares},
-                     {"traps", texts_of(profile.traps)},
-                     {"unsure", texts_of(profile.unsure)},
-                     {"human", Value::map({{"page", profile.human_page},
-                                           {"do", profile.human_do}})}});
-}
-
-}  // namespace
-
 Value actions_document(const ConnectorSet& connectors, const IssuerProfiles& profiles) {
   ValueList actions;
   for (const auto& [connection, connector] : connectors) {
     const std::string kind = connector->pins()["kind"].string_or("");
     for (const ActionSpec& spec : connector->actions())
-      actions.push_back(action_value(connection, kind, spec));
+      actions.push_back(action_document(connection, kind, spec));
   }
   ValueList listed;
   for (const IssuerProfile& profile : profiles) listed.push_back(profile_value(profile));

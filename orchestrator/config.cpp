@@ -39,9 +39,20 @@ constexpr std::array<std::string_view, 25> kPlatformKeys{
 /// Below a resource of a platform: what its calls say otherwise than the rest.
 constexpr std::array<std::string_view, 3> kResourceKeys{"api_version", "beta", "query"};
 constexpr std::array<std::string_view, 2> kOauthKeys{"kind", "issuers"};
+constexpr std::array<std::string_view, 7> kSignalKeys{
+    "kind", "issuer", "signing_key", "key_id", "subject_format", "subject_issuer", "receivers"};
+constexpr std::array<std::string_view, 3> kReceiverKeys{"endpoint", "audience", "bearer"};
+/// What a connection may be, and the settings of each.
+constexpr std::array<std::string_view, 4> kConnectionKinds{"managed_agents", "oauth", "http",
+                                                           "shared_signals"};
 constexpr std::array<std::string_view, 10> kIssuerKeys{
     "match",         "issuer",          "endpoints", "client_id",   "client_auth",
     "client_secret", "private_key_jwt", "profile",   "admin_token", "values"};
+
+std::span<const std::string_view> keys_of_kind(std::string_view kind) {
+  if (kind == "managed_agents") return kPlatformKeys;
+  return kind == "oauth" ? std::span<const std::string_view>(kOauthKeys) : kSignalKeys;
+}
 
 std::vector<std::string> words(std::span<const std::string_view> list) {
   return {list.begin(), list.end()};
@@ -55,7 +66,7 @@ bool is_one_of(std::string_view text, std::span<const std::string_view> list) {
 bool is_key(std::string_view key) { return key == "api_key" || key == "admin_api_key"; }
 
 /// The remedy for a kind that is none or missing.
-constexpr std::string_view kKinds = "known kinds: managed_agents, oauth, http";
+constexpr std::string_view kKinds = "known kinds: managed_agents, oauth, http, shared_signals";
 
 bool is_resource(std::string_view key) {
   return key == "vaults" || key == "sessions" || key == "deployments";
@@ -227,21 +238,21 @@ class ConfigReader {
       return;
     }
     const bool platform = connection.kind.value == "managed_agents";
-    if (!platform && connection.kind.value != "oauth") {
-      const std::string near = nearest_word(kind->text, {"managed_agents", "oauth", "http"});
+    if (!is_one_of(connection.kind.value, kConnectionKinds)) {
+      const std::string near = nearest_word(kind->text, words(kConnectionKinds));
       findings_.error(*kind, "unknown-kind", "unknown kind \"" + shown(kind->text) + "\"",
                       near.empty() ? std::string(kKinds) : "did you mean \"" + near + "\"?");
       return;
     }
     for (const YamlMember& member : node.members) {
       const std::string& key = member.key.text;
-      if (!known(member.key, platform ? std::span<const std::string_view>(kPlatformKeys)
-                                      : std::span<const std::string_view>(kOauthKeys)))
-        continue;
+      if (!known(member.key, keys_of_kind(connection.kind.value))) continue;
       if (key == "limits") {
         connection.limits = read_limits(member.value, findings_);
       } else if (key == "issuers") {
         read_issuers(connection, member.value);
+      } else if (key == "receivers") {
+        read_receivers(connection, member.value);
       } else if (is_resource(key)) {
         read_resource(connection, key, member.value);
       } else {
@@ -256,6 +267,8 @@ class ConfigReader {
     for (const char* const key : {"api_key", "admin_api_key"}) {
       if (platform && connection.values.contains(key)) must_be_reference(*node.find(key), key);
     }
+    if (const YamlNode* const key = node.find("signing_key"); key != nullptr)
+      must_be_reference(*key, "signing_key");
     config_.connections[name] = std::move(connection);
   }
 
@@ -292,6 +305,27 @@ class ConfigReader {
         findings_.error(item, "missing-key", "an issuer needs match: {mcp_server_url: URL}");
       }
       connection.issuers.push_back(std::move(issuer));
+    }
+  }
+
+  void read_receivers(ConnectionSettings& connection, const YamlNode& node) {
+    if (node.kind != YamlNode::Kind::list) {
+      findings_.error(node, "wrong-type", "receivers is a list");
+      return;
+    }
+    for (const YamlNode& item : node.items) {
+      if (!expect_map(item, "a receiver")) continue;
+      ReceiverSettings receiver;
+      for (const YamlMember& member : item.members) {
+        const std::string& key = member.key.text;
+        if (!known(member.key, kReceiverKeys)) continue;
+        if (key == "endpoint") receiver.endpoint = text(member.value, key);
+        if (key == "audience") receiver.audience = text(member.value, key);
+        if (key != "bearer") continue;
+        must_be_reference(member.value, key);
+        receiver.bearer = text(member.value, key);
+      }
+      connection.receivers.push_back(std::move(receiver));
     }
   }
 
@@ -570,13 +604,14 @@ std::vector<std::string> references_in_use(const Config& config) {
   };
   for (const auto& [name, connection] : config.connections) {
     for (const auto& [key, setting] : connection.values) {
-      if (is_key(key) || is_http_secret(key)) add(setting);
+      if (is_key(key) || key == "signing_key" || is_http_secret(key)) add(setting);
     }
     for (const IssuerSettings& issuer : connection.issuers) {
       add(issuer.client_secret);
       add(issuer.private_key_jwt);
       add(issuer.admin_token);
     }
+    for (const ReceiverSettings& receiver : connection.receivers) add(receiver.bearer);
   }
   for (const SourceSettings& source : config.alerts.sources) {
     for (const KeySetting& key : source.keys) references.push_back(key.reference.to_string());

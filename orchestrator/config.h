@@ -49,12 +49,20 @@ struct IssuerSettings {
   std::map<std::string, Setting, std::less<>> values{};
 };
 
+/// One receiver under a connection of kind shared_signals.
+struct ReceiverSettings {
+  Setting endpoint{};
+  Setting audience{};
+  Setting bearer{};
+};
+
 /// One entry under `connections:`.
 struct ConnectionSettings {
   std::string name{};
   Setting kind{};
   std::map<std::string, Setting, std::less<>> values{};  // base_url, api_key, api_version, ...
   std::vector<IssuerSettings> issuers{};
+  std::vector<ReceiverSettings> receivers{};
   OriginLimits limits{};
   // Of kind http; its auth stands in `values` as auth.kind, auth.token and so on.
   DeclaredActions declared{};

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "connectors/url.h"
+#include "orchestrator/alerts/key_set.h"
 #include "orchestrator/config_policy.h"
 #include "orchestrator/config_reader.h"
 #include "state/base/bytes.h"
@@ -21,6 +22,7 @@ constexpr std::size_t kKeysMax = 4;
 constexpr std::size_t kRoutesMax = 200;
 constexpr std::size_t kNameBytesMax = 64;
 constexpr std::size_t kKeyFileBytesMax = 4'096;
+constexpr std::size_t kKeySetBytesMax = 256U << 10U;
 constexpr std::size_t kBodyBytesCeiling = 25U << 20U;
 constexpr Duration kToleranceMax{std::chrono::hours{1}};
 constexpr std::string_view kPublicPrefix = "whpk_";
@@ -28,10 +30,11 @@ constexpr std::string_view kPublicPrefix = "whpk_";
 /// Where GitHub publishes the keys it signs with to partners.
 constexpr std::string_view kPartnerKeys = "https://api.github.com/meta/public_keys/secret_scanning";
 
-constexpr std::array<std::string_view, 19> kKeys{
+constexpr std::array<std::string_view, 24> kKeys{
     "key_endpoint", "kind",       "secrets",     "public_keys", "tolerance", "body_max", "rate",
     "proof",        "mutual_tls", "header",      "prefix",      "separator", "encoding", "digest",
-    "key_form",     "signs",      "time_header", "time_prefix", "id_header"};
+    "key_form",     "signs",      "time_header", "time_prefix", "id_header", "issuer",   "audience",
+    "algorithms",   "jwks_uri",   "jwks"};
 /// Only where a source has no rule of its own; Grafana's people name the two headers themselves.
 constexpr std::array<std::string_view, 10> kRuleKeys{
     "header",   "prefix", "separator",   "encoding",    "digest",
@@ -65,6 +68,10 @@ constexpr Choice<KeyForm, 4> kKeyForms{{{{"text", KeyForm::text},
                                          {"whsec", KeyForm::whsec}}}};
 constexpr Choice<Proof, 3> kProofs{
     {{{"bearer", Proof::bearer}, {"basic", Proof::basic}, {"path", Proof::path}}}};
+
+/// Only where a token says who sent it.
+constexpr std::array<std::string_view, 5> kSignalKeys{"issuer", "audience", "algorithms",
+                                                      "jwks_uri", "jwks"};
 
 bool is_generic(SourceKind kind) {
   return kind == SourceKind::hmac || kind == SourceKind::trufflehog;
@@ -113,6 +120,14 @@ class SourceReader {
                       "take \"" + shown(key) + "\" out, or use kind: hmac");
       return;
     }
+    const bool of_signals = std::ranges::find(kSignalKeys, key) != kSignalKeys.end();
+    if (of_signals && source.kind != SourceKind::shared_signals) {
+      findings_.error(member.key, "not-here",
+                      "kind " + std::string(to_string(source.kind)) + " sends no signed tokens",
+                      "take \"" + shown(key) + "\" out, or use kind: shared_signals");
+      return;
+    }
+    if (of_signals) return read_signal_key(key, member.value, source);
     if (key == "secrets") read_secrets(member.value, settings);
     if (key == "public_keys") read_public_keys(member.value, source);
     if (key == "key_endpoint") read_key_endpoint(member, source);
@@ -120,6 +135,11 @@ class SourceReader {
     if (key == "body_max") read_body_max(member.value, source);
     if (key == "rate") read_rate(member.value, source);
     if (key == "mutual_tls") source.mutual_tls = reader_.flag(member.value, key);
+    if (key == "proof" && source.proof == Proof::jws) {
+      findings_.error(member.key, "not-here", "a signed token is the proof of kind shared_signals",
+                      "secrets: [...] asks for a bearer token besides");
+      return;
+    }
     if (key == "proof") choose(member.value, "proof", kProofs, source.proof);
     read_rule(key, member.value, source.rule);
   }
@@ -212,13 +232,58 @@ class SourceReader {
       findings_.error(member.key, "not-here", "this kind has no public keys to fetch");
       return;
     }
-    const Result<Url> url = parse_url(reader_.text(member.value, "key_endpoint"));
+    read_address(member.value, "key_endpoint", std::string(kPartnerKeys), source);
+  }
+
+  void read_signal_key(const std::string& key, const YamlNode& value, AlertSource& source) {
+    SignalTerms& terms = source.signals;
+    if (key == "issuer") terms.issuer = reader_.text(value, key);
+    if (key == "audience") {
+      terms.audience = value.kind == YamlNode::Kind::list
+                           ? reader_.texts(value, key)
+                           : std::vector<std::string>{reader_.text(value, key)};
+      std::erase(terms.audience, "");
+    }
+    if (key == "algorithms") read_algorithms(value, terms);
+    if (key == "jwks_uri") read_address(value, key, "https://idp.example.com/jwks.json", source);
+    if (key == "jwks") read_key_set_file(value, source);
+  }
+
+  void read_algorithms(const YamlNode& node, SignalTerms& terms) {
+    terms.algorithms.clear();
+    if (!reader_.is_list(node, "algorithms", kKeysMax)) return;
+    for (const YamlNode& item : node.items) {
+      if (const auto algorithm = jws_algorithm_from_string(item.text)) {
+        terms.algorithms.push_back(*algorithm);
+      } else {
+        findings_.error(item, "unknown-word",
+                        "no token is believed by \"" + shown(item.text) + "\"",
+                        "ES256, RS256 or EdDSA");
+      }
+    }
+  }
+
+  void read_key_set_file(const YamlNode& node, AlertSource& source) {
+    const std::string path = reader_.text(node, "jwks");
+    std::ifstream in(path_from(directory_, path), std::ios::binary);
+    std::string text(kKeySetBytesMax, '\0');
+    in.read(text.data(), static_cast<std::streamsize>(text.size()));
+    text.resize(static_cast<std::size_t>(in.gcount()));
+    source.public_keys = read_key_set(text);
+    if (source.public_keys.empty())
+      findings_.error(node, "wrong-type",
+                      "that file holds no key set with a signing key that has a kid",
+                      "{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"kid\":...}]}");
+  }
+
+  void read_address(const YamlNode& node, const std::string& key, std::string remedy,
+                    AlertSource& source) {
+    const Result<Url> url = parse_url(reader_.text(node, key));
     if (!url || (url->scheme != "https" && !is_loopback_host(url->host))) {
-      findings_.error(member.value, "wrong-type", "key_endpoint is an https URL",
-                      std::string(kPartnerKeys));
+      findings_.error(node, "wrong-type", key + " is an https URL", std::move(remedy));
       return;
     }
-    source.key_endpoint = member.value.text;
+    source.key_endpoint = node.text;
   }
 
   void read_key_of_set(const YamlNode& item, AlertSource& source) {
@@ -273,7 +338,9 @@ class SourceReader {
     const bool is_partner = source.kind == SourceKind::github_partner;
     if (is_partner && source.public_keys.empty() && source.key_endpoint.empty())
       source.key_endpoint = kPartnerKeys;
-    if (!is_partner && settings.keys.empty() && source.public_keys.empty()) {
+    if (source.kind == SourceKind::shared_signals) {
+      finish_signals(name, source);
+    } else if (!is_partner && settings.keys.empty() && source.public_keys.empty()) {
       findings_.error(name, "missing-key", "a source without a key could be anybody",
                       "secrets: [secret://file/PATH]");
     }
@@ -285,6 +352,21 @@ class SourceReader {
     if (rule.covered == Covered::id_time_body && rule.id_header.empty())
       findings_.error(name, "missing-key", "what is signed has an id", "id_header: X-Id");
     source.retention = std::chrono::hours{24} * (needs_time ? 7 : 30);
+  }
+
+  void finish_signals(const YamlNode& name, const AlertSource& source) {
+    if (source.signals.issuer.empty())
+      findings_.error(name, "missing-key", "a sender of tokens has an issuer",
+                      "issuer: https://idp.example.com");
+    if (source.signals.audience.empty())
+      findings_.error(name, "missing-key", "tokens are for somebody: what the sender calls quell",
+                      "audience: https://quell.example.com");
+    if (source.signals.algorithms.empty())
+      findings_.error(name, "missing-key", "without an algorithm no token is believed",
+                      "algorithms: [ES256]");
+    if (source.public_keys.empty() == source.key_endpoint.empty())
+      findings_.error(name, "missing-key", "the sender's keys come from one place",
+                      "jwks_uri: https://... or jwks: FILE");
   }
 
   const std::string& file_;

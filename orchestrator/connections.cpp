@@ -5,6 +5,7 @@
 #include "connectors/http/http_connector.h"
 #include "connectors/managed_agents/managed_agents_connector.h"
 #include "connectors/oauth/oauth_connector.h"
+#include "connectors/shared_signals/shared_signals_connector.h"
 #include "connectors/url.h"
 #include "orchestrator/config.h"
 #include "orchestrator/config_http.h"
@@ -170,6 +171,45 @@ Result<std::shared_ptr<const Connector>> make_http(
   return std::shared_ptr<const Connector>(std::move(*connector));
 }
 
+Result<std::shared_ptr<const Connector>> make_signals(const ConnectionSettings& settings,
+                                                      const Resolver& resolve, bool loopback) {
+  const auto setting = [&settings](const std::string& key) {
+    const auto found = settings.values.find(key);
+    return found == settings.values.end() ? Setting{} : found->second;
+  };
+  SharedSignalsConfig signals{.issuer = setting("issuer").value,
+                              .key_id = setting("key_id").value,
+                              .subject_issuer = setting("subject_issuer").value,
+                              .loopback_http = loopback};
+  if (const Setting format = setting("subject_format"); !format.empty()) {
+    const auto known = subject_format_from_string(format.value);
+    if (!known) {
+      return make_error(ErrorCode::invalid, "config",
+                        format.named_at + ": unknown subject_format.", "email, iss_sub or opaque");
+    }
+    signals.subject_format = *known;
+  }
+  const Setting signing_key = setting("signing_key");
+  if (signing_key.empty()) {
+    return make_error(ErrorCode::invalid, "config",
+                      "connection " + settings.name + " has no signing_key.",
+                      "signing_key: secret://file/PATH, a private key as PEM or JWK");
+  }
+  Result<SecretPtr> key = resolve(signing_key);
+  if (!key) return key.error();
+  signals.signing_key = *key;
+  for (const ReceiverSettings& row : settings.receivers) {
+    Result<SecretPtr> bearer = resolve(row.bearer);
+    if (!bearer) return bearer.error();
+    signals.receivers.push_back(
+        {.endpoint = row.endpoint.value, .audience = row.audience.value, .bearer = *bearer});
+  }
+  Result<std::unique_ptr<SharedSignalsConnector>> connector =
+      SharedSignalsConnector::make(std::move(signals));
+  if (!connector) return wrap("connection " + settings.name, connector.error());
+  return std::shared_ptr<const Connector>(std::move(*connector));
+}
+
 }  // namespace
 
 Result<ConnectorSet> make_connectors(
@@ -183,9 +223,10 @@ Result<ConnectorSet> make_connectors(
     const Resolver resolve{.config = config, .sources = sources, .needed = connection_needed(name)};
     Result<std::shared_ptr<const Connector>> connector =
         settings.kind.value == "managed_agents" ? make_platform(settings, resolve, fingerprint)
-        : settings.kind.value == "http"
-            ? make_http(settings, resolve, fingerprint)
-            : make_issuer(settings, resolve, loopback, sources, random);
+        : settings.kind.value == "http"         ? make_http(settings, resolve, fingerprint)
+        : settings.kind.value == "oauth"
+            ? make_issuer(settings, resolve, loopback, sources, random)
+            : make_signals(settings, resolve, loopback);
     if (!connector) return connector.error();
     connectors[name] = std::move(*connector);
   }

@@ -179,7 +179,7 @@ PkeyPtr okp_from_jwk(const Value& jwk) {
 
 Result<SigningKey> key_from_jwk(std::string_view text) {
   const Result<Value> jwk = parse_json(text, kJwkLimits);
-  if (!jwk || !jwk->is_map()) return bad_key("the client's private key is no JWK");
+  if (!jwk || !jwk->is_map()) return bad_key("the private key is no JWK");
   SigningKey out;
   const std::string type = (*jwk)["kty"].string_or("");
   if (type == "RSA") out.key = rsa_from_jwk(*jwk);
@@ -187,16 +187,16 @@ Result<SigningKey> key_from_jwk(std::string_view text) {
   if (type == "OKP") out.key = okp_from_jwk(*jwk);
   if (!out.key)
     return bad_key(
-        "the client's private JWK is incomplete or of a type that quell does not sign with");
+        "the private JWK is incomplete or of a type that quell does not sign with");
   const std::optional<Algorithm> natural = natural_algorithm(out.key.get());
-  if (!natural) return bad_key("the client's private key is too small or of an unknown type");
+  if (!natural) return bad_key("the private key is too small or of an unknown type");
   const Value& named = (*jwk)["alg"];
   out.algorithm = *natural;
   if (named.is_string()) {
     const std::optional<Algorithm> wanted = algorithm_of(named.as_string());
     const bool pss = wanted == Algorithm::ps256 && *natural == Algorithm::rs256;
     if (wanted != natural && !pss)
-      return bad_key("the `alg` of the client's private JWK does not fit its key");
+      return bad_key("the `alg` of the private JWK does not fit its key");
     out.algorithm = *wanted;
   }
   out.key_id = (*jwk)["kid"].string_or("");
@@ -210,16 +210,16 @@ Result<SigningKey> key_from_pem(std::string_view text) {
   const BioPtr bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
   SigningKey out;
   if (bio) out.key.reset(PEM_read_bio_PrivateKey(bio.get(), nullptr, no_passphrase, nullptr));
-  if (!out.key) return bad_key("the client's private key is no unencrypted PEM key");
+  if (!out.key) return bad_key("the private key is no unencrypted PEM key");
   const std::optional<Algorithm> natural = natural_algorithm(out.key.get());
-  if (!natural) return bad_key("the client's private key is too small or of an unknown type");
+  if (!natural) return bad_key("the private key is too small or of an unknown type");
   out.algorithm = *natural;
   return out;
 }
 
 Result<SigningKey> load_key(const Secret& private_key) {
   const std::string_view text = private_key.reveal();
-  if (text.size() > kKeyBytesMax) return bad_key("the client's private key is longer than 32 KiB");
+  if (text.size() > kKeyBytesMax) return bad_key("the private key is longer than 32 KiB");
   const std::size_t start = text.find_first_not_of(" \t\r\n");
   if (start != std::string_view::npos && text[start] == '{') return key_from_jwk(text);
   return key_from_pem(text);
@@ -268,12 +268,17 @@ std::optional<std::string> sign_bytes(const SigningKey& key, const std::string& 
 }
 
 std::string signing_input(std::string_view algorithm, std::string_view key_id,
-                          const AssertionClaims& claims) {
-  ValueMap header{{"alg", algorithm}, {"typ", "JWT"}};
+                          std::string_view type, const Value& claims) {
+  ValueMap header{{"alg", algorithm}, {"typ", type}};
   if (!key_id.empty()) header.emplace("kid", key_id);
+  return base64url_encode(to_json(Value(std::move(header)))) + "." +
+         base64url_encode(to_json(claims));
+}
+
+Value claims_value(const AssertionClaims& claims) {
   const std::int64_t issued =
       std::chrono::duration_cast<std::chrono::seconds>(claims.issued_at.time_since_epoch()).count();
-  const Value body = Value::map({
+  return Value::map({
       {"iss", claims.client_id},
       {"sub", claims.client_id},
       {"aud", claims.audience},
@@ -281,25 +286,30 @@ std::string signing_input(std::string_view algorithm, std::string_view key_id,
       {"iat", issued},
       {"exp", issued + std::int64_t{kAssertionLifetime.count()}},
   });
-  return base64url_encode(to_json(Value(std::move(header)))) + "." +
-         base64url_encode(to_json(body));
 }
 
 }  // namespace
 
-Result<Secret> sign_assertion(const Secret& private_key, std::string_view key_id,
-                              const AssertionClaims& claims) {
+Result<std::string> sign_claims(const Secret& private_key, std::string_view key_id,
+                                std::string_view type, const Value& claims) {
   const Result<SigningKey> key = load_key(private_key);
   if (!key) return key.error();
   const std::string_view kid = key->key_id.empty() ? key_id : std::string_view(key->key_id);
-  std::string input = signing_input(name_of(key->algorithm), kid, claims);
+  std::string input = signing_input(name_of(key->algorithm), kid, type, claims);
   const std::optional<std::string> signature = sign_bytes(*key, input);
-  if (!signature) return bad_key("the client's private key could not sign");
-  return Secret(input + "." + base64url_encode(*signature));
+  if (!signature) return bad_key("the private key could not sign");
+  return input + "." + base64url_encode(*signature);
+}
+
+Result<Secret> sign_assertion(const Secret& private_key, std::string_view key_id,
+                              const AssertionClaims& claims) {
+  Result<std::string> token = sign_claims(private_key, key_id, "JWT", claims_value(claims));
+  if (!token) return token.error();
+  return Secret(*std::move(token));
 }
 
 Result<Secret> sign_assertion_hs256(const Secret& client_secret, const AssertionClaims& claims) {
-  std::string input = signing_input("HS256", "", claims);
+  std::string input = signing_input("HS256", "", "JWT", claims_value(claims));
   const std::string signature = hmac_sha256(client_secret.reveal(), input);
   return Secret(input + "." + base64url_encode(signature));
 }

@@ -7,6 +7,7 @@
 #include "state/base/clock.h"
 #include "state/base/result.h"
 #include "state/base/secret.h"
+#include "state/base/value.h"
 
 namespace quell {
 
@@ -31,6 +32,10 @@ Result<Secret> sign_assertion(const Secret& private_key, std::string_view key_id
 
 /// The same with HS256 over the client secret (client_secret_jwt).
 Result<Secret> sign_assertion_hs256(const Secret& client_secret, const AssertionClaims& claims);
+
+/// Signs any `claims` likewise, as a compact JWS whose header has this `typ`. The token is no secret.
+Result<std::string> sign_claims(const Secret& private_key, std::string_view key_id,
+                                std::string_view type, const Value& claims);
 
 /// Can `private_key` sign? For the check of a configuration.
 Status check_signing_key(const Secret& private_key);

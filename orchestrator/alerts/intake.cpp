@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "orchestrator/alerts/security_event.h"
 #include "state/base/json.h"
 
 namespace quell {
@@ -28,8 +29,12 @@ HttpReply reply(int status, std::string body) {
   return answer;
 }
 
-HttpReply refusal(int status, std::string_view why) {
-  HttpReply answer = reply(status, to_json(Value::map({{"error", std::string(why)}})));
+HttpReply refusal(int status, std::string_view why, std::string_view err) {
+  HttpReply answer = reply(
+      status, to_json(err.empty() ? Value::map({{"error", std::string(why)}})
+                                  : Value::map({{"err", std::string(err)},
+                                                {"description", std::string(why)}})));
+  if (!err.empty()) answer.headers.emplace_back("content-language", "en");
   if (status == 429 || status == 503)
     answer.headers.emplace_back("retry-after", std::string(kRetryAfterSeconds));
   return answer;
@@ -69,6 +74,8 @@ HttpReply answer_of(const AlertSource& source, const VerifiedDelivery& delivery,
                     const std::vector<FiledAlert>& filed) {
   if (source.kind == SourceKind::github_partner)
     return reply(200, partner_feedback(delivery, filed));
+  // RFC 8935 section 2.2: nothing is said beyond the status.
+  if (source.kind == SourceKind::shared_signals) return HttpReply{.status = 202};
   if (source.kind == SourceKind::slack && !filed.empty())
     return reply(200, slack_text(filed.front()));
   ValueList rows;
@@ -100,20 +107,33 @@ HttpReply AlertIntake::handle(const HttpCall& call) {
       .client_verified = call.client_verified};
   auto checked = verify(source, delivery);
   if (const auto* const refused = std::get_if<DeliveryRefusal>(&checked))
-    return refuse(source.name, call, refused->status, refused->why);
+    return refuse(source.name, call, refused->status, refused->why, refused->err);
   if (!takes(source)) return refuse(source.name, call, 429, "rate");
   return file(source, call, std::move(std::get<VerifiedDelivery>(checked)));
 }
 
 std::variant<VerifiedDelivery, DeliveryRefusal> AlertIntake::verify(
     const AlertSource& source, const Delivery& delivery) const {
-  const auto fetched = parts_.partner_keys.find(source.name);
-  if (fetched == parts_.partner_keys.end())
+  const auto fetched = parts_.fetched_keys.find(source.name);
+  if (fetched == parts_.fetched_keys.end())
     return verify_delivery(source, delivery, parts_.clock.now());
+  if (delivery.body.size() > source.body_bytes_max)
+    return DeliveryRefusal{.status = 413, .why = "size"};
+  const std::string id = source.proof == Proof::jws
+                             ? key_named_by(delivery.body)
+                             : std::string(delivery.header(source.rule.id_header));
+  // What names no key asks for none: rubbish costs the sender's server nothing.
+  if (id.empty()) return verify_delivery(source, delivery, parts_.clock.now());
+  FetchedKeys::Found found = fetched->second->keys_for(id);
   AlertSource current = source;
-  for (PublicKey& key : fetched->second->keys_for(delivery.header(source.rule.id_header)))
-    current.public_keys.push_back(std::move(key));
-  return verify_delivery(current, delivery, parts_.clock.now());
+  for (PublicKey& key : found.keys) current.public_keys.push_back(std::move(key));
+  auto verified = verify_delivery(current, delivery, parts_.clock.now());
+  const auto* const refused = std::get_if<DeliveryRefusal>(&verified);
+  // RFC 8935 section 2.4: what is answered 400 is never sent again, and its key may just be new.
+  if (source.proof == Proof::jws && !found.settled && refused != nullptr &&
+      refused->why == kUnknownKey)
+    return keys_out_of_reach();
+  return verified;
 }
 
 bool AlertIntake::takes(const AlertSource& source) {
@@ -173,7 +193,7 @@ HttpReply AlertIntake::file(const AlertSource& source, const HttpCall& call,
 }
 
 HttpReply AlertIntake::refuse(const std::string& source, const HttpCall& call, int status,
-                              std::string_view why) {
+                              std::string_view why, std::string_view err) {
   bool tells = false;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
@@ -190,7 +210,7 @@ HttpReply AlertIntake::refuse(const std::string& source, const HttpCall& call, i
                  .why = std::string(why)});
   }
   // Which check failed is for the log: a forger learns nothing.
-  return refusal(status, status == 401 ? "not accepted" : why);
+  return refusal(status, status == 401 ? "not accepted" : why, err);
 }
 
 void AlertIntake::summarize(Timestamp now) {

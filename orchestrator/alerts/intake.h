@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "orchestrator/alerts/desk.h"
-#include "orchestrator/alerts/partner_keys.h"
+#include "orchestrator/alerts/fetched_keys.h"
 #include "orchestrator/alerts/source.h"
 #include "orchestrator/engine/engine.h"
 #include "orchestrator/http_server.h"
@@ -39,7 +39,7 @@ class AlertIntake {
     const Clock& clock;
     std::vector<AlertSource> sources{};
     /// Of those that fetch their keys, by name.
-    std::map<std::string, std::unique_ptr<PartnerKeys>, std::less<>> partner_keys{};
+    std::map<std::string, std::unique_ptr<FetchedKeys>, std::less<>> fetched_keys{};
     /// Sees each event, from any thread; of many refusals of one source in a minute the first ten.
     /// May be empty.
     std::function<void(const IntakeEvent&)> tell{};
@@ -68,7 +68,7 @@ class AlertIntake {
   std::variant<VerifiedDelivery, DeliveryRefusal> verify(const AlertSource& source,
                                                          const Delivery& delivery) const;
   HttpReply refuse(const std::string& source, const HttpCall& call, int status,
-                   std::string_view why);
+                   std::string_view why, std::string_view err = {});
   bool takes(const AlertSource& source);
   HttpReply file(const AlertSource& source, const HttpCall& call, VerifiedDelivery delivery);
 

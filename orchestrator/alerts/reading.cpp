@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "orchestrator/alerts/security_event.h"
 #include "orchestrator/alerts/source.h"
 #include "state/base/bytes.h"
 #include "state/base/json.h"
@@ -181,6 +182,17 @@ std::variant<Alerts, Refused> read_lines(const AlertSource& source, const Delive
   return alerts;
 }
 
+/// The claims of a signed token, all of them: one token tells one thing.
+std::variant<Alerts, Refused> read_token(const AlertSource& source, const Delivery& delivery) {
+  std::optional<SecurityEventToken> token = read_security_event(delivery.body);
+  if (!token || has_long_text(token->claims)) return unreadable_event();
+  ToldEvent told = event_of(token->claims);
+  Alerts alerts{alert_of(source, delivery, std::move(token->claims))};
+  alerts.front().event = told.event.substr(0, kEventBytesMax);
+  alerts.front().quiet = told.quiet;
+  return alerts;
+}
+
 }  // namespace
 
 std::variant<Alerts, DeliveryRefusal> read_alerts(const AlertSource& source,
@@ -195,6 +207,7 @@ std::variant<Alerts, DeliveryRefusal> read_alerts(const AlertSource& source,
     alerts.push_back(alert_of(source, delivery, without_token(*form)));
     return alerts;
   }
+  if (reading.shape == Shape::token) return read_token(source, delivery);
   const bool many = reading.shape != Shape::object;
   const auto body = parse_bounded(delivery.body, source, many ? kNodesOfListsMax : kNodesMax);
   if (!body) return Refused{.status = 400, .why = "json"};

@@ -46,6 +46,7 @@ std::string sample_body(SourceKind kind, std::string_view id, Timestamp now) {
     case SourceKind::hmac:
     case SourceKind::bearer:
     case SourceKind::github_partner:
+    case SourceKind::shared_signals:
       break;
   }
   return fmt::format(R"({{"type":"quell.test","id":"{}"}})", id);
@@ -96,7 +97,7 @@ Result<SampleDelivery> sample_delivery(const AlertSource& source, std::string_vi
 
 Result<SampleDelivery> sign_delivery(const AlertSource& source, std::string_view id, Timestamp now,
                                      const std::string& origin, std::string body) {
-  if (source.keys.empty() || source.proof == Proof::p256) {
+  if (source.keys.empty() || source.proof == Proof::p256 || source.proof == Proof::jws) {
     return make_error(ErrorCode::invalid, "hook",
                       "only the sender can sign for " + source.name + ": quell has a public key.",
                       "have the sender send a test");

@@ -33,6 +33,7 @@ enum class SourceKind : std::uint8_t {
   sentry,
   slack,
   trufflehog,
+  shared_signals,
   hmac,
   bearer
 };
@@ -43,6 +44,7 @@ std::optional<SourceKind> source_kind_from_string(std::string_view text) noexcep
 enum class Proof : std::uint8_t {
   hmac,    // an HMAC over the raw body, see SignatureRule
   p256,    // GitHub's key set for secret scanning partners
+  jws,     // the body is a signed token (RFC 8417) under a key of the sender's set
   bearer,  // `Authorization: Bearer`
   basic,   // `Authorization: Basic`, the secret is `user:password`
   path     // the last part of the path, for senders that can set no header
@@ -57,6 +59,9 @@ enum class Covered : std::uint8_t {
   id_time_body,     // {id}.{time}.{body}
   time_in_key       // {body}, under a key that begins with {time}
 };
+
+/// How a token is signed: asymmetric alone, so that no public key can serve as a shared secret.
+enum class JwsAlgorithm : std::uint8_t { es256, rs256, eddsa };
 
 enum class Encoding : std::uint8_t { hex, base64, base64url };
 
@@ -82,7 +87,15 @@ struct SourceKey {
 
 struct PublicKey {
   std::string id{};     // of a key set; else empty
-  std::string bytes{};  // raw Ed25519, or PEM
+  std::string bytes{};  // raw Ed25519, or PEM; of a key set for tokens DER
+  JwsAlgorithm algorithm = JwsAlgorithm::es256;  // the one that a key for tokens serves
+};
+
+/// What the tokens of a source of kind shared_signals must say.
+struct SignalTerms {
+  std::string issuer{};
+  std::vector<std::string> audience{};  // any one of them
+  std::vector<JwsAlgorithm> algorithms{JwsAlgorithm::es256, JwsAlgorithm::rs256};
 };
 
 /// What a delivery's replay key is taken from: always what the sender vouches for.
@@ -101,7 +114,7 @@ struct Quiet {
 
 /// How a kind's bodies become alerts; one row of the table in source_presets.cpp.
 struct Reading {
-  enum class Shape : std::uint8_t { object, members, array, lines, form } shape = Shape::object;
+  enum class Shape : std::uint8_t { object, members, array, lines, form, token } shape = Shape::object;
   std::string_view members{};                       // the list's name
   std::string_view event_header{};                  // names the event; no signature covers it
   std::span<const std::string_view> event_paths{};  // or one of these does, the first that is there
@@ -121,6 +134,7 @@ struct AlertSource {
   std::vector<SourceKey> keys{};
   std::vector<PublicKey> public_keys{};
   std::string key_endpoint{};  // where more of them are fetched; empty: nowhere
+  SignalTerms signals{};
   Duration tolerance{std::chrono::seconds{300}};
   std::size_t body_bytes_max = 256U << 10U;
   ReplayBy replay_by = ReplayBy::body;
@@ -144,6 +158,7 @@ struct Delivery {
 struct DeliveryRefusal {
   int status = 401;
   std::string_view why{};
+  std::string_view err{};  // the sender's protocol has a word for it (RFC 8935 section 2.4)
 };
 
 struct LeakedSecret {

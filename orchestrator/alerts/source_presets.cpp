@@ -9,7 +9,7 @@ namespace {
 
 using Words = std::span<const std::string_view>;
 
-constexpr std::array<std::string_view, 16> kKindNames{"standard_webhooks",
+constexpr std::array<std::string_view, 17> kKindNames{"standard_webhooks",
                                                       "github",
                                                       "github_partner",
                                                       "gitguardian",
@@ -23,6 +23,7 @@ constexpr std::array<std::string_view, 16> kKindNames{"standard_webhooks",
                                                       "sentry",
                                                       "slack",
                                                       "trufflehog",
+                                                      "shared_signals",
                                                       "hmac",
                                                       "bearer"};
 
@@ -72,6 +73,7 @@ constexpr std::array<std::string_view, 4> kSentinelAbout{
 constexpr std::array<std::string_view, 1> kSlackAbout{"trigger_id"};
 constexpr std::array<std::string_view, 2> kTrufflehogSecrets{"Raw", "RawV2"};
 constexpr std::array<std::string_view, 3> kTrufflehogAbout{"DetectorName", "Redacted", "Raw"};
+constexpr std::array<std::string_view, 2> kSignalAbout{"sub_id", "jti"};
 
 constexpr auto kDay = std::chrono::hours{24};
 constexpr Duration kWeek{kDay * 7};
@@ -114,6 +116,7 @@ constexpr Reading kTrufflehog{.shape = Shape::lines,
                               .correlation = kTrufflehogAbout,
                               .secrets = kTrufflehogSecrets,
                               .quiet = kTrufflehogQuiet};
+constexpr Reading kSharedSignals{.shape = Shape::token, .correlation = kSignalAbout};
 
 const Reading& reading_of(SourceKind kind) {
   switch (kind) {
@@ -145,6 +148,8 @@ const Reading& reading_of(SourceKind kind) {
       return kSlack;
     case SourceKind::trufflehog:
       return kTrufflehog;
+    case SourceKind::shared_signals:
+      return kSharedSignals;
     case SourceKind::hmac:
     case SourceKind::bearer:
       break;
@@ -192,6 +197,7 @@ SignatureRule rule_of(SourceKind kind) {
     case SourceKind::elastic:
     case SourceKind::sentinel:
     case SourceKind::trufflehog:
+    case SourceKind::shared_signals:
     case SourceKind::hmac:
     case SourceKind::bearer:
       break;
@@ -214,6 +220,7 @@ std::size_t body_bytes_of(SourceKind kind) {
     case SourceKind::trufflehog:
       return 1U << 20U;
     case SourceKind::slack:
+    case SourceKind::shared_signals:
       return 64U << 10U;
     case SourceKind::standard_webhooks:
     case SourceKind::gitguardian:
@@ -229,6 +236,8 @@ Proof proof_of(SourceKind kind) {
   switch (kind) {
     case SourceKind::github_partner:
       return Proof::p256;
+    case SourceKind::shared_signals:
+      return Proof::jws;
     case SourceKind::alertmanager:
     case SourceKind::opsgenie:
     case SourceKind::elastic:
@@ -273,7 +282,9 @@ AlertSource preset_of(SourceKind kind) {
   source.body_bytes_max = body_bytes_of(kind);
   source.reading = &reading_of(kind);
   if (kind == SourceKind::gitguardian) source.tolerance = std::chrono::seconds{60};
-  source.replay_by = kind == SourceKind::standard_webhooks ? ReplayBy::id
+  const bool signs_id =
+      kind == SourceKind::standard_webhooks || kind == SourceKind::shared_signals;
+  source.replay_by = signs_id ? ReplayBy::id
                      : source.proof != Proof::hmac || kind == SourceKind::pagerduty ||
                              kind == SourceKind::trufflehog
                          ? ReplayBy::correlation
@@ -288,6 +299,7 @@ bool may_run_by_itself(const AlertSource& source) noexcept {
     case SourceKind::github:
     case SourceKind::github_partner:
     case SourceKind::gitguardian:
+    case SourceKind::shared_signals:
       return true;
     case SourceKind::grafana:
     case SourceKind::trufflehog:

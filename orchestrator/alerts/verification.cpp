@@ -4,6 +4,7 @@
 #include <charconv>
 #include <utility>
 
+#include "orchestrator/alerts/security_event.h"
 #include "orchestrator/alerts/source.h"
 #include "state/base/bytes.h"
 #include "state/base/sha256.h"
@@ -200,6 +201,35 @@ std::variant<Vouched, Refused> check_token(const AlertSource& source, const Deli
   return vouched;
 }
 
+/// `Content-Type: application/secevent+jwt` (RFC 8935 section 2.1), whatever parameters it has.
+bool is_event_content(std::string_view type) {
+  constexpr std::string_view kType = "application/secevent+jwt";
+  type = trimmed(type.substr(0, type.find(';')));
+  return std::equal(type.begin(), type.end(), kType.begin(), kType.end(), [](char a, char b) {
+    return (a >= 'A' && a <= 'Z' ? static_cast<char>(a - 'A' + 'a') : a) == b;
+  });
+}
+
+/// A token vouches for itself; where a bearer token was agreed on as well, both must hold.
+std::variant<Vouched, Refused> check_event(const AlertSource& source, const Delivery& delivery,
+                                           Timestamp now) {
+  if (!is_event_content(delivery.header("content-type")))
+    return Refused{.status = 400, .why = "content type", .err = "invalid_request"};
+  if (!source.keys.empty()) {
+    auto shown = check_token(source, delivery, now);
+    if (auto* const refused = std::get_if<Refused>(&shown)) {
+      refused->err = "authentication_failed";
+      return *refused;
+    }
+  }
+  const auto token = read_security_event(delivery.body);
+  if (!token) return unreadable_event();
+  auto checked = check_security_event(source, *token, now);
+  if (const auto* const refused = std::get_if<Refused>(&checked)) return *refused;
+  CheckedEvent& event = std::get<CheckedEvent>(checked);
+  return Vouched{.key = "key " + event.key_id, .id = std::move(event.replay_id)};
+}
+
 std::variant<Vouched, Refused> check(const AlertSource& source, const Delivery& delivery,
                                      Timestamp now) {
   switch (source.proof) {
@@ -207,6 +237,8 @@ std::variant<Vouched, Refused> check(const AlertSource& source, const Delivery& 
       return check_mac(source, delivery, now);
     case Proof::p256:
       return check_key_set(source, delivery);
+    case Proof::jws:
+      return check_event(source, delivery, now);
     case Proof::bearer:
     case Proof::basic:
     case Proof::path:

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "connectors/shared_signals/shared_signals_connector.h"
 #include "orchestrator/action_document.h"
 #include "orchestrator/cli/verb.h"
 #include "orchestrator/issuer_profiles.h"
@@ -130,11 +131,14 @@ std::string markdown_of(const Value& action) {
   return text + "\n";
 }
 
+/// Nobody is told anything unless a connection says so; the document tells of it all the same.
+constexpr std::string_view kSignals = "signals";
+
 constexpr std::string_view kMarkdownHead =
     R"(# Actions
 
-Written by `quell actions --markdown` from the connectors' own declarations; a test keeps the two alike. `platform`, `issuer` and
-`report` stand for connections of the kinds `managed_agents`, `oauth` and `report`.
+Written by `quell actions --markdown` from the connectors' own declarations; a test keeps the two alike. `platform`, `issuer`,
+`report` and `signals` stand for connections of the kinds `managed_agents`, `oauth`, `report` and `shared_signals`.
 
 )";
 
@@ -259,6 +263,13 @@ int actions(Session& session, const ActionsOptions& options) {
                     action["summary"].string_or("")});
     if (options.is_markdown) document += markdown_of(action);
     if (name == full && !session.options().json && !options.is_markdown) tell_one(session, action);
+  }
+  const bool tells_of_signals = std::ranges::any_of(names, [](const std::string& full) {
+    return full.starts_with(std::string(kSignals) + ".");
+  });
+  if (options.is_markdown && name.empty() && !tells_of_signals) {
+    for (const ActionSpec& spec : shared_signals_actions())
+      document += markdown_of(action_document(std::string(kSignals), "shared_signals", spec));
   }
   if (all.empty()) {
     const std::string near = nearest_word(name, names);

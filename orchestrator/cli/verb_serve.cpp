@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <csignal>
 #include <fcntl.h>
 #include <map>
@@ -14,6 +15,7 @@
 #include "orchestrator/alert_setup.h"
 #include "orchestrator/alerts/desk.h"
 #include "orchestrator/alerts/intake.h"
+#include "orchestrator/alerts/key_set.h"
 #include "orchestrator/catalog_routes.h"
 #include "orchestrator/cli/notify_service.h"
 #include "orchestrator/cli/drill_apart.h"
@@ -302,21 +304,25 @@ int serve(Session& session) {
     return desk.obey(command, sources);
   });
   const std::size_t source_count = sources->size();
-  std::map<std::string, std::unique_ptr<PartnerKeys>, std::less<>> partner_keys;
+  std::map<std::string, std::unique_ptr<FetchedKeys>, std::less<>> fetched_keys;
   for (const AlertSource& source : *sources) {
     if (source.key_endpoint.empty()) continue;
     Result<std::unique_ptr<HttpTransport>> own = session.make_transport(session.clock());
     if (!own) return session.fail(own.error());
-    partner_keys.emplace(
+    fetched_keys.emplace(
         source.name,
-        std::make_unique<PartnerKeys>(PartnerKeys::Parts{
-            .clock = session.clock(), .transport = std::move(*own), .url = source.key_endpoint}));
+        std::make_unique<FetchedKeys>(FetchedKeys::Parts{
+            .clock = session.clock(),
+            .transport = std::move(*own),
+            .url = source.key_endpoint,
+            .read = source.proof == Proof::jws ? read_key_set : read_partner_keys,
+            .fetch_every = std::chrono::minutes{source.proof == Proof::jws ? 5 : 1}}));
   }
   AlertIntake intake({.engine = engine,
                       .desk = desk,
                       .clock = session.clock(),
                       .sources = *sources,
-                      .partner_keys = std::move(partner_keys),
+                      .fetched_keys = std::move(fetched_keys),
                       .tell = [&log, &meters](const IntakeEvent& event) {
                         meters(event);
                         log(event);

@@ -29,7 +29,7 @@ constexpr std::array<Allowed, 20> kRevealers{{
     {"connectors/curl_transport.cpp", "the transport: hands the rendered bytes to libcurl"},
     {"orchestrator/range/in_process_transport.cpp", "the transport of drills and simulations"},
     {"connectors/redaction.cpp", "the filter that looks for live secrets in everything else"},
-    {"connectors/oauth/jws.cpp", "signs client assertions"},
+    {"connectors/oauth/jws.cpp", "signs client assertions and security events"},
     {"orchestrator/alerts/signature.cpp", "checks what senders of alerts sign"},
     {"orchestrator/notify/destination.cpp", "the URL of a Slack webhook is its secret"},
     {"connectors/oauth/jwt.cpp", "the claims stand inside the token"},

@@ -28,6 +28,7 @@ const std::map<std::string, Folders, std::less<>>& layers() {
             {"orchestrator/engine", "orchestrator/alerts", "orchestrator/notify",
              "orchestrator/report", "orchestrator/api", "orchestrator/access", "orchestrator/panel",
              "connectors/managed_agents", "connectors/oauth", "connectors/http",
+             "connectors/shared_signals",
              "orchestrator/http_*"});
   static const Folders kDrill = kWith(kOrchestrator, {"orchestrator", "orchestrator/range"});
   static const std::map<std::string, Folders, std::less<>> kLayers{
@@ -38,6 +39,7 @@ const std::map<std::string, Folders, std::less<>>& layers() {
       {"connectors/managed_agents", kConnector},
       {"connectors/oauth", kConnector},
       {"connectors/http", kConnector},
+      {"connectors/shared_signals", kWith(kConnector, {"connectors/oauth"})},  // its signer
       {"orchestrator/expression", kFloor},
       {"orchestrator/playbook", kPlaybook},
       {"orchestrator/http_*", {"state/base", "state"}},  // the rules for key files
@@ -95,7 +97,8 @@ const std::vector<Owned>& owners() {
         "state/base/bytes.cpp",                 // comparing in constant time
         "state/keys.cpp",                       // signing heads
         "state/sealed_store.cpp",               // AES-256-GCM
-        "connectors/oauth/jws.cpp",             // signing client assertions
+        "connectors/oauth/jws.cpp",             // signing client assertions and events
+        "orchestrator/alerts/key_set.cpp",      // checking signed events
         "orchestrator/alerts/signature.cpp",    // checking what senders sign
         "orchestrator/secret_reference.cpp",    // wiping the read buffer
         "orchestrator/hardening.cpp",           // wiping

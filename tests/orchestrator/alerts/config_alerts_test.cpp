@@ -116,7 +116,7 @@ TEST_CASE("which kinds may run by themselves") {
     if (may_run_by_itself(preset_of(static_cast<SourceKind>(kind))))
       may += std::string(to_string(static_cast<SourceKind>(kind))) + " ";
   }
-  CHECK(may == "standard_webhooks github github_partner gitguardian ");
+  CHECK(may == "standard_webhooks github github_partner gitguardian shared_signals ");
 }
 
 TEST_CASE("mistakes are named with their place") {
@@ -168,6 +168,51 @@ TEST_CASE("a partner key's file lies beside the configuration") {
   REQUIRE(beside.sources.size() == 1);
   CHECK(beside.sources.front().source.public_keys.size() == 1);
   CHECK(mistakes(yaml) == Mistakes{"1:60: that file holds no public key of P-256 as PEM"});
+}
+
+TEST_CASE("a sender of signed tokens is named by issuer, audience and one place of keys") {
+  const std::string good =
+      "a: {kind: shared_signals, issuer: https://idp.example, audience: [https://q.example, q2], "
+      "jwks_uri: https://idp.example/jwks, algorithms: [ES256]}\n";
+  const Read all = read(good);
+  CHECK(all.findings == Mistakes{});
+  REQUIRE(all.sources.size() == 1);
+  const AlertSource& source = all.sources.front().source;
+  CHECK(source.signals.issuer == "https://idp.example");
+  CHECK(source.signals.audience.size() == 2);
+  CHECK(source.signals.algorithms == std::vector{JwsAlgorithm::es256});
+  CHECK(source.key_endpoint == "https://idp.example/jwks");
+  CHECK(source.body_bytes_max == 64U << 10U);
+  CHECK(mistakes("a: {kind: shared_signals}\n") ==
+        Mistakes{"1:1: a sender of tokens has an issuer",
+                 "1:1: the sender's keys come from one place",
+                 "1:1: tokens are for somebody: what the sender calls quell"});
+  const std::string rest = "issuer: i, audience: q, jwks_uri: https://idp.example/jwks}\n";
+  CHECK(mistakes("a: {kind: shared_signals, algorithms: [none, HS256], " + rest) ==
+        Mistakes{"1:1: without an algorithm no token is believed",
+                 "1:40: no token is believed by \"none\"",
+                 "1:46: no token is believed by \"HS256\""});
+  CHECK(mistakes("a: {kind: shared_signals, proof: bearer, " + rest) ==
+        Mistakes{"1:27: a signed token is the proof of kind shared_signals"});
+  CHECK(mistakes("a: {kind: shared_signals, issuer: i, audience: q, jwks_uri: http://x.example}\n") ==
+        Mistakes{"1:1: the sender's keys come from one place", "1:61: jwks_uri is an https URL"});
+  CHECK(mistakes("a: {kind: github, jwks_uri: https://x.example, secrets: [secret://env/A]}\n") ==
+        Mistakes{"1:19: kind github sends no signed tokens"});
+}
+
+TEST_CASE("a key set may lie beside the configuration") {
+  const TempFolder folder;
+  std::ofstream(folder / "jwks.json")
+      << R"({"keys":[{"kty":"EC","crv":"P-256","x":"JgyflU__OKcLQMZeX4VOFSmlSkSloCfJ3wBCPS-mn9U",)"
+         R"("y":"WujVqSsP-SGVen5tG9S7pkRi4A4OtXGo8QFQuEHOLzU","kid":"quell-test-1"}]})";
+  const std::string yaml = "a: {kind: shared_signals, issuer: i, audience: q, jwks: jwks.json}\n";
+  const Read beside = read(yaml, folder.path());
+  CHECK(beside.findings.empty());
+  REQUIRE(beside.sources.size() == 1);
+  CHECK(beside.sources.front().source.public_keys.size() == 1);
+  CHECK(mistakes(yaml) ==
+        Mistakes{"1:1: the sender's keys come from one place",
+                 "1:57: that file holds no key set with a signing key that has a kid"});
 }
 
 // Goal: a configuration that would let a stranger begin a run is none (threat T17).

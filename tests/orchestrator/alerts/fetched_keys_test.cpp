@@ -1,6 +1,6 @@
 // The keys that GitHub publishes: fetched from one place, seldom, and believed only if they are
 // keys.
-#include "orchestrator/alerts/partner_keys.h"
+#include "orchestrator/alerts/fetched_keys.h"
 
 #include <chrono>
 #include <memory>
@@ -33,13 +33,13 @@ std::string document(const std::string& id, std::string_view key = kKey) {
 struct Fetching {
   ManualClock clock{Timestamp(std::chrono::hours(24))};
   ScriptedTransport* transport = nullptr;
-  std::unique_ptr<PartnerKeys> keys{};
+  std::unique_ptr<FetchedKeys> keys{};
 
   Fetching() {
     auto made = std::make_unique<ScriptedTransport>(clock);
     transport = made.get();
-    keys = std::make_unique<PartnerKeys>(
-        PartnerKeys::Parts{.clock = clock, .transport = std::move(made), .url = std::string(kUrl)});
+    keys = std::make_unique<FetchedKeys>(
+        FetchedKeys::Parts{.clock = clock, .transport = std::move(made), .url = std::string(kUrl), .read = read_partner_keys});
   }
 };
 
@@ -48,13 +48,13 @@ struct Fetching {
 TEST_CASE("keys are fetched for one that is not known, at most once a minute, with the last tag") {
   Fetching world;
   world.transport->expect("GET", std::string(kPath)).replies(200, document("a"), {{"etag", "W1"}});
-  REQUIRE(world.keys->keys_for("a").size() == 1);
-  CHECK(world.keys->keys_for("a").front().id == "a");
-  CHECK(world.keys->keys_for("b").size() == 1);  // too soon to ask again
+  REQUIRE(world.keys->keys_for("a").keys.size() == 1);
+  CHECK(world.keys->keys_for("a").keys.front().id == "a");
+  CHECK(world.keys->keys_for("b").keys.size() == 1);  // too soon to ask again
   CHECK(world.transport->log().size() == 1);
   world.clock.advance(std::chrono::seconds(61));
   world.transport->expect("GET", std::string(kPath)).replies(200, document("b"));
-  CHECK(world.keys->keys_for("b").front().id == "b");
+  CHECK(world.keys->keys_for("b").keys.front().id == "b");
   CHECK(world.transport->log().back().headers.back() ==
         std::pair<std::string, std::string>("if-none-match", "W1"));
 }
@@ -63,11 +63,11 @@ TEST_CASE("keys are fetched for one that is not known, at most once a minute, wi
 TEST_CASE("an answer that holds no keys changes nothing") {
   Fetching world;
   world.transport->expect("GET", std::string(kPath)).replies(200, document("a"));
-  REQUIRE(world.keys->keys_for("a").size() == 1);
+  REQUIRE(world.keys->keys_for("a").keys.size() == 1);
   const auto after = [&](int status, const std::string& body) {
     world.clock.advance(std::chrono::seconds(61));
     world.transport->expect("GET", std::string(kPath)).replies(status, body);
-    return world.keys->keys_for("x");
+    return world.keys->keys_for("x").keys;
   };
   CHECK(after(304, "").front().id == "a");
   CHECK(after(403, document("x")).front().id == "a");
@@ -76,7 +76,23 @@ TEST_CASE("an answer that holds no keys changes nothing") {
   CHECK(after(200, document("x", "no key")).front().id == "a");
   world.clock.advance(std::chrono::seconds(61));
   world.transport->expect("GET", std::string(kPath)).refuses_connection();
-  CHECK(world.keys->keys_for("x").front().id == "a");
+  CHECK(world.keys->keys_for("x").keys.front().id == "a");
+}
+
+// Goal: the caller can tell a key that does not exist from one that could not be asked for.
+TEST_CASE("whether a key that was not found was looked for") {
+  Fetching world;
+  world.transport->expect("GET", std::string(kPath)).refuses_connection();
+  CHECK_FALSE(world.keys->keys_for("a").settled);
+  CHECK_FALSE(world.keys->keys_for("a").settled);  // too soon
+  world.clock.advance(std::chrono::seconds(61));
+  world.transport->expect("GET", std::string(kPath)).replies(200, document("a"));
+  CHECK(world.keys->keys_for("a").settled);
+  CHECK_FALSE(world.keys->keys_for("b").settled);
+  world.clock.advance(std::chrono::seconds(61));
+  world.transport->expect("GET", std::string(kPath)).replies(304, "");
+  CHECK(world.keys->keys_for("b").settled);
+  CHECK(world.transport->log().size() == 2);  // and the connection that was refused
 }
 
 TEST_CASE("only P-256 keys with a name are keys") {

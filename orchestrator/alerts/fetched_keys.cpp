@@ -1,4 +1,4 @@
-#include "orchestrator/alerts/partner_keys.h"
+#include "orchestrator/alerts/fetched_keys.h"
 
 #include <algorithm>
 #include <chrono>
@@ -14,7 +14,6 @@ constexpr std::size_t kAnswerBytesMax = 256U << 10U;
 constexpr std::size_t kKeysMax = 64;
 constexpr std::size_t kIdBytesMax = 128;
 constexpr Duration kPatience{10'000};
-constexpr Duration kFetchEvery{std::chrono::minutes{1}};
 
 }  // namespace
 
@@ -32,23 +31,27 @@ std::vector<PublicKey> read_partner_keys(std::string_view body) {
   return keys;
 }
 
-std::vector<PublicKey> PartnerKeys::keys_for(std::string_view id) {
+FetchedKeys::Found FetchedKeys::keys_for(std::string_view id) {
   const auto known = [&] {
     const std::lock_guard lock(mutex_);
     return keys_;
   };
-  std::vector<PublicKey> keys = known();
-  if (std::ranges::find(keys, id, &PublicKey::id) != keys.end()) return keys;
+  Found found{.keys = known()};
+  if (std::ranges::find(found.keys, id, &PublicKey::id) != found.keys.end()) return found;
   const std::unique_lock fetching(fetching_, std::try_to_lock);
-  if (!fetching) return keys;
   const Timestamp now = parts_.clock.now();
-  if (tried_ && now - *tried_ < kFetchEvery) return keys;
+  if (!fetching || (tried_ && now - *tried_ < parts_.fetch_every)) {
+    found.settled = false;
+    return found;
+  }
   tried_ = now;
-  fetch();
-  return known();
+  found.settled = fetch();
+  found.keys = known();
+  return found;
 }
 
-void PartnerKeys::fetch() {
+/// True when what is known now is what the sender publishes.
+bool FetchedKeys::fetch() {
   HttpRequest request{.url = parts_.url,
                       .headers = {{.name = "accept", .value = "application/json"}},
                       .timeout = kPatience,
@@ -65,17 +68,19 @@ void PartnerKeys::fetch() {
     for (Completion& completion : parts_.transport->poll(until)) {
       // One that was given up on earlier may come now.
       if (completion.ticket != ticket) continue;
-      if (!completion.answer) return;
+      if (!completion.answer) return false;
       answer = std::move(*completion.answer);
     }
   }
-  if (!answer || answer->status / 100 != 2) return;
-  std::vector<PublicKey> keys = read_partner_keys(answer->body);
+  if (answer && answer->status == 304) return true;
+  if (!answer || answer->status / 100 != 2) return false;
+  std::vector<PublicKey> keys = parts_.read(answer->body);
   // An answer without keys is no reason to forget those that are known.
-  if (keys.empty()) return;
+  if (keys.empty()) return false;
   const std::lock_guard lock(mutex_);
   keys_ = std::move(keys);
   etag_ = std::string(answer->header("etag").substr(0, kIdBytesMax));
+  return true;
 }
 
 }  // namespace quell
