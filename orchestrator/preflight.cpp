@@ -142,6 +142,7 @@ ServerLook look_at(const Value& server, const Chosen& chosen, const ConnectorSet
     look.discovered = discovered(state, i, url);
     look.ladder = look.discovered ? (*look.discovered)["ladder"]
                                   : undiscovered(*connectors.at(chosen.issuers[i]), server);
+    look.has_profile = look.ladder["profile"].string_or("") != kGenericProfile;
     if (entry == nullptr) continue;
     look.is_configured = true;
     look.has_client = !(*entry)["client_id"].string_or("").empty();

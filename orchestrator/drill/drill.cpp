@@ -38,7 +38,8 @@ class Drill {
         random_(random),
         events_(events),
         scaled_(options.speed > 0 ? options.speed : 1),
-        jumping_(scaled_.now()),
+        // At a whole minute, for schedules know no less: the second of the real one changes nothing.
+        jumping_(std::chrono::floor<std::chrono::minutes>(scaled_.now())),
         clock_(options.speed > 0 ? static_cast<const Clock&>(scaled_) : jumping_),
         begun_(clock_.now()),
         world_options_(world_options(scenario, options.seed, begun_)),

@@ -6,7 +6,6 @@
 
 #include <fmt/format.h>
 
-#include "connectors/oauth/profile.h"
 #include "connectors/url.h"
 #include "orchestrator/report/preflight_memory.h"
 
@@ -89,11 +88,6 @@ std::string joined(const Value& list) {
   return text;
 }
 
-bool has_own_profile(const ServerLook& server) {
-  const std::string profile = server.ladder["profile"].string_or("");
-  return !profile.empty() && profile != kGenericProfile;
-}
-
 /// The rungs that a call can take, narrowest first.
 std::vector<Value> callable_rungs(const Value& ladder) {
   std::vector<Value> rungs;
@@ -158,7 +152,7 @@ Readiness judge_issuer(const PreflightFacts& facts, const Value& credential,
                    fmt::format("a fixed token: a person at {} has to end it", host));
   if (server->connection.empty())
     return missing("no client", "no connection of kind oauth: " + add_client(facts, host));
-  if (has_own_profile(*server)) return judge_profile(server->ladder, credential["expires_at"]);
+  if (server->has_profile) return judge_profile(server->ladder, credential["expires_at"]);
   if (!server->discovered) return unfound(server->discovered.error(), host);
   const Value& found = *server->discovered;
   if (found["revocation_endpoint"].string_or("").empty())
@@ -222,7 +216,7 @@ Value describe_server(const ServerLook& server) {
   };
   ValueList lacks;
   if (!server.is_configured) lacks.emplace_back("configuration entry");
-  if (has_own_profile(server)) {
+  if (server.has_profile) {
     const std::vector<Value> rungs = callable_rungs(server.ladder);
     const bool can = std::ranges::any_of(
         rungs, [](const Value& rung) { return rung["missing"].list_or_empty().empty(); });

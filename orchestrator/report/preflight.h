@@ -18,6 +18,7 @@ struct ServerLook {
   std::string mcp_server_url{};
   Value ladder{};              // ladder_value() of connectors/oauth/ladder.h
   std::string connection{};    // of kind oauth that was asked; empty: there is none
+  bool has_profile = false;    // the ladder is a vendor's own, not the generic one
   bool is_configured = false;  // an entry under `issuers:` matches it
   bool has_client = false;     // that entry names a client
   Result<Value> discovered{Value{}};  // outputs of `discover`

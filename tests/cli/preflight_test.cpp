@@ -145,6 +145,16 @@ TEST_CASE("init writes a configuration that loads, and touches none that is ther
     at = end + 1;
   }
   CHECK(settings > 40);
+  // The one file that the settings name and the reader opens.
+  folder.write("keys.yaml", R"(http_actions: 1
+actions:
+  search_keys:
+    title: search the keys
+    effect: read
+    method: POST
+    path: /v1/keys/search
+    answers: [{status: 200, means: done}]
+)");
   const Result<Config> all = load(folder.write("all.yaml", whole));
   CHECK_MESSAGE(all.has_value(), (all ? std::string() : describe(all.error())));
 }

@@ -14,7 +14,7 @@ struct Allowed {
 };
 
 /// Who may see the bytes of a secret.
-constexpr std::array<Allowed, 20> kRevealers{{
+constexpr std::array<Allowed, 22> kRevealers{{
     {"state/keys.cpp", "derives keys, takes fingerprints, signs heads"},
     {"state/sealed_store.cpp", "encrypts and decrypts what outlives a crash"},
     {"connectors/secret_text.cpp", "renders headers and bodies for the transport"},
@@ -25,6 +25,8 @@ constexpr std::array<Allowed, 20> kRevealers{{
     {"orchestrator/access/access_store.cpp", "keeps the hashes of what it makes"},
     {"orchestrator/access/access_routes.cpp", "shows a new token to its maker, once"},
     {"orchestrator/cli/panel_front.cpp", "shows the first admin the way in, once"},
+    {"orchestrator/cli/play_site.cpp", "shows the first player of a drill the way in, once"},
+    {"orchestrator/cli/drill_play.cpp", "shows players what the range invented as found"},
     {"orchestrator/http_client.cpp", "shows an API token to the server that the person named"},
     {"connectors/curl_transport.cpp", "the transport: hands the rendered bytes to libcurl"},
     {"orchestrator/range/in_process_transport.cpp", "the transport of drills and simulations"},

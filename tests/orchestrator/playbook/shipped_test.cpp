@@ -27,7 +27,7 @@ TEST_CASE("leaked-mcp-oauth is the example of the language") {
   CHECK(playbook.inputs[1].required);
   CHECK(playbook.inputs[3].type.kind == Type::Kind::secret);
   CHECK(playbook.inputs[3].type.nullable);
-  REQUIRE(playbook.steps.size() == 13);
+  REQUIRE(playbook.steps.size() == 15);
 
   const Step& go = playbook.steps[2];
   const auto& approve = std::get<ApproveStep>(go.kind);

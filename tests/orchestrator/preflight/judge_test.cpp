@@ -71,7 +71,8 @@ ServerLook with_rungs(ValueList rungs) {
                                         {"chosen_by", "record"},
                                         {"rungs", Value(std::move(rungs))},
                                         {"human", "end it on the vendor's page"}}),
-                  .connection = "issuer"};
+                  .connection = "issuer",
+                  .has_profile = true};
   look.discovered = make_error(ErrorCode::unavailable_here, "no metadata");
   return look;
 }
