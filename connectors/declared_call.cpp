@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "connectors/words.h"
 #include "state/base/bytes.h"
 #include "state/base/json.h"
 
@@ -14,9 +15,6 @@ namespace {
 
 constexpr Duration kThrottledDefault{2'000};
 constexpr JsonLimits kBodyLimits{.bytes_max = 256U << 10, .depth_max = 32, .nodes_max = 20'000};
-
-template <typename Enum, std::size_t N>
-using Words = std::array<std::pair<Enum, std::string_view>, N>;
 
 constexpr Words<Certainty, 5> kCertainties{{{Certainty::tried, "tried"},
                                             {Certainty::source_read, "source_read"},
@@ -31,22 +29,6 @@ constexpr Words<AnswerMeaning, 8> kMeanings{{{AnswerMeaning::done, "done"},
                                              {AnswerMeaning::throttled, "throttled"},
                                              {AnswerMeaning::dead, "dead"},
                                              {AnswerMeaning::alive, "alive"}}};
-
-template <typename Enum, std::size_t N>
-std::string_view word_of(const Words<Enum, N>& words, Enum value) noexcept {
-  for (const auto& [one, text] : words) {
-    if (one == value) return text;
-  }
-  return {};
-}
-
-template <typename Enum, std::size_t N>
-std::optional<Enum> find_word(const Words<Enum, N>& words, std::string_view text) noexcept {
-  for (const auto& [one, word] : words) {
-    if (word == text) return one;
-  }
-  return std::nullopt;
-}
 
 bool has_member(const Value& body, std::string_view path) {
   const std::size_t dot = path.rfind('.');

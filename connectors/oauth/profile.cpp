@@ -10,12 +10,10 @@
 #include <fmt/format.h>
 
 #include "connectors/url.h"
+#include "connectors/words.h"
 
 namespace quell {
 namespace {
-
-template <typename Enum, std::size_t N>
-using Words = std::array<std::pair<Enum, std::string_view>, N>;
 
 constexpr Words<CallReach, 4> kReaches{{{CallReach::token, "token"},
                                         {CallReach::grant, "grant"},
@@ -37,22 +35,6 @@ constexpr std::array<std::string_view, 10> kCallWords{
     "issuer", "issuer_origin", "token_endpoint", "revocation_endpoint"};
 
 constexpr std::size_t kValueBytesMax = 256;
-
-template <typename Enum, std::size_t N>
-std::string_view word_of(const Words<Enum, N>& words, Enum value) noexcept {
-  for (const auto& [one, text] : words) {
-    if (one == value) return text;
-  }
-  return {};
-}
-
-template <typename Enum, std::size_t N>
-std::optional<Enum> find_word(const Words<Enum, N>& words, std::string_view text) noexcept {
-  for (const auto& [one, word] : words) {
-    if (word == text) return one;
-  }
-  return std::nullopt;
-}
 
 /// `pattern` is an origin, or one whose host begins with `*.` for exactly one label.
 bool serves(std::string_view pattern, std::string_view origin) {

@@ -308,6 +308,8 @@ Value SharedSignalsConnector::pins() const {
   return Value::map({{"kind", "shared_signals"},
                      {"issuer", config_.issuer},
                      {"key_id", config_.key_id},
+                     {"subject_format", to_string(config_.subject_format)},
+                     {"subject_issuer", config_.subject_issuer},
                      {"receivers", Value(std::move(receivers))}});
 }
 

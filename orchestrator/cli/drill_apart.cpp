@@ -6,7 +6,6 @@
 #include <csignal>
 #include <fcntl.h>
 #include <poll.h>
-#include <spawn.h>
 #include <string_view>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -14,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "orchestrator/cli/own_process.h"
 #include "state/base/json.h"
 #include "state/private_file.h"
 
@@ -32,32 +32,6 @@ constexpr int kNiceness = 10;
 Error not_played(std::string sentence) {
   return make_error(ErrorCode::transient, "drill", std::move(sentence),
                     "play it on that machine: quell drill");
-}
-
-/// Starts this very program; its standard output is `out`, it has no other streams. 0: it did not
-/// start.
-pid_t start(std::vector<std::string> words, int out) {
-  std::vector<char*> argv;
-  for (std::string& word : words) argv.push_back(word.data());
-  argv.push_back(nullptr);
-  posix_spawn_file_actions_t streams;
-  posix_spawn_file_actions_init(&streams);
-  posix_spawn_file_actions_addopen(&streams, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_adddup2(&streams, out, STDOUT_FILENO);
-  posix_spawn_file_actions_addopen(&streams, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-  // This thread takes no signals; the drill must.
-  posix_spawnattr_t attributes;
-  posix_spawnattr_init(&attributes);
-  sigset_t none;
-  sigemptyset(&none);
-  posix_spawnattr_setsigmask(&attributes, &none);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
-  pid_t pid = 0;
-  const int failed =
-      ::posix_spawn(&pid, "/proc/self/exe", &streams, &attributes, argv.data(), environ);
-  posix_spawnattr_destroy(&attributes);
-  posix_spawn_file_actions_destroy(&streams);
-  return failed == 0 ? pid : 0;
 }
 
 /// Everything that the process says until its end, and ends it when it must.
@@ -97,10 +71,10 @@ Result<Value> play_drill_apart(const std::string& config_file, const std::string
   pid_t pid = 0;
   {
     const FileDescriptor out(ends[1]);
-    std::vector<std::string> words{"quell",   "drill", scenario, "--json",
-                                   "--speed", "max",   "--seed", std::to_string(seed)};
+    std::vector<std::string> words{"drill",   scenario, "--json", "--speed",
+                                   "max",     "--seed", std::to_string(seed)};
     if (!config_file.empty()) words.insert(words.end(), {"--config", config_file});
-    pid = start(std::move(words), out.get());
+    pid = start_own_process({.words = std::move(words), .out = out.get()});
   }
   if (pid == 0) return not_played("the drill did not start.");
   ::setpriority(PRIO_PROCESS, static_cast<id_t>(pid), kNiceness);

@@ -92,9 +92,13 @@ class Play {
 
  private:
   Timestamp now() const { return session_.clock().now(); }
+  /// The last that was no rehearsal: what counts.
   const RunState* run_state() const {
-    const auto& runs = fold_.so_far().runs;
-    return runs.empty() ? nullptr : &runs.rbegin()->second;
+    const RunState* last = nullptr;
+    for (const auto& [id, run] : fold_.so_far().runs) {
+      if (run.mode == RunMode::live) last = &run;
+    }
+    return last;
   }
   bool is_over() const {
     const RunState* const run = run_state();
@@ -151,6 +155,9 @@ class Play {
     front_.with_world([&](range::World& world, Timestamp) {
       tell_intruder(world);
       score_->see(run, entry, connectors);
+      if (entry.kind != EntryKind::run_started || !scenario_.exclusion) return;
+      for (const std::string& vault : world.leaked().idle_vault_ids)
+        score_->leave_out(vault, *scenario_.exclusion, entry.at);
     });
     teller_.entry(run, entry, connectors, begun_);
     if (entry.kind == EntryKind::approval_requested && scenario_.approve_after)
@@ -158,7 +165,7 @@ class Play {
                          std::pair(run.id, entry.body["digest"].string_or("")));
     if (entry.kind == EntryKind::run_finished)
       say(to_string(run.id) + " is over: " + std::string(to_string(*run.result)));
-    for (const std::string& moment : moments_of(entry)) happened(moment, entry.at);
+    if (const auto moment = moment_of(entry)) happened(*moment, entry.at);
   }
 
   void tell_intruder(const range::World& world) {

@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <span>
-#include <spawn.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
@@ -14,6 +14,7 @@
 
 #include <fmt/format.h>
 
+#include "orchestrator/cli/own_process.h"
 #include "orchestrator/cli/run_loop.h"
 #include "orchestrator/drill/drill_site.h"
 #include "orchestrator/range/outside.h"
@@ -137,38 +138,20 @@ alerts:
   return ok();
 }
 
-Result<pid_t> PlaySite::spawn(const std::vector<std::string>& arguments,
+Result<pid_t> PlaySite::spawn(std::vector<std::string> arguments,
                               const std::string& output) const {
-  std::error_code failed;
-  const std::string program = std::filesystem::read_symlink("/proc/self/exe", failed).string();
-  if (failed) return cannot("this program cannot find its own file");
-  std::vector<std::string> words{program};
-  words.insert(words.end(), arguments.begin(), arguments.end());
-  std::vector<char*> argv;
-  for (std::string& word : words) argv.push_back(word.data());
-  argv.push_back(nullptr);
+  const FileDescriptor out(
+      ::open(output.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, S_IRUSR | S_IWUSR));
+  if (!out.valid()) return cannot(output + " cannot be written");
   // No key of the real configuration reaches a drill.
-  std::vector<std::string> environment{"HOME=" + folder_, "PATH=/usr/bin:/bin"};
-  std::vector<char*> envp;
-  for (std::string& one : environment) envp.push_back(one.data());
-  envp.push_back(nullptr);
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, output.c_str(),
-                                   O_WRONLY | O_CREAT | O_APPEND, 0600);
-  posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO);
+  const std::vector<std::string> environment{"HOME=" + folder_, "PATH=/usr/bin:/bin"};
   // Ctrl-C is for the drill, which ends the others itself.
-  posix_spawnattr_t attributes;
-  posix_spawnattr_init(&attributes);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
-  posix_spawnattr_setpgroup(&attributes, 0);
-  pid_t pid = 0;
-  const int code =
-      ::posix_spawn(&pid, program.c_str(), &actions, &attributes, argv.data(), envp.data());
-  posix_spawnattr_destroy(&attributes);
-  posix_spawn_file_actions_destroy(&actions);
-  if (code != 0) return cannot("no process can be started for the players");
+  const pid_t pid = start_own_process({.words = std::move(arguments),
+                                       .out = out.get(),
+                                       .err = out.get(),
+                                       .environment = &environment,
+                                       .apart = true});
+  if (pid == 0) return cannot("no process can be started for the players");
   return pid;
 }
 

@@ -48,7 +48,7 @@ class PlaySite {
   explicit PlaySite(Session& session) : session_(session) {}
   Status write_files(const Scenario& scenario, range::SocketFront& front);
   Status start();
-  Result<pid_t> spawn(const std::vector<std::string>& arguments, const std::string& output) const;
+  Result<pid_t> spawn(std::vector<std::string> arguments, const std::string& output) const;
 
   Session& session_;
   std::string folder_{};

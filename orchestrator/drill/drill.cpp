@@ -320,7 +320,7 @@ void Drill::see(const RunState& run, const Entry& entry) {
   score_->see(run, entry, owner_->connectors());
   if (events_.entry) events_.entry(run, entry, owner_->connectors(), begun_);
   plan_people(run, entry);
-  for (const std::string& moment : moments_of(entry)) happened(moment, entry.at);
+  if (const auto moment = moment_of(entry)) happened(*moment, entry.at);
 }
 
 /// The drill's people approve, do what a run asks them to, and make the mistakes that the scenario

@@ -18,16 +18,16 @@ std::vector<ScriptedDeed> deeds_after(const Scenario& scenario, std::string_view
   return deeds;
 }
 
-std::vector<std::string> moments_of(const Entry& entry) {
+std::optional<std::string> moment_of(const Entry& entry) {
   const EntryKind kind = entry.kind;
-  if (kind == EntryKind::run_started) return {"started"};
-  if (kind == EntryKind::approval_requested) return {"asked"};
-  if (kind == EntryKind::approval_timed_out) return {"approval_timed_out"};
-  if (kind == EntryKind::run_finished) return {"finished"};
-  if (kind == EntryKind::watch_observed && entry.body["result"].is_string()) return {"reopened"};
+  if (kind == EntryKind::run_started) return "started";
+  if (kind == EntryKind::approval_requested) return "asked";
+  if (kind == EntryKind::approval_timed_out) return "approval_timed_out";
+  if (kind == EntryKind::run_finished) return "finished";
+  if (kind == EntryKind::watch_observed && entry.body["result"].is_string()) return "reopened";
   const bool is_whole = entry.body["item"].is_null();  // not one of its items
-  if (kind == EntryKind::step_finished && is_whole) return {entry.body["step"].string_or("")};
-  return {};
+  if (kind == EntryKind::step_finished && is_whole) return entry.body["step"].string_or("");
+  return std::nullopt;
 }
 
 const Inject* carry_out(range::World& world, const ScriptedDeed& deed, Timestamp now) {

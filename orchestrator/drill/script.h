@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -20,8 +21,8 @@ struct ScriptedDeed {
 std::vector<ScriptedDeed> deeds_after(const Scenario& scenario, std::string_view moment,
                                       Timestamp at);
 
-/// The moments of a scenario (Moment::on) that `entry` of a run is.
-std::vector<std::string> moments_of(const Entry& entry);
+/// The moment of a scenario (Moment::on) that `entry` of a run is, if any.
+std::optional<std::string> moment_of(const Entry& entry);
 
 /// Does an act or a fault in `world`; an inject is the players' to hear, and returned.
 const Inject* carry_out(range::World& world, const ScriptedDeed& deed, Timestamp now);

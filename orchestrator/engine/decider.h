@@ -47,7 +47,7 @@ class Decider {
   /// Asks again where a read beside the question has changed the plan: what was said to the old
   /// one is void (playbook-language.md section 7, T21). `step` is empty for what policy asks.
   bool ask_again_if_changed(const std::string& step, const ApprovalState& approval,
-                            Duration within);
+                            const std::string& from, Duration within);
   void begin_manual(const Step& step, const ManualStep& manual);
   void begin_foreach(const Step& step);
   /// A call, and a foreach over anything but one action: each time has steps of its own.

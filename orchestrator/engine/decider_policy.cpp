@@ -107,7 +107,7 @@ void Decider::decide_gate() {
   if (!is_open || run_.aborted) return;
   const Policy& policy = around_.policy;
   const Duration life = run_.proposed ? policy.proposal_life : policy.approval_life;
-  if (ask_again_if_changed("", run_.gate, life) || now_ < run_.gate.until) return;
+  if (ask_again_if_changed("", run_.gate, "approver", life) || now_ < run_.gate.until) return;
   emit(EntryKind::approval_timed_out,
        {{"who", "the clock"}, {"reason", "nobody approved in time"}});
 }

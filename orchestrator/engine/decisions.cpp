@@ -213,14 +213,14 @@ Duration Decider::wait_for(const ApproveStep& approve) const {
 }
 
 bool Decider::ask_again_if_changed(const std::string& step, const ApprovalState& approval,
-                                   Duration within) {
+                                   const std::string& from, Duration within) {
   const std::string digest = plan_digest(run_, connectors_);
   if (digest == approval.digest) return false;
   emit(EntryKind::approval_requested, {{"step", step.empty() ? Value() : Value(step)},
                                        {"digest", digest},
                                        {"voids", approval.digest},
                                        {"need", approval.need},
-                                       {"from", "approver"},
+                                       {"from", from},
                                        {"why", approval.why},
                                        {"until", Value(now_ + within)}});
   return true;
@@ -390,7 +390,7 @@ Progress Decider::advance_approve(const Step& step, const ApproveStep& approve,
                                      {"who", run_.who},
                                      {"digest", state.approval.digest},
                                      {"how", "given in advance by one person"}});
-  } else if (ask_again_if_changed(step.id, state.approval, wait_for(approve))) {
+  } else if (ask_again_if_changed(step.id, state.approval, approve.from, wait_for(approve))) {
     return Progress::running;
   } else if (now_ >= state.approval.until) {
     if (approve.continue_on_timeout) {

@@ -109,12 +109,15 @@ Readiness judge_profile(const Value& ladder, const Value& expires_at) {
   std::optional<Value> unsure;
   std::optional<Value> slow;
   for (const Value& rung : callable_rungs(ladder)) {
-    const bool ends_access = offers(rung["kills"], "access_token");
-    std::optional<Value>& kept = !rung["missing"].list_or_empty().empty()  ? lacking
-                                 : !ends_access                            ? slow
-                                                                           : unsure;
-    if (&kept == &unsure && rung["unsure"].list_or_empty().empty()) return {};
-    if (!kept) kept = rung;
+    if (!rung["missing"].list_or_empty().empty()) {
+      if (!lacking) lacking = rung;
+    } else if (!offers(rung["kills"], "access_token")) {
+      if (!slow) slow = rung;
+    } else if (rung["unsure"].list_or_empty().empty()) {
+      return {};
+    } else if (!unsure) {
+      unsure = rung;
+    }
   }
   if (unsure)
     return {.state = "slow",

@@ -69,7 +69,8 @@ test('a newcomer rotates, is told that it is done, and sees that it is not', { s
   await drill.told(/approved by \w+ for/); // nobody else is here, so the drill says yes
   await drill.told(/claim +Ivo: Rotated/);
   await mara.goto('/alerts');
-  await mara.getByText('drill').first().waitFor();
+  await mara.locator('main a[href^="/alerts/"]').first().click();
+  await mara.getByText(/The old token is useless now/).first().waitFor(); // the claim reached the players
   await mara.goto(run);
   await drill.told(/r\d+\w is over: exposed/);
   await mara.getByText(/Not contained: /).first().waitFor({ timeout: LIVE_MS });

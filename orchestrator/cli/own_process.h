@@ -1,0 +1,23 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <sys/types.h>
+
+namespace quell::cli {
+
+/// How this program starts itself once more.
+struct OwnProcess {
+  std::vector<std::string> words{};  // behind the name of the program
+  int out = -1;                      // its standard output
+  int err = -1;                      // and standard error; -1: nowhere
+  /// `NAME=VALUE`, and nothing else; null: what this process has.
+  const std::vector<std::string>* environment = nullptr;
+  bool apart = false;  // Ctrl-C on this terminal is not for it
+};
+
+/// Starts it with no input and no signal blocked. 0: it did not start.
+pid_t start_own_process(OwnProcess how);
+
+}  // namespace quell::cli
