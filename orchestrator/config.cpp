@@ -39,7 +39,7 @@ constexpr std::array<std::string_view, 25> kPlatformKeys{
 /// Below a resource of a platform: what its calls say otherwise than the rest.
 constexpr std::array<std::string_view, 3> kResourceKeys{"api_version", "beta", "query"};
 constexpr std::array<std::string_view, 2> kOauthKeys{"kind", "issuers"};
-constexpr std::array<std::string_view, 7> kSignalKeys{
+constexpr std::array<std::string_view, 7> kConnectionSignalKeys{
     "kind", "issuer", "signing_key", "key_id", "subject_format", "subject_issuer", "receivers"};
 constexpr std::array<std::string_view, 3> kReceiverKeys{"endpoint", "audience", "bearer"};
 /// What a connection may be, and the settings of each.
@@ -51,7 +51,7 @@ constexpr std::array<std::string_view, 10> kIssuerKeys{
 
 std::span<const std::string_view> keys_of_kind(std::string_view kind) {
   if (kind == "managed_agents") return kPlatformKeys;
-  return kind == "oauth" ? std::span<const std::string_view>(kOauthKeys) : kSignalKeys;
+  return kind == "oauth" ? std::span<const std::string_view>(kOauthKeys) : kConnectionSignalKeys;
 }
 
 std::vector<std::string> words(std::span<const std::string_view> list) {
@@ -104,9 +104,9 @@ std::string preset_remedy(const std::string& text) {
 }
 
 /// Walks the YAML tree of the configuration; every mistake becomes a finding with its place.
-class ConfigReader {
+class RootReader {
  public:
-  ConfigReader(Config& config, Findings& findings) : config_(config), findings_(findings) {}
+  RootReader(Config& config, Findings& findings) : config_(config), findings_(findings) {}
 
   void read(const YamlNode& root) {
     if (root.kind == YamlNode::Kind::null) return;
@@ -524,7 +524,7 @@ Result<Config> load_config(const ConfigSources& sources) {
     const SourceText text(source);
     Findings findings(text);
     YamlNode root;
-    if (parse_yaml(findings, root)) ConfigReader(config, findings).read(root);
+    if (parse_yaml(findings, root)) RootReader(config, findings).read(root);
     if (findings.has_errors()) return first_error(findings.take(), config.file, "config", "");
   }
   if (config.connections.empty()) {

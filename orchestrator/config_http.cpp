@@ -23,14 +23,14 @@ constexpr std::array<std::string_view, 7> kKeys{
     "kind", "base_url", "auth", "actions", "assert_safe", "safe_in_dry_run", "limits"};
 
 /// What each kind of auth is made of; the last key is the secret.
-struct AuthForm {
+struct HttpAuthForm {
   std::string_view kind;
   HttpAuth auth;
   std::vector<std::string_view> keys;
 };
 
-const std::array<AuthForm, 3>& auth_forms() {
-  static const std::array<AuthForm, 3> kForms{
+const std::array<HttpAuthForm, 3>& auth_forms() {
+  static const std::array<HttpAuthForm, 3> kForms{
       {{"bearer", HttpAuth::bearer, {"token"}},
        {"basic", HttpAuth::basic, {"user", "password"}},
        {"header", HttpAuth::header, {"header", "value"}}}};
@@ -85,7 +85,7 @@ class HttpReader {
     if (!reader_.is_map(node, "auth")) return;
     const YamlNode* const kind = node.find("kind");
     const auto* const form =
-        std::find_if(auth_forms().begin(), auth_forms().end(), [kind](const AuthForm& one) {
+        std::find_if(auth_forms().begin(), auth_forms().end(), [kind](const HttpAuthForm& one) {
           return kind != nullptr && one.kind == kind->text;
         });
     if (form == auth_forms().end()) {
@@ -181,7 +181,7 @@ bool is_http_secret(std::string_view key) noexcept {
 HttpAuth http_auth(const ConnectionSettings& connection) {
   const auto kind = connection.values.find("auth.kind");
   if (kind == connection.values.end()) return HttpAuth::none;
-  for (const AuthForm& form : auth_forms()) {
+  for (const HttpAuthForm& form : auth_forms()) {
     if (form.kind == kind->second.value) return form.auth;
   }
   return HttpAuth::none;

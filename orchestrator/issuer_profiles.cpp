@@ -15,12 +15,12 @@
 namespace quell {
 namespace {
 
-constexpr std::size_t kFileBytesMax = 64U << 10;
+constexpr std::size_t kProfileBytesMax = 64U << 10;
 constexpr std::size_t kCallsMax = 16;
 constexpr std::size_t kFilesMax = 500;
 
-const std::vector<std::string> kKillWords{"refresh_token", "access_token"};
-const std::vector<std::string> kMethods{"POST", "DELETE"};
+const std::vector<std::string> kTokenKillWords{"refresh_token", "access_token"};
+const std::vector<std::string> kCallMethods{"POST", "DELETE"};
 const std::vector<std::string> kReachWords{"token", "grant", "user", "client"};
 const std::vector<std::string> kAuthWords{"none",        "client", "client_basic", "client_post",
                                           "client_word", "token",  "admin"};
@@ -78,7 +78,7 @@ class ProfileReader {
  private:
   std::vector<Kill> kills(Fields& fields) {
     std::vector<Kill> out;
-    for (const std::string& given : fields.word_list("kills", kKillWords)) {
+    for (const std::string& given : fields.word_list("kills", kTokenKillWords)) {
       if (const auto kill = from_string<Kill>(given)) out.push_back(*kill);
     }
     return out;
@@ -186,7 +186,7 @@ class ProfileReader {
         reader_.word<CallToken>(fields, "takes", kTokenWords, false).value_or(CallToken::none);
     call.auth = reader_.word<CallAuth>(fields, "auth", kAuthWords, true).value_or(CallAuth::none);
     fields.need("method");
-    call.method = fields.word("method", kMethods).value_or("POST");
+    call.method = fields.word("method", kCallMethods).value_or("POST");
     if (const YamlNode* const url = fields.need("url")) read_url(call, *url);
     if (const YamlNode* const headers = fields.get("headers"))
       call.headers = reader_.headers(*headers);
@@ -320,7 +320,7 @@ ProfileLoad load_issuer_profile(std::string_view source, std::string_view file) 
   Findings findings(text);
   YamlNode root;
   IssuerProfile profile;
-  if (source.size() > kFileBytesMax) {
+  if (source.size() > kProfileBytesMax) {
     findings.error(SourceSpan{}, "too-long", "a profile has at most 64 KiB");
   } else if (parse_yaml(findings, root)) {
     ProfileReader(findings, profile)

@@ -7,7 +7,7 @@
 namespace quell {
 namespace {
 
-constexpr std::size_t kKeyBytes = 32;
+constexpr std::size_t kDeliveryKeyBytes = 32;
 
 }  // namespace
 
@@ -18,7 +18,7 @@ std::optional<AlertKey> alert_key_of(const Entry& entry) {
   const std::optional<Timestamp> expires = until.is_timestamp()
                                                ? std::optional<Timestamp>(until.as_timestamp())
                                                : parse_rfc3339(until.string_or(""));
-  if (!bytes || bytes->size() != kKeyBytes || !expires) return std::nullopt;
+  if (!bytes || bytes->size() != kDeliveryKeyBytes || !expires) return std::nullopt;
   return AlertKey{.bytes = *std::move(bytes), .expires = *expires};
 }
 

@@ -13,6 +13,7 @@
 
 #include "state/base/assert.h"
 #include "state/base/bytes.h"
+#include "state/base/openssl.h"
 #include "state/base/sha256.h"
 #include "state/private_file.h"
 
@@ -31,21 +32,6 @@ constexpr std::string_view kHeadKeyInfo = "quell head mac";
 constexpr std::string_view kFingerprintKeyInfo = "quell secret fingerprint";
 constexpr std::string_view kMacKeyIdInfo = "quell mac key id";
 
-template <auto release>
-struct Releases {
-  template <typename T>
-  void operator()(T* resource) const noexcept {
-    release(resource);
-  }
-};
-using EvpKey = std::unique_ptr<EVP_PKEY, Releases<EVP_PKEY_free>>;
-using EvpDigest = std::unique_ptr<EVP_MD_CTX, Releases<EVP_MD_CTX_free>>;
-using Bio = std::unique_ptr<BIO, Releases<BIO_free_all>>;
-
-const unsigned char* bytes_of(std::string_view text) {
-  return reinterpret_cast<const unsigned char*>(text.data());
-}
-unsigned char* bytes_of(std::string& text) { return reinterpret_cast<unsigned char*>(text.data()); }
 
 Secret subkey(const Secret& key, std::string_view info) {
   return Secret(hkdf_sha256(key.reveal(), "", info, kKeyBytes));
@@ -57,9 +43,9 @@ Secret random_key(Random& random) {
   return Secret(std::move(bytes));
 }
 
-EvpKey random_signing_key(Random& random) {
+PkeyPtr random_signing_key(Random& random) {
   const Secret seed = random_key(random);
-  EvpKey key(EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr, bytes_of(seed.reveal()),
+  PkeyPtr key(EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr, bytes_of(seed.reveal()),
                                           seed.size()));
   QUELL_ASSERT(key != nullptr);
   return key;
@@ -72,7 +58,7 @@ std::string bio_text(BIO* bio) {
 }
 
 Secret private_pem(EVP_PKEY* key) {
-  const Bio bio(BIO_new(BIO_s_secmem()));
+  const BioPtr bio(BIO_new(BIO_s_secmem()));
   QUELL_ASSERT(bio != nullptr);
   QUELL_ASSERT(
       PEM_write_bio_PKCS8PrivateKey(bio.get(), key, nullptr, nullptr, 0, nullptr, nullptr) == 1);
@@ -129,7 +115,7 @@ Result<Secret> read_or_make_symmetric(std::string_view what, const std::string& 
 }  // namespace
 
 struct KeyRing::SigningKey {
-  EvpKey key;
+  PkeyPtr key;
 };
 
 std::string seal_epoch(Timestamp now) {
@@ -166,11 +152,11 @@ Result<std::unique_ptr<KeyRing>> KeyRing::open_or_create(const KeyPaths& paths, 
   const Result<Secret> mac = read_or_make_symmetric("entry MAC key", paths.mac, missing, random);
   if (!mac) return mac.error();
   const Result<Secret> pem = read_or_make("signing key", paths.signing, missing, random, [&random] {
-    const EvpKey key = random_signing_key(random);
+    const PkeyPtr key = random_signing_key(random);
     return private_pem(key.get());
   });
   if (!pem) return pem.error();
-  const Bio bio(BIO_new_mem_buf(pem->reveal().data(), static_cast<int>(pem->size())));
+  const BioPtr bio(BIO_new_mem_buf(pem->reveal().data(), static_cast<int>(pem->size())));
   QUELL_ASSERT(bio != nullptr);
   auto signing = std::make_unique<SigningKey>();
   // The empty password keeps OpenSSL from asking the terminal for one.
@@ -208,7 +194,7 @@ std::string KeyRing::fingerprint(const Secret& secret) const {
 std::string KeyRing::mac_key_id() const { return mac_key_id_; }
 
 std::string KeyRing::sign(std::string_view text) const {
-  const EvpDigest context(EVP_MD_CTX_new());
+  const DigestContextPtr context(EVP_MD_CTX_new());
   QUELL_ASSERT(context != nullptr);
   QUELL_ASSERT(EVP_DigestSignInit(context.get(), nullptr, nullptr, nullptr, signing_->key.get()) ==
                1);
@@ -221,7 +207,7 @@ std::string KeyRing::sign(std::string_view text) const {
 }
 
 std::string KeyRing::signing_public_pem() const {
-  const Bio bio(BIO_new(BIO_s_mem()));
+  const BioPtr bio(BIO_new(BIO_s_mem()));
   QUELL_ASSERT(bio != nullptr);
   QUELL_ASSERT(PEM_write_bio_PUBKEY(bio.get(), signing_->key.get()) == 1);
   return bio_text(bio.get());
@@ -285,9 +271,9 @@ std::string signing_key_id(std::string_view public_key) { return sha256_hex(publ
 bool ed25519_verifies(std::string_view public_key, std::string_view text,
                       std::string_view signature) {
   if (public_key.size() != kKeyBytes || signature.size() != kSignatureBytes) return false;
-  const EvpKey key(EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, bytes_of(public_key),
+  const PkeyPtr key(EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, bytes_of(public_key),
                                                public_key.size()));
-  const EvpDigest context(EVP_MD_CTX_new());
+  const DigestContextPtr context(EVP_MD_CTX_new());
   if (!key || !context) return false;
   if (EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr, key.get()) != 1) return false;
   return EVP_DigestVerify(context.get(), bytes_of(signature), signature.size(), bytes_of(text),

@@ -11,17 +11,16 @@
 #include <fmt/format.h>
 
 #include "state/base/assert.h"
+#include "state/private_file_writer.h"
 
 namespace quell {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr mode_t kOwnerOnly = S_IRUSR | S_IWUSR;
 constexpr mode_t kOwnerFolder = S_IRWXU;
 constexpr mode_t kGroupAndOthers = S_IRWXG | S_IRWXO;
 constexpr std::size_t kPathPartsMax = 256;
-constexpr std::size_t kTemporaryNameBytes = 8;
 
 /// The system's words for `code`, without the thread-unsafe strerror.
 std::string system_words(int code) {
@@ -216,24 +215,10 @@ Result<std::optional<Secret>> read_private_file(const std::string& path, std::si
 }
 
 Status create_private_file(const std::string& path, std::string_view bytes, Random& random) {
-  const std::string folder = folder_of(path);
-  if (Status made = make_private_folder(folder); !made) return made;
-  const std::string temporary = path + "." + random.hex(kTemporaryNameBytes) + ".new";
-  const FileDescriptor file(
-      ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, kOwnerOnly));
-  if (!file.valid()) return file_error("create", temporary, errno);
-  Status done = write_all(file, bytes, temporary);
-  if (done && ::fsync(file.get()) != 0) done = file_error("write", temporary, errno);
-  // A link fails where a rename would replace: the first maker of a key wins.
-  if (done && ::link(temporary.c_str(), path.c_str()) != 0) {
-    done = errno == EEXIST
-               ? Status(make_error(ErrorCode::conflict, "state",
-                                   fmt::format("{} exists already", path), "move it away first"))
-               : Status(file_error("create", path, errno));
-  }
-  if (::unlink(temporary.c_str()) != 0 && done) done = file_error("remove", temporary, errno);
-  if (!done) return done;
-  return sync_folder(folder);
+  const auto file = PrivateFileWriter::open(path, random);
+  if (!file) return file.error();
+  if (Status written = (*file)->write(bytes); !written) return written;
+  return (*file)->finish();
 }
 
 Status destroy_private_file(const std::string& path) {

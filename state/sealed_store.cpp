@@ -10,6 +10,7 @@
 
 #include "state/base/assert.h"
 #include "state/base/bytes.h"
+#include "state/base/openssl.h"
 #include "state/hash_chain.h"
 
 namespace quell {
@@ -20,21 +21,12 @@ constexpr std::size_t kNonceBytes = 12;
 constexpr std::size_t kTagBytes = 16;
 constexpr std::size_t kAesKeyBytes = 32;
 
-struct FreesCipher {
-  void operator()(EVP_CIPHER_CTX* context) const noexcept { EVP_CIPHER_CTX_free(context); }
-};
-using Cipher = std::unique_ptr<EVP_CIPHER_CTX, FreesCipher>;
-
-const unsigned char* bytes_of(std::string_view text) {
-  return reinterpret_cast<const unsigned char*>(text.data());
-}
-unsigned char* bytes_of(std::string& text) { return reinterpret_cast<unsigned char*>(text.data()); }
 
 /// AES-256-GCM: ciphertext and tag, one after the other.
 std::string encrypt(const Secret& key, std::string_view nonce, std::string_view bound,
                     std::string_view text) {
   QUELL_ASSERT(key.size() == kAesKeyBytes && nonce.size() == kNonceBytes);
-  const Cipher cipher(EVP_CIPHER_CTX_new());
+  const CipherContextPtr cipher(EVP_CIPHER_CTX_new());
   QUELL_ASSERT(cipher != nullptr);
   QUELL_ASSERT(EVP_EncryptInit_ex(cipher.get(), EVP_aes_256_gcm(), nullptr, bytes_of(key.reveal()),
                                   bytes_of(nonce)) == 1);
@@ -60,7 +52,7 @@ std::optional<Secret> decrypt(const Secret& key, std::string_view nonce, std::st
   }
   const std::string_view sealed = box.substr(0, box.size() - kTagBytes);
   std::string tag(box.substr(sealed.size()));
-  const Cipher cipher(EVP_CIPHER_CTX_new());
+  const CipherContextPtr cipher(EVP_CIPHER_CTX_new());
   QUELL_ASSERT(cipher != nullptr);
   QUELL_ASSERT(EVP_DecryptInit_ex(cipher.get(), EVP_aes_256_gcm(), nullptr, bytes_of(key.reveal()),
                                   bytes_of(nonce)) == 1);

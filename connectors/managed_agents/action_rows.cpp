@@ -3,12 +3,6 @@
 #include <utility>
 
 namespace quell::managed_agents {
-namespace {
-
-constexpr int kRetriesMax = 3;
-
-}  // namespace
-
 ParamSpec required(std::string name, Type type, std::string help) {
   return ParamSpec{
       .name = std::move(name), .type = std::move(type), .required = true, .help = std::move(help)};

@@ -10,6 +10,8 @@ namespace quell::managed_agents {
 
 using Kind = Type::Kind;
 
+inline constexpr int kRetriesMax = 3;
+
 ParamSpec required(std::string name, Type type, std::string help);
 ParamSpec optional(std::string name, const Type& type, std::string help);
 ParamSpec session_id();

@@ -4,12 +4,10 @@
 #include <string>
 #include <utility>
 
+#include "connectors/managed_agents/action_rows.h"
+
 namespace quell::managed_agents {
 namespace {
-
-using Kind = Type::Kind;
-
-constexpr int kRetriesMax = 3;
 
 ParamSpec param(std::string name, Kind kind, bool required, std::string help) {
   return ParamSpec{.name = std::move(name),

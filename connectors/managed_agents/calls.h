@@ -67,6 +67,8 @@ ActionTask deployment_is_paused(Io& io, Api api, Value params);
 ActionTask session_is_stopped(Io& io, Api api, Value params);
 ActionTask no_new_session(Io& io, Api api, Value params);
 
+/// What changes fail with when the object's state, or somebody else, stands against them.
+Error conflict(std::string message, std::string hint);
 /// A task that ends at once with `error`.
 ActionTask fails(Error error);
 

@@ -17,10 +17,6 @@ Outcome finished(OutcomeKind kind, Reading reading) {
   return out;
 }
 
-Error conflict(std::string message, std::string hint) {
-  return make_error(ErrorCode::conflict, "conflict", std::move(message), std::move(hint));
-}
-
 Reading archive_reading(const std::string& id, const std::optional<Timestamp>& archived_at) {
   Reading reading;
   reading.applied = archived_at.has_value();
@@ -37,6 +33,10 @@ Reading deployment_reading(const Deployment& deployment) {
 }
 
 }  // namespace
+
+Error conflict(std::string message, std::string hint) {
+  return make_error(ErrorCode::conflict, "conflict", std::move(message), std::move(hint));
+}
 
 ActionTask fails(Error error) { co_return error; }
 

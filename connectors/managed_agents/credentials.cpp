@@ -18,10 +18,6 @@ namespace {
 /// The platform contacts the MCP server and the issuer before it answers.
 constexpr Duration kValidateTimeout{60'000};
 
-Error conflict(std::string message, std::string hint) {
-  return make_error(ErrorCode::conflict, "conflict", std::move(message), std::move(hint));
-}
-
 /// Which credential a call names; both ids checked.
 Result<Subject> credential_param(const Value& params) {
   const Result<std::string> vault_id = id_param(params, "vault_id");

@@ -18,10 +18,6 @@ namespace {
 
 constexpr std::string_view kFullView = "view=full";
 
-Error conflict(std::string message, std::string hint) {
-  return make_error(ErrorCode::conflict, "conflict", std::move(message), std::move(hint));
-}
-
 Error written_meanwhile(const Subject& memory) {
   return conflict(
       fmt::format("{} holds other content than the version that was looked at.", memory.words()),

@@ -22,7 +22,7 @@ struct Question {
   std::optional<std::vector<std::string>> store_ids{};  // none: every store
 };
 
-Result<Question> read_question(const Value& params) {
+Result<Question> read_suspicion(const Value& params) {
   Question question;
   Result<Authors> authors = Authors::read(params);
   if (!authors) return authors.error();
@@ -259,7 +259,7 @@ void tell_limits(const Question& question, const Look& look, const Told& told,
 }  // namespace
 
 ActionTask find_memory_versions(Io& io, Api api, Value params) {
-  const Result<Question> question = read_question(params);
+  const Result<Question> question = read_suspicion(params);
   if (!question) co_return question.error();
   Result<std::vector<StoreSight>> scope = co_await stores_in_scope(io, api, *question);
   if (!scope) co_return scope.error();

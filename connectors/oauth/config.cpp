@@ -11,6 +11,7 @@
 #include "connectors/oauth/profile.h"
 #include "connectors/url.h"
 #include "state/base/bytes.h"
+#include "state/base/contains.h"
 
 namespace quell {
 namespace {
@@ -29,13 +30,6 @@ Error mistake(const IssuerConfig& entry, std::string_view what, std::string hint
   const std::string name = outside_text(entry.match_mcp_server_url);
   return make_error(ErrorCode::invalid, "config",
                     fmt::format("the issuer entry for {}: {}.", name, what), std::move(hint));
-}
-
-void add_origin(std::vector<std::string>& origins, std::string_view url) {
-  if (url.empty()) return;
-  std::string origin = origin_of(url);
-  if (origin.empty() || std::ranges::find(origins, origin) != origins.end()) return;
-  origins.push_back(std::move(origin));
 }
 
 bool needs_secret(ClientAuth method) {
@@ -139,6 +133,12 @@ const IssuerConfig* find_issuer(const OauthConfig& config, std::string_view mcp_
     if (same_mcp_url(entry.match_mcp_server_url, mcp_server_url)) return &entry;
   }
   return nullptr;
+}
+
+void add_origin(std::vector<std::string>& origins, std::string_view url) {
+  std::string origin = origin_of(url);
+  if (origin.empty() || contains(origins, origin)) return;
+  origins.push_back(std::move(origin));
 }
 
 std::vector<std::string> configured_origins(const IssuerConfig& entry) {

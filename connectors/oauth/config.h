@@ -80,6 +80,8 @@ const IssuerConfig* find_issuer(const OauthConfig& config, std::string_view mcp_
 
 /// Origins that `entry` itself names: of its issuer and its endpoints.
 std::vector<std::string> configured_origins(const IssuerConfig& entry);
+/// Adds the origin of `url` unless it is there already or `url` has none.
+void add_origin(std::vector<std::string>& origins, std::string_view url);
 
 /// Where the client secret or an assertion of `entry` may go: configured_origins(), or the MCP
 /// server's when there are none.

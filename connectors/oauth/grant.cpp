@@ -10,19 +10,13 @@
 
 #include "connectors/oauth/reading.h"
 #include "connectors/url.h"
+#include "state/base/contains.h"
 
 namespace quell {
 namespace {
 
 constexpr int kFormsMax = 3;  // as configured, raw Basic, the other secret method
-constexpr std::size_t kAnswerBytesMax = 256U << 10;
 constexpr Duration kIssuerTimeout{10'000};
-
-void add_origin(std::vector<std::string>& origins, std::string_view url) {
-  std::string origin = origin_of(url);
-  if (origin.empty() || std::ranges::find(origins, origin) != origins.end()) return;
-  origins.push_back(std::move(origin));
-}
 
 std::vector<std::string> token_origins(const OauthConfig& config, const IssuerConfig* entry,
                                        const GrantInputs& inputs, const AuthServer& server) {
@@ -37,10 +31,6 @@ std::vector<std::string> token_origins(const OauthConfig& config, const IssuerCo
     add_origin(origins, inputs.token_endpoint);
   if (config.trust_discovered_issuers) add_origin(origins, server.issuer);
   return origins;
-}
-
-bool contains(const std::vector<std::string>& origins, const std::string& origin) {
-  return std::ranges::find(origins, origin) != origins.end();
 }
 
 std::string text_input(const Value& params, std::string_view name) {

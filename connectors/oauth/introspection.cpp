@@ -7,6 +7,7 @@
 
 #include "connectors/classify.h"
 #include "connectors/oauth/grant.h"
+#include "connectors/oauth/jwt.h"
 #include "connectors/oauth/reading.h"
 #include "connectors/url.h"
 #include "state/base/bytes.h"
@@ -14,9 +15,6 @@
 
 namespace quell {
 namespace {
-
-constexpr JsonLimits kBodyLimits{.bytes_max = 256U << 10, .depth_max = 32, .nodes_max = 20'000};
-constexpr std::int64_t kSecondsMax = 253'402'300'799;  // the end of the year 9999
 
 Value claim_text(const Value& body, std::string_view name) {
   const Value& value = body[name];
@@ -81,7 +79,7 @@ Task<Result<Outcome>> introspect_token(Io& io, const OauthConfig& config, Value 
       error.code = ErrorCode::transient;  // a look may be repeated
     co_return error;
   }
-  const Result<Value> body = parse_json(answer->body, kBodyLimits);
+  const Result<Value> body = parse_json(answer->body, kIssuerBodyLimits);
   if (answer->status == 400 && oauth_error(*answer) == "unsupported_token_type") {
     co_return make_error(
         ErrorCode::unavailable_here, "unavailable_here",

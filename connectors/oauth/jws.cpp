@@ -22,6 +22,7 @@
 
 #include "state/base/bytes.h"
 #include "state/base/json.h"
+#include "state/base/openssl.h"
 #include "state/base/sha256.h"
 #include "state/base/value.h"
 
@@ -33,21 +34,6 @@ constexpr int kRsaBitsMin = 2048;  // RFC 7518 section 3.3
 constexpr std::size_t kEd25519SignatureBytes = 64;
 constexpr JsonLimits kJwkLimits{.bytes_max = kKeyBytesMax, .depth_max = 8, .nodes_max = 200};
 
-template <auto Release>
-struct Releases {
-  template <typename T>
-  void operator()(T* owned) const noexcept {
-    Release(owned);
-  }
-};
-using PkeyPtr = std::unique_ptr<EVP_PKEY, Releases<EVP_PKEY_free>>;
-using PkeyContextPtr = std::unique_ptr<EVP_PKEY_CTX, Releases<EVP_PKEY_CTX_free>>;
-using DigestContextPtr = std::unique_ptr<EVP_MD_CTX, Releases<EVP_MD_CTX_free>>;
-using BioPtr = std::unique_ptr<BIO, Releases<BIO_free>>;
-using BignumPtr = std::unique_ptr<BIGNUM, Releases<BN_clear_free>>;
-using ParamBuilderPtr = std::unique_ptr<OSSL_PARAM_BLD, Releases<OSSL_PARAM_BLD_free>>;
-using ParamsPtr = std::unique_ptr<OSSL_PARAM, Releases<OSSL_PARAM_free>>;
-using EcdsaPtr = std::unique_ptr<ECDSA_SIG, Releases<ECDSA_SIG_free>>;
 
 enum class Algorithm : std::uint8_t { rs256, ps256, es256, es384, eddsa };
 

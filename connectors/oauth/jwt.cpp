@@ -14,7 +14,6 @@ namespace {
 
 constexpr std::size_t kTokenBytesMax = 16U << 10;
 constexpr std::size_t kAudiencesMax = 8;
-constexpr std::int64_t kSecondsMax = 253'402'300'799;  // the end of the year 9999
 constexpr JsonLimits kLimits{.bytes_max = kTokenBytesMax, .depth_max = 16, .nodes_max = 1'000};
 
 std::optional<Value> decode_part(std::string_view part) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -9,6 +10,9 @@
 #include "state/base/secret.h"
 
 namespace quell {
+
+/// The end of the year 9999: no `exp` and the like is later.
+inline constexpr std::int64_t kSecondsMax = 253'402'300'799;
 
 /// What a JWT access token says about itself. Nobody checked its signature: good for a note, and
 /// for making a horizon longer, never shorter (T12). Texts are escaped and cut.

@@ -168,12 +168,6 @@ Grant grant_of(const CallScene& scene) {
   return known_grant(*scene.config, scene.what.grant, scene.server);
 }
 
-Value texts(const std::vector<std::string>& items) {
-  ValueList list;
-  for (const std::string& item : items) list.emplace_back(item);
-  return Value(std::move(list));
-}
-
 Value rung_value(const Rung& rung) {
   ValueList kills;
   for (const Kill kill : rung.kills) kills.emplace_back(to_string(kill));
@@ -184,8 +178,8 @@ Value rung_value(const Rung& rung) {
                      {"spares", rung.spares},
                      {"breaks", rung.breaks},
                      {"rests_on", to_string(rung.certainty)},
-                     {"unsure", texts(rung.unsure)},
-                     {"missing", texts(rung.missing)}});
+                     {"unsure", Value::texts(rung.unsure)},
+                     {"missing", Value::texts(rung.missing)}});
 }
 
 }  // namespace
@@ -259,7 +253,7 @@ Task<Result<Outcome>> look_at_ladder(Io& io, const OauthConfig& config, Value pa
                   {"can_disable_client", ladder.has("disable_client")},
                   {"cache", ladder.cache ? Value(*ladder.cache) : Value{}},
                   {"grace", ladder.grace ? Value(*ladder.grace) : Value{}},
-                  {"traps", texts(ladder.traps)}});
+                  {"traps", Value::texts(ladder.traps)}});
   Outcome out;
   out.outputs = Value(std::move(outputs));
   co_return out;

@@ -14,12 +14,12 @@
 #include "connectors/oauth/introspection.h"
 #include "connectors/oauth/profile.h"
 #include "connectors/oauth/jwt.h"
+#include "connectors/oauth/reading.h"
 #include "connectors/url.h"
 
 namespace quell {
 namespace {
 
-constexpr std::size_t kAnswerBytesMax = 256U << 10;
 constexpr Duration kProbeTimeout{10'000};
 constexpr std::size_t kGarbageBytes = 16;
 constexpr std::size_t kSessionIdBytesMax = 256;

@@ -14,20 +14,13 @@
 #include "connectors/oauth/introspection.h"
 #include "connectors/oauth/mcp_probe.h"
 #include "connectors/oauth/profile.h"
+#include "connectors/oauth/reading.h"
 #include "connectors/oauth/refresh_probe.h"
 #include "connectors/oauth/revocation.h"
 #include "connectors/oauth/vendor_revocation.h"
 
 namespace quell {
 namespace {
-
-Value text_or_null(const std::string& text) { return text.empty() ? Value{} : Value(text); }
-
-Value texts(const std::vector<std::string>& items) {
-  ValueList list;
-  for (const std::string& item : items) list.emplace_back(item);
-  return Value(std::move(list));
-}
 
 /// Does the MCP server's own document name the pinned issuer? Null where it names none.
 Value confirmation(const AuthServer& server) {
@@ -58,8 +51,8 @@ Task<Result<Outcome>> discover(Io& io, const OauthConfig& config, Value params) 
       {"metadata_source", server.metadata_source},
       {"metadata_url", text_or_null(server.metadata_url)},
       {"resource_metadata_url", text_or_null(server.resource_metadata_url)},
-      {"authorization_servers", texts(server.authorization_servers)},
-      {"revocation_auth_methods", texts(server.revocation_auth_methods)},
+      {"authorization_servers", Value::texts(server.authorization_servers)},
+      {"revocation_auth_methods", Value::texts(server.revocation_auth_methods)},
       {"pinned", pinned},
       {"confirmed", pinned ? confirmation(server) : Value{}},
       {"revocable", allowed.has_value()},

@@ -20,8 +20,6 @@
 namespace quell {
 namespace {
 
-/// Error bodies are small; what is longer is none.
-constexpr JsonLimits kBodyLimits{.bytes_max = 256U << 10, .depth_max = 32, .nodes_max = 20'000};
 constexpr Duration kClockSkew{60'000};
 /// Waiting time when a throttling server names none.
 constexpr Duration kThrottledDefault{2'000};
@@ -105,6 +103,8 @@ Judgement judge_unknown(const TokenCircumstances& seen, std::optional<int> statu
 
 }  // namespace
 
+Value text_or_null(const std::string& text) { return text.empty() ? Value{} : Value(text); }
+
 TokenSignal read_token_signal(const HttpResponse& response) {
   const int status = response.status;
   if (status == 200) return TokenSignal::accepted;
@@ -121,7 +121,7 @@ TokenSignal read_token_signal(const HttpResponse& response) {
 }
 
 std::optional<std::int64_t> json_rpc_error_code(std::string_view body) {
-  const Result<Value> value = parse_json(body, kBodyLimits);
+  const Result<Value> value = parse_json(body, kIssuerBodyLimits);
   if (!value) return std::nullopt;
   const Value& code = (*value)["error"]["code"];
   if (!code.is_int()) return std::nullopt;
@@ -234,7 +234,7 @@ IssuerWord read_introspection(const HttpResponse& response) {
   const int status = response.status;
   if (status == 429 || status >= 500 || (status >= 300 && status < 400)) return IssuerWord::silent;
   if (status >= 400) return IssuerWord::not_told;
-  const Result<Value> body = parse_json(response.body, kBodyLimits);
+  const Result<Value> body = parse_json(response.body, kIssuerBodyLimits);
   if (!body || !(*body)["active"].is_bool()) return IssuerWord::silent;
   return (*body)["active"].as_bool() ? IssuerWord::active : IssuerWord::inactive;
 }
@@ -303,13 +303,13 @@ RefreshAnswer read_refresh(const HttpResponse& response) {
     return oauth_error(response) == "invalid_grant" ? RefreshAnswer::dead : RefreshAnswer::unknown;
   }
   if (response.status != 200) return RefreshAnswer::unknown;
-  const Result<Value> body = parse_json(response.body, kBodyLimits);
+  const Result<Value> body = parse_json(response.body, kIssuerBodyLimits);
   return body && (*body)["access_token"].is_string() ? RefreshAnswer::alive
                                                      : RefreshAnswer::unknown;
 }
 
 std::string oauth_error(const HttpResponse& response) {
-  const Result<Value> body = parse_json(response.body, kBodyLimits);
+  const Result<Value> body = parse_json(response.body, kIssuerBodyLimits);
   return body ? (*body)["error"].string_or("") : std::string{};
 }
 

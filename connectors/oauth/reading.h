@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -8,11 +9,21 @@
 #include "connectors/action.h"
 #include "connectors/http_transport.h"
 #include "state/base/clock.h"
+#include "state/base/json.h"
 #include "state/base/result.h"
+#include "state/base/value.h"
 
 namespace quell {
 
 // How answers of issuers and MCP servers are read: pure functions, one per table of the API sheet.
+
+/// Answers are small; what is longer is none.
+inline constexpr std::size_t kAnswerBytesMax = 256U << 10;
+inline constexpr JsonLimits kIssuerBodyLimits{
+    .bytes_max = kAnswerBytesMax, .depth_max = 32, .nodes_max = 20'000};
+
+/// Null for no text.
+Value text_or_null(const std::string& text);
 
 /// What one answer of an MCP server says about the Bearer token that was sent (API sheet 7.3),
 /// before the circumstances are weighed.

@@ -25,7 +25,6 @@ namespace {
 constexpr int kCleanupAttemptsMax = 3;
 constexpr Duration kCleanupWaitMax{10'000};
 constexpr std::size_t kKeptNameBytes = 8;
-constexpr JsonLimits kBodyLimits{.bytes_max = 256U << 10, .depth_max = 32, .nodes_max = 20'000};
 
 /// A token that the test brought into the world: one copy to be sealed, one to be revoked whether
 /// sealing succeeds or not.
@@ -37,7 +36,7 @@ struct Minted {
 
 std::vector<Minted> minted_tokens(const HttpResponse& response) {
   std::vector<Minted> out;
-  const Result<Value> body = parse_json(response.body, kBodyLimits);
+  const Result<Value> body = parse_json(response.body, kIssuerBodyLimits);
   if (!body) return out;
   for (const TokenKind kind : {TokenKind::refresh_token, TokenKind::access_token}) {
     const Value& token = (*body)[to_string(kind)];

@@ -16,9 +16,6 @@ namespace {
 
 constexpr int kLooksAfterMax = 3;
 constexpr Duration kLookAfterPause{1'000};
-constexpr int kAttemptsMax = 4;
-constexpr Duration kBusyPause{2'000};
-constexpr Duration kBusyWaitMax{30'000};
 
 std::string_view words(TokenKind kind) {
   return kind == TokenKind::refresh_token ? "refresh token" : "access token";
@@ -28,8 +25,6 @@ std::string subject_of(const Grant& grant, TokenKind kind) {
   return fmt::format("revoking the {} at {}", words(kind),
                      outside_text(origin_of(grant.server.revocation_endpoint)));
 }
-
-Value text_or_null(const std::string& text) { return text.empty() ? Value{} : Value(text); }
 
 /// One revocation; where another went before it (`begun`), repeated while the issuer is busy. The
 /// action as a whole cannot be repeated then: it would find the refresh token dead by our own hand

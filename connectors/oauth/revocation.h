@@ -10,10 +10,16 @@
 #include "connectors/oauth/introspection.h"
 #include "connectors/oauth/reading.h"
 #include "connectors/task.h"
+#include "state/base/clock.h"
 #include "state/base/random.h"
 #include "state/base/result.h"
 
 namespace quell {
+
+/// How often a busy issuer is asked about one token, and how long it is waited for.
+inline constexpr int kAttemptsMax = 4;
+inline constexpr Duration kBusyPause{2'000};
+inline constexpr Duration kBusyWaitMax{30'000};
 
 /// What the issuer said about one token; not evidence (RFC 7009 section 2.2).
 struct TokenRevocation {

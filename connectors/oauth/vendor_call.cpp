@@ -12,13 +12,13 @@
 
 #include "connectors/declared_call.h"
 #include "connectors/oauth/client_auth.h"
+#include "connectors/oauth/reading.h"
 #include "connectors/url.h"
 #include "state/base/bytes.h"
 
 namespace quell {
 namespace {
 
-constexpr std::size_t kAnswerBytesMax = 256U << 10;
 constexpr Duration kCallTimeout{10'000};
 
 void add_once(std::vector<std::string>& list, std::string item) {

@@ -17,10 +17,6 @@
 namespace quell {
 namespace {
 
-constexpr int kAttemptsMax = 4;
-constexpr Duration kBusyPause{2'000};
-constexpr Duration kBusyWaitMax{30'000};
-
 struct Shown {
   SecretPtr token{};
   TokenKind kind = TokenKind::refresh_token;

@@ -8,12 +8,6 @@
 namespace quell {
 namespace {
 
-Value texts(const std::vector<std::string>& words) {
-  ValueList list;
-  for (const std::string& word : words) list.emplace_back(word);
-  return Value(std::move(list));
-}
-
 std::vector<std::string> words_in(const Value& list) {
   std::vector<std::string> words;
   for (const Value& word : list.list_or_empty()) words.push_back(word.string_or(""));
@@ -35,7 +29,7 @@ Value account_document(const Account& account) {
   return Value::map({{"id", account.id},
                      {"name", account.name},
                      {"os_user", account.os_user},
-                     {"roles", texts(account.roles)},
+                     {"roles", Value::texts(account.roles)},
                      {"can_sign_in", !account.password.empty()},
                      {"created_at", Value(account.created)},
                      {"vested_at", Value(account.vested())}});
@@ -46,7 +40,7 @@ Value token_document(const TokenRow& token) {
                      {"name", token.name},
                      {"role", token.role},
                      {"made_by", token.maker},
-                     {"networks", texts(token.networks)},
+                     {"networks", Value::texts(token.networks)},
                      {"created_at", Value(token.created)},
                      {"expires_at", Value(token.expires)},
                      {"last_used_at", token.last_used ? Value(*token.last_used) : Value()},

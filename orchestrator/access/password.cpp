@@ -53,9 +53,9 @@ struct PasswordHash {
 };
 
 std::optional<PasswordHash> parse(std::string_view text) {
-  constexpr std::string_view kPrefix = "$scrypt$";
-  if (!text.starts_with(kPrefix)) return std::nullopt;
-  text.remove_prefix(kPrefix.size());
+  constexpr std::string_view kScheme = "$scrypt$";
+  if (!text.starts_with(kScheme)) return std::nullopt;
+  text.remove_prefix(kScheme.size());
   PasswordHash parsed;
   for (const auto& [name, end, value] :
        {std::tuple("ln=", ',', &parsed.cost.log2_n), std::tuple("r=", ',', &parsed.cost.r),

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <utility>
 
+#include "orchestrator/alerts/key_set.h"
 #include "orchestrator/alerts/signature.h"
 #include "state/base/json.h"
 
@@ -11,8 +12,6 @@ namespace quell {
 namespace {
 
 constexpr std::size_t kAnswerBytesMax = 256U << 10U;
-constexpr std::size_t kKeysMax = 64;
-constexpr std::size_t kIdBytesMax = 128;
 constexpr Duration kPatience{10'000};
 
 }  // namespace
@@ -25,7 +24,7 @@ std::vector<PublicKey> read_partner_keys(std::string_view body) {
   for (const Value& one : (*document)["public_keys"].list_or_empty()) {
     if (!one.is_map() || keys.size() >= kKeysMax) continue;
     PublicKey key{.id = one["key_identifier"].string_or(""), .bytes = one["key"].string_or("")};
-    if (!key.id.empty() && key.id.size() <= kIdBytesMax && is_p256_key(key.bytes))
+    if (!key.id.empty() && key.id.size() <= kKeyIdBytesMax && is_p256_key(key.bytes))
       keys.push_back(std::move(key));
   }
   return keys;
@@ -79,7 +78,7 @@ bool FetchedKeys::fetch() {
   if (keys.empty()) return false;
   const std::lock_guard lock(mutex_);
   keys_ = std::move(keys);
-  etag_ = std::string(answer->header("etag").substr(0, kIdBytesMax));
+  etag_ = std::string(answer->header("etag").substr(0, kKeyIdBytesMax));
   return true;
 }
 

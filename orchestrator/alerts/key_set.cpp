@@ -17,33 +17,18 @@
 
 #include "state/base/bytes.h"
 #include "state/base/json.h"
+#include "state/base/openssl.h"
 
 namespace quell {
 namespace {
 
 constexpr std::size_t kSetBytesMax = 256U << 10U;
-constexpr std::size_t kKeysMax = 64;
-constexpr std::size_t kIdBytesMax = 128;
 constexpr std::size_t kExponentBytesMax = 8;
 constexpr int kRsaBitsMin = 2'048;  // RFC 7518 section 3.3
 constexpr int kRsaBitsMax = 8'192;  // longer ones only cost time
 constexpr std::size_t kCoordinateBytes = 32;
 constexpr std::size_t kEd25519KeyBytes = 32;
 
-template <auto Release>
-struct Releases {
-  template <typename T>
-  void operator()(T* owned) const noexcept {
-    Release(owned);
-  }
-};
-using PkeyPtr = std::unique_ptr<EVP_PKEY, Releases<EVP_PKEY_free>>;
-using PkeyContextPtr = std::unique_ptr<EVP_PKEY_CTX, Releases<EVP_PKEY_CTX_free>>;
-using DigestContextPtr = std::unique_ptr<EVP_MD_CTX, Releases<EVP_MD_CTX_free>>;
-using BignumPtr = std::unique_ptr<BIGNUM, Releases<BN_free>>;
-using ParamBuilderPtr = std::unique_ptr<OSSL_PARAM_BLD, Releases<OSSL_PARAM_BLD_free>>;
-using ParamsPtr = std::unique_ptr<OSSL_PARAM, Releases<OSSL_PARAM_free>>;
-using EcdsaPtr = std::unique_ptr<ECDSA_SIG, Releases<ECDSA_SIG_free>>;
 
 constexpr std::array<std::string_view, 3> kAlgorithmNames{"ES256", "RS256", "EdDSA"};
 
@@ -187,7 +172,7 @@ std::vector<PublicKey> read_key_set(std::string_view body) {
     if (keys.size() >= kKeysMax) break;
     if (!jwk.is_map() || !is_for_signatures(jwk)) continue;
     PublicKey key{.id = jwk["kid"].string_or("")};
-    if (key.id.empty() || key.id.size() > kIdBytesMax) continue;
+    if (key.id.empty() || key.id.size() > kKeyIdBytesMax) continue;
     const ReadKey read = key_of(jwk);
     if (!read.key) continue;
     if (jwk.has("alg") && jwk["alg"].string_or("") != to_string(read.algorithm)) continue;

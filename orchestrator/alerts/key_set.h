@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -9,6 +10,10 @@
 #include "orchestrator/alerts/source.h"
 
 namespace quell {
+
+/// Of one set of public keys, and of the name of one.
+inline constexpr std::size_t kKeysMax = 64;
+inline constexpr std::size_t kKeyIdBytesMax = 128;
 
 /// The name of `algorithm` in a JWS header (RFC 7518 section 3.1, RFC 8037 section 3.1).
 std::string_view to_string(JwsAlgorithm algorithm) noexcept;

@@ -16,8 +16,8 @@ namespace {
 using Refused = DeliveryRefusal;
 
 constexpr std::size_t kTokenBytesMax = 256U << 10U;
-constexpr std::size_t kHeaderBytesMax = 4'096;
-constexpr std::size_t kIdBytesMax = 256;
+constexpr std::size_t kTokenHeaderBytesMax = 4'096;
+constexpr std::size_t kTokenIdBytesMax = 256;
 constexpr std::size_t kEventsMax = 8;
 constexpr Duration kAgeMax{std::chrono::hours{24}};
 constexpr double kSecondsMax = 253'402'300'799;  // the end of the year 9999
@@ -111,7 +111,7 @@ std::optional<Refused> refusal_of_claims(const AlertSource& source, const Value&
     if (!end || *end <= now || claims.has("sub")) return bad_request("time");
   }
   const std::string id = claims["jti"].string_or("");
-  if (id.empty() || id.size() > kIdBytesMax) return bad_request("id");
+  if (id.empty() || id.size() > kTokenIdBytesMax) return bad_request("id");
   if (!has_events(claims)) return bad_request("events");
   return std::nullopt;
 }
@@ -122,7 +122,7 @@ std::optional<SecurityEventToken> read_security_event(std::string_view text) {
   if (text.size() > kTokenBytesMax || std::ranges::count(text, '.') != 2) return std::nullopt;
   const std::size_t first = text.find('.');
   const std::size_t second = text.find('.', first + 1);
-  std::optional<Value> header = json_part(text.substr(0, first), kHeaderBytesMax);
+  std::optional<Value> header = json_part(text.substr(0, first), kTokenHeaderBytesMax);
   if (!header) return std::nullopt;
   std::optional<Value> claims = json_part(text.substr(first + 1, second - first - 1), text.size());
   std::optional<std::string> signature = base64url_decode(text.substr(second + 1));
@@ -135,8 +135,8 @@ std::optional<SecurityEventToken> read_security_event(std::string_view text) {
 
 std::string key_named_by(std::string_view text) {
   const std::size_t end = text.find('.');
-  if (end == std::string_view::npos || end > kHeaderBytesMax) return {};
-  const std::optional<Value> header = json_part(text.substr(0, end), kHeaderBytesMax);
+  if (end == std::string_view::npos || end > kTokenHeaderBytesMax) return {};
+  const std::optional<Value> header = json_part(text.substr(0, end), kTokenHeaderBytesMax);
   return header ? (*header)["kid"].string_or("") : std::string();
 }
 

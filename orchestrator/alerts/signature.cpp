@@ -12,6 +12,7 @@
 #include <openssl/pem.h>
 
 #include "state/base/bytes.h"
+#include "state/base/openssl.h"
 #include "state/base/sha256.h"
 
 namespace quell {
@@ -23,16 +24,6 @@ constexpr std::size_t kWebhookKeyBytesMax = 64;
 constexpr std::size_t kEd25519KeyBytes = 32;
 constexpr std::size_t kPemBytesMax = 4'096;
 
-template <auto Release>
-struct Releases {
-  template <typename T>
-  void operator()(T* owned) const noexcept {
-    Release(owned);
-  }
-};
-using PkeyPtr = std::unique_ptr<EVP_PKEY, Releases<EVP_PKEY_free>>;
-using DigestContextPtr = std::unique_ptr<EVP_MD_CTX, Releases<EVP_MD_CTX_free>>;
-using BioPtr = std::unique_ptr<BIO, Releases<BIO_free>>;
 
 const unsigned char* as_bytes(std::string_view text) {
   return reinterpret_cast<const unsigned char*>(text.data());

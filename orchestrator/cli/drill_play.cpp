@@ -30,7 +30,7 @@
 namespace quell::cli {
 namespace {
 
-constexpr int kLookEveryMs = 200;
+constexpr int kPlayLookEveryMs = 200;
 constexpr std::size_t kLineMax = 200;  // of what the facilitator types
 constexpr std::string_view kWords =
     "type: next (the next event now), hint, pause, resume, where, end, help";
@@ -176,7 +176,7 @@ class Play {
   /// Waits a moment for a line of the facilitator's.
   void listen() {
     pollfd input{.fd = has_input_ ? STDIN_FILENO : -1, .events = POLLIN, .revents = 0};
-    if (::poll(&input, 1, kLookEveryMs) <= 0 || input.revents == 0) return;
+    if (::poll(&input, 1, kPlayLookEveryMs) <= 0 || input.revents == 0) return;
     char byte = 0;
     const ssize_t count = ::read(STDIN_FILENO, &byte, 1);
     if (count <= 0) {

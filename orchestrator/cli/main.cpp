@@ -12,7 +12,7 @@
 namespace quell::cli {
 namespace {
 
-constexpr std::string_view kHelp =
+constexpr std::string_view kMainHelp =
     R"(quell - revoke leaked agent credentials, and prove that they are dead
 usage: quell COMMAND [options]
 Leak now    plan, run                 what a playbook would do; do it
@@ -139,14 +139,14 @@ int dispatch(std::vector<std::string> words) {
     at += takes_value ? 2 : 1;
   }
   if (at >= words.size()) {
-    std::fputs(std::string(kHelp).c_str(), asks_for_help(words) ? stdout : stderr);
+    std::fputs(std::string(kMainHelp).c_str(), asks_for_help(words) ? stdout : stderr);
     return asks_for_help(words) ? kExitOk : kExitNotStarted;
   }
   std::string name = words[at];
   words.erase(words.begin() + static_cast<std::ptrdiff_t>(at));
   if (name == "help") {
     if (at >= words.size()) {
-      std::fputs(std::string(kHelp).c_str(), stdout);
+      std::fputs(std::string(kMainHelp).c_str(), stdout);
       return kExitOk;
     }
     name = words[at];

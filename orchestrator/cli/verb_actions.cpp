@@ -10,7 +10,7 @@
 namespace quell::cli {
 namespace {
 
-constexpr std::string_view kHelp =
+constexpr std::string_view kActionsHelp =
     R"(quell actions - what the connectors can do, from their own declarations
 usage: quell actions [CONNECTION | CONNECTION.ACTION] [--profile NAME] [--json | --markdown]
 --profile   one vendor's calls at its issuer, with traps and what is not verified
@@ -296,7 +296,7 @@ int actions(Session& session, const ActionsOptions& options) {
 Verb actions_verb() {
   auto options = std::make_shared<ActionsOptions>();
   return {.name = "actions",
-          .help = kHelp,
+          .help = kActionsHelp,
           .is_remote = true,
           .declare =
               [options](CLI::App& app) {

@@ -11,7 +11,7 @@
 namespace quell::cli {
 namespace {
 
-constexpr std::string_view kHelp =
+constexpr std::string_view kAlertsHelp =
     R"(quell alerts - the inbox: alerts that began nothing, and why
 usage: quell alerts [list] [--all] [--json]
        quell alerts show ALERT [--json]
@@ -143,7 +143,7 @@ int alerts(Session& session, const AlertOptions& options) {
 Verb alerts_verb() {
   auto options = std::make_shared<AlertOptions>();
   return {.name = "alerts",
-          .help = kHelp,
+          .help = kAlertsHelp,
           .is_remote = true,
           .declare =
               [options](CLI::App& app) {

@@ -14,7 +14,7 @@
 namespace quell::cli {
 namespace {
 
-constexpr std::string_view kHelp =
+constexpr std::string_view kCheckHelp =
     R"(quell check - find every mistake in a playbook before the night does
 usage: quell check PLAYBOOK... [--short] [--json]
 PLAYBOOK    a path, or the id of a shipped playbook or of one under playbooks:; or the path of a
@@ -139,7 +139,7 @@ int check(Session& session, const CheckOptions& options) {
 Verb check_verb() {
   auto options = std::make_shared<CheckOptions>();
   return {.name = "check",
-          .help = kHelp,
+          .help = kCheckHelp,
           .is_remote = true,
           .declare =
               [options](CLI::App& app) {

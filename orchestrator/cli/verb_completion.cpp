@@ -8,7 +8,7 @@
 namespace quell::cli {
 namespace {
 
-constexpr std::string_view kHelp =
+constexpr std::string_view kCompletionHelp =
     R"(quell completion - completion of commands, options and names for a shell
 usage: quell completion bash|zsh|fish
 Examples    source <(quell completion bash)              # this shell
@@ -173,7 +173,7 @@ int completion(Session& session, const std::string& shell) {
 Verb completion_verb() {
   auto shell = std::make_shared<std::string>();
   return {.name = "completion",
-          .help = kHelp,
+          .help = kCompletionHelp,
           .declare = [shell](CLI::App& app) { app.add_option("shell", *shell)->required(); },
           .run = [shell](Session& session) { return completion(session, *shell); }};
 }

@@ -25,7 +25,7 @@
 namespace quell::cli {
 namespace {
 
-constexpr std::string_view kHelp =
+constexpr std::string_view kDrillHelp =
     R"(quell drill - practise a leak on the embedded range; nothing leaves this machine
 usage: quell drill SCENARIO... [--auto] [--expect] [--seed N] [--speed X] [--json]
        quell drill SCENARIO --play [--expect] [--seed N] [--json]
@@ -406,7 +406,7 @@ int drill(Session& session, const DrillVerbOptions& options) {
 Verb drill_verb() {
   auto options = std::make_shared<DrillVerbOptions>();
   return {.name = "drill",
-          .help = kHelp,
+          .help = kDrillHelp,
           .is_remote = true,
           .declare =
               [options](CLI::App& app) {

@@ -11,7 +11,7 @@
 namespace quell::cli {
 namespace {
 
-constexpr std::string_view kHelp =
+constexpr std::string_view kEvalHelp =
     R"(quell eval - try an expression of the playbook language
 usage: quell eval EXPR [--vars FILE.json] [--json]
 EXPR         what stands between ${ and } in a playbook; `-` reads it from standard input
@@ -137,7 +137,7 @@ void keep_negations(std::vector<std::string>& words) {
 Verb eval_verb() {
   auto options = std::make_shared<EvalOptions>();
   return {.name = "eval",
-          .help = kHelp,
+          .help = kEvalHelp,
           .declare =
               [options](CLI::App& app) {
                 app.add_option("expression", options->expression)->required();

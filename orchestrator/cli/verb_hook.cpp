@@ -21,7 +21,7 @@
 namespace quell::cli {
 namespace {
 
-constexpr std::string_view kHelp =
+constexpr std::string_view kHookHelp =
     R"(quell hook - try the hook endpoint without consequences
 usage: quell hook replay FILE|DIR... [--source NAME] [--no-plan] [--json]
        quell hook test SOURCE [--url URL] [--json]
@@ -376,7 +376,7 @@ int hook(Session& session, const HookOptions& options) {
 Verb hook_verb() {
   auto options = std::make_shared<HookOptions>();
   return {.name = "hook",
-          .help = kHelp,
+          .help = kHookHelp,
           .is_remote = true,
           .declare =
               [options](CLI::App& app) {

@@ -12,7 +12,7 @@
 namespace quell::cli {
 namespace {
 
-constexpr std::string_view kHelp =
+constexpr std::string_view kInitHelp =
     R"(quell init - write a commented quell.yaml
 usage: quell init [--stdout]
 Every setting stands in it with its default and a line of explanation. The file is quell.yaml
@@ -72,7 +72,7 @@ int init(Session& session, bool to_stdout) {
 Verb init_verb() {
   auto to_stdout = std::make_shared<bool>(false);
   return {.name = "init",
-          .help = kHelp,
+          .help = kInitHelp,
           .declare = [to_stdout](CLI::App& app) { app.add_flag("--stdout", *to_stdout); },
           .run = [to_stdout](Session& session) { return init(session, *to_stdout); }};
 }

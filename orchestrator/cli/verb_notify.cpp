@@ -10,7 +10,7 @@
 namespace quell::cli {
 namespace {
 
-constexpr std::string_view kHelp =
+constexpr std::string_view kNotifyHelp =
     R"(quell notify - those who are told of runs
 usage: quell notify list [--json]
        quell notify test [NAME] [--json]
@@ -93,7 +93,7 @@ int notify(Session& session, const NotifyOptions& options) {
 Verb notify_verb() {
   auto options = std::make_shared<NotifyOptions>();
   return {.name = "notify",
-          .help = kHelp,
+          .help = kNotifyHelp,
           .is_remote = true,
           .declare =
               [options](CLI::App& app) {

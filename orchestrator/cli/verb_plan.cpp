@@ -10,7 +10,7 @@
 namespace quell::cli {
 namespace {
 
-constexpr std::string_view kHelp =
+constexpr std::string_view kPlanHelp =
     R"(quell plan - what a playbook would send; reads only, nothing is changed
 usage: quell plan PLAYBOOK [-i NAME=VALUE ...] [--requests] [--json]
 -i NAME=VALUE  an input: text, @FILE, @- (stdin), secret://env/NAME or file/PATH
@@ -78,7 +78,7 @@ int plan(Session& session, const PlanOptions& options) {
 Verb plan_verb() {
   auto options = std::make_shared<PlanOptions>();
   return {.name = "plan",
-          .help = kHelp,
+          .help = kPlanHelp,
           .is_remote = true,
           .declare =
               [options](CLI::App& app) {

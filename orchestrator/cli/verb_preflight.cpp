@@ -13,7 +13,7 @@
 namespace quell::cli {
 namespace {
 
-constexpr std::string_view kHelp =
+constexpr std::string_view kPreflightHelp =
     R"(quell preflight - which credentials could not be killed today, and what is missing
 usage: quell preflight [--all] [--connection NAME] [--json]
 Looks at every active credential in every vault: could quell close it now in the vault (holder),
@@ -111,7 +111,7 @@ int preflight(Session& session, const PreflightOptions& options) {
 Verb preflight_verb() {
   auto options = std::make_shared<PreflightOptions>();
   return {.name = "preflight",
-          .help = kHelp,
+          .help = kPreflightHelp,
           .is_remote = true,
           .declare =
               [options](CLI::App& app) {

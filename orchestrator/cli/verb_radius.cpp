@@ -11,7 +11,7 @@
 namespace quell::cli {
 namespace {
 
-constexpr std::string_view kHelp =
+constexpr std::string_view kRadiusHelp =
     R"(quell radius - who can use it, what runs with it, what that can steer; reads only
 usage: quell radius START ... [--since TIME] [--format text|json|dot|svg] [-o FILE] [--all]
 START         vcrd_..., vlt_..., sesn_..., memstore_..., agent_..., or the URL of an MCP server; of a
@@ -104,7 +104,7 @@ int radius(Session& session, const RadiusOptions& options) {
 Verb radius_verb() {
   auto options = std::make_shared<RadiusOptions>();
   return {.name = "radius",
-          .help = kHelp,
+          .help = kRadiusHelp,
           .is_remote = true,
           .declare =
               [options](CLI::App& app) {

@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kSignalEvery{100};
 
-constexpr std::string_view kHelp =
+constexpr std::string_view kRangeHelp =
     R"(quell range - the simulated platform, issuer and MCP server on this machine
 usage: quell range [--port N] [--profile NAME[,NAME...]] [--seed N] [--crowd SIZES]
 --port N     the first of four ports; any free ones without it
@@ -64,7 +64,7 @@ int serve(Session& session, const RangeOptions& options) {
 Verb range_verb() {
   auto options = std::make_shared<RangeOptions>();
   return {.name = "range",
-          .help = kHelp,
+          .help = kRangeHelp,
           .declare =
               [options](CLI::App& app) {
                 app.add_option("--port", options->port);

@@ -17,7 +17,7 @@
 namespace quell::cli {
 namespace {
 
-constexpr std::string_view kHelp = R"(quell run - run a playbook, and prove what it did
+constexpr std::string_view kRunHelp = R"(quell run - run a playbook, and prove what it did
 usage: quell run PLAYBOOK [-i NAME=VALUE ...] [options]
 Inputs      -i NAME=VALUE    text, @FILE, @- (stdin), secret://env/NAME or file/PATH
 Careful     --dry-run        send reads only, predict the rest
@@ -373,7 +373,7 @@ int resume(Session& session, const ResumeOptions& options) {
 Verb run_verb() {
   auto options = std::make_shared<RunOptions>();
   return {.name = "run",
-          .help = kHelp,
+          .help = kRunHelp,
           .is_remote = true,
           .declare =
               [options](CLI::App& app) {

@@ -6,7 +6,7 @@
 namespace quell::cli {
 namespace {
 
-constexpr std::string_view kHelp =
+constexpr std::string_view kSchemaHelp =
     R"(quell schema - a JSON Schema of playbooks, for editors
 usage: quell schema
 It completes keys and actions and marks what is misspelt. Types, references and order are checked by `quell check` alone.
@@ -20,7 +20,7 @@ Examples    quell schema >~/.config/quell/playbook.schema.json
 Verb schema_verb() {
   return {
       .name = "schema",
-      .help = kHelp,
+      .help = kSchemaHelp,
       .declare = [](CLI::App&) {},
       .run =
           [](Session& session) {

@@ -50,7 +50,7 @@ constexpr Duration kSettleMax{7'000};
 /// A run that was cut off longer ago is a person's to take up (threat T28).
 constexpr Duration kResumeMaxAge{std::chrono::hours{1}};
 
-constexpr std::string_view kHelp =
+constexpr std::string_view kServeHelp =
     R"(quell serve - own the state: the panel, alerts in, go on with runs that were cut off
 usage: quell serve
 panel:   in quell.yaml says where people come in: pages for a browser, /api/v1 for --server, /metrics.
@@ -437,7 +437,7 @@ int serve(Session& session) {
 
 Verb serve_verb() {
   return {.name = "serve",
-          .help = kHelp,
+          .help = kServeHelp,
           .declare = [](CLI::App& /*app*/) {},
           .run = [](Session& session) { return serve(session); }};
 }

@@ -13,7 +13,7 @@
 namespace quell::cli {
 namespace {
 
-constexpr std::string_view kHelp =
+constexpr std::string_view kTestHelp =
     R"(quell test - play a playbook against scripted answers, without a network
 usage: quell test [PLAYBOOK...] [--case NAME] [--tests FILE] [--json]
 PLAYBOOK     a path, or an id; without one every playbook that comes with quell
@@ -231,7 +231,7 @@ int test(Session& session, const TestOptions& options) {
 Verb test_verb() {
   auto options = std::make_shared<TestOptions>();
   return {.name = "test",
-          .help = kHelp,
+          .help = kTestHelp,
           .is_remote = true,
           .declare =
               [options](CLI::App& app) {

@@ -14,10 +14,6 @@ constexpr std::string_view kIssuerUrl = "http://127.0.0.1:8472";
 constexpr std::string_view kMcpUrl = "http://127.0.0.1:8473";
 constexpr std::string_view kControlUrl = "http://127.0.0.1:8474";
 
-Value texts(const std::vector<std::string>& all) {
-  return Value(ValueList(all.begin(), all.end()));
-}
-
 SecretPtr secret_of(const std::string& text) {
   return std::make_shared<const Secret>(Secret::copy_of(text));
 }
@@ -110,9 +106,9 @@ Result<Value> scenario_inputs(const Scenario& scenario, const Playbook& playbook
   scope.names["leaked"] = Value::map({{"vault_id", leaked.vault_id},
                                       {"credential_id", leaked.credential_id},
                                       {"mcp_server_url", leaked.mcp_server_url},
-                                      {"tenant_vault_ids", texts(leaked.tenant_vault_ids)},
-                                      {"idle_vault_ids", texts(leaked.idle_vault_ids)},
-                                      {"deployment_ids", texts(leaked.deployment_ids)},
+                                      {"tenant_vault_ids", Value::texts(leaked.tenant_vault_ids)},
+                                      {"idle_vault_ids", Value::texts(leaked.idle_vault_ids)},
+                                      {"deployment_ids", Value::texts(leaked.deployment_ids)},
                                       {"at", leaked.at},
                                       {"api_key", secret(world.keys().leaked_api_key)},
                                       {"api_key_id", world.keys().leaked_api_key_id},

@@ -6,16 +6,13 @@
 
 #include "orchestrator/engine/expansion.h"
 #include "orchestrator/engine/step_walk.h"
+#include "state/base/contains.h"
 
 namespace quell {
 namespace {
 
 /// `fp:` and eight digits: what people compare.
 constexpr std::size_t kShortFingerprintSize = 11;
-
-bool contains(const std::vector<Kill>& kills, Kill kill) {
-  return std::find(kills.begin(), kills.end(), kill) != kills.end();
-}
 
 /// What `probe` can prove: its action's declaration; a self probe proves what the step's own action
 /// declares.

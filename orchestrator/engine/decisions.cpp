@@ -26,10 +26,6 @@ ValueMap end_of(bool failed, bool deadline_passed) {
   return more;
 }
 
-Value texts(const std::vector<std::string>& words) {
-  return Value(ValueList(words.begin(), words.end()));
-}
-
 bool all_items_finished(const StepState& state) {
   return std::all_of(state.items.begin(), state.items.end(),
                      [](const ItemState& item) { return item.finished(); });
@@ -259,7 +255,7 @@ void Decider::begin_foreach(const Step& step) {
     return;
   }
   emit(EntryKind::step_started,
-       {{"step", step.id}, {"items", texts(choice->keys)}, {"excluded", texts(choice->excluded)}});
+       {{"step", step.id}, {"items", Value::texts(choice->keys)}, {"excluded", Value::texts(choice->excluded)}});
 }
 
 // NOLINTNEXTLINE(misc-no-recursion)

@@ -11,12 +11,10 @@
 
 #include <fmt/format.h>
 
+#include "orchestrator/expression/text.h"
+
 namespace quell::expression {
 namespace {
-
-constexpr std::int64_t kNanosPerMilli = 1'000'000;
-
-bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
 
 /// `.5`, `.25` of nanoseconds within a second: the digits that are needed, or nothing.
 std::string fraction_text(std::int64_t nanos) {

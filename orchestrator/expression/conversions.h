@@ -47,6 +47,8 @@ Computed to_timestamp(const Value& from);
 /// seconds.
 std::optional<std::string> plain_text(const Value& value);
 
+inline constexpr std::int64_t kNanosPerMilli = 1'000'000;
+
 /// The years 1 to 9999 (cel-spec langdef, "Timestamps").
 bool in_range(Timestamp time) noexcept;
 /// What 64 bits of nanoseconds hold, about 292 years either way: the bound of the public

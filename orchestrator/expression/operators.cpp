@@ -6,6 +6,8 @@
 #include <compare>
 #include <limits>
 
+#include "orchestrator/expression/conversions.h"
+
 namespace quell::expression {
 namespace {
 
@@ -37,8 +39,6 @@ Computed double_arithmetic(Operator op, double left, double right) {
   if (op == Operator::divide) return Value(left / right);
   return failed(kNoSuchOverload, "% is for integers");
 }
-
-constexpr Int kNanosPerMilli = 1'000'000;
 
 Computed duration_value(Int nanos, bool overflows) {
   if (overflows) return failed("the duration is out of range", "at most about 292 years");

@@ -8,6 +8,8 @@
 
 namespace quell::expression {
 
+inline bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
+
 /// Bytes of the code point at `at`, at least 1; invalid UTF-8 counts one byte each.
 std::size_t code_point_bytes(std::string_view text, std::size_t at) noexcept;
 /// Number of code points.

@@ -77,7 +77,7 @@ Markup planes_of(const Value& planes) {
       rows);
 }
 
-std::string title_of(const Value& document) {
+std::string document_title(const Value& document) {
   const std::string origin = document["origin"].string_or("");
   return document["run"].string_or("") + ": " + document["result"].string_or("unfinished") +
          (origin == "outside" ? "" : " (" + origin + ")");
@@ -128,7 +128,7 @@ std::string report_html(const Value& document) {
   const std::string policy = "default-src 'none'; base-uri 'none'; form-action 'none'; style-src "
                              "'sha256-" +
                              base64_encode(sha256(kStyle)) + "'";
-  const std::string title = title_of(document);
+  const std::string title = document_title(document);
   const Markup head = html(
       "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta "
       "http-equiv=\"Content-Security-Policy\" content=\"{}\"><meta name=\"referrer\" "

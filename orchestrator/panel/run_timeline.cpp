@@ -13,7 +13,7 @@
 namespace quell::panel {
 namespace {
 
-constexpr std::size_t kRowsMax = 12;
+constexpr std::size_t kTimelineRowsMax = 12;
 
 struct Row {
   std::string name{};
@@ -89,7 +89,7 @@ Markup timeline(const RunState& run, const std::vector<Claim>& claims, Timestamp
   const auto take = [&](const Step& step) {
     const auto state = run.steps.find(step.id);
     if (state == run.steps.end() || state->second.started == Timestamp{}) return;
-    if (rows.size() == kRowsMax)
+    if (rows.size() == kTimelineRowsMax)
       ++left_out;
     else
       rows.push_back(row_of(step, state->second, worst, run.finished(), end));

@@ -8,6 +8,7 @@
 
 #include "orchestrator/playbook/steps.h"
 #include "orchestrator/playbook/warnings.h"
+#include "state/base/contains.h"
 
 namespace quell {
 namespace {
@@ -22,11 +23,6 @@ std::vector<std::string> words_of(const std::vector<Word>& words) {
   texts.reserve(words.size());
   for (const Word word : words) texts.emplace_back(to_string(word));
   return texts;
-}
-
-template <typename T>
-bool contains(const std::vector<T>& all, const T& one) {
-  return std::find(all.begin(), all.end(), one) != all.end();
 }
 
 bool meet(const std::vector<Kill>& a, const std::vector<Kill>& b) {

@@ -5,16 +5,13 @@
 
 #include <fmt/format.h>
 
+#include "state/base/contains.h"
+
 namespace quell {
 namespace {
 
 constexpr std::string_view kPurgeFirst = "purge_first";
 constexpr std::string_view kRotation = "rotation_is_not_revocation";
-
-template <typename T>
-bool contains(const std::vector<T>& all, const T& one) {
-  return std::find(all.begin(), all.end(), one) != all.end();
-}
 
 /// Destroys the holder's copy, and with it the best proof that the grant is dead.
 bool purges(const UseFact& use) {

@@ -19,7 +19,7 @@ constexpr CrowdSize kLarge{
     .vaults = 700, .credentials = 3'000, .sessions = 2'000, .stores = 200, .deployments = 50};
 constexpr int kSizeMax = 20'000;
 constexpr int kCredentialsPerVault = 20;
-constexpr Duration kAge = std::chrono::days{60};
+constexpr Duration kCrowdAge = std::chrono::days{60};
 constexpr std::uint64_t kSeedOfCrowds = 0x63726f77'64730000;
 // One in so many.
 constexpr std::uint64_t kVendorVaults = 8;
@@ -103,7 +103,7 @@ void Crowding::add_vaults() {
         "/v1/vaults",
         Value::map({{"display_name", fmt::format("Team {}", i + 1)},
                     {"metadata", Value::map({{"external_user_id", fmt::format("usr_{}", i / 2)}})}}),
-        start_ - kAge));
+        start_ - kCrowdAge));
   }
 }
 
@@ -137,17 +137,17 @@ void Crowding::add_places() {
   const Value cloud =
       Value::map({{"type", "cloud"}, {"networking", Value::map({{"type", "unrestricted"}})}});
   environment_ = by_.create("/v1/environments",
-                            Value::map({{"name", "Crowd"}, {"config", cloud}}), start_ - kAge);
+                            Value::map({{"name", "Crowd"}, {"config", cloud}}), start_ - kCrowdAge);
   for (int i = 0; i < kAgents; ++i) {
     agents_.push_back(by_.create("/v1/agents",
                                  Value::map({{"name", fmt::format("Helper {}", i + 1)},
                                              {"model", "claude-opus-5-5"}}),
-                                 start_ - kAge));
+                                 start_ - kCrowdAge));
   }
   for (int i = 0; i < size_.stores; ++i) {
     stores_.push_back(by_.create("/v1/memory_stores",
                                  Value::map({{"name", fmt::format("Notes {}", i + 1)}}),
-                                 start_ - kAge));
+                                 start_ - kCrowdAge));
   }
 }
 
@@ -193,7 +193,7 @@ void Crowding::add_sessions() {
           {{"type", "user.message"},
            {"content", Value::list({Value::map({{"type", "text"}, {"text", "Go on."}})})}})});
     }
-    const Timestamp begun = before(is_live ? std::chrono::hours{20} : kAge);
+    const Timestamp begun = before(is_live ? std::chrono::hours{20} : kCrowdAge);
     const std::string id = by_.create("/v1/sessions", Value(std::move(body)), begun);
     if (!is_live) by_.act("/v1/sessions/" + id + "/archive", begun + std::chrono::minutes{5});
     if (!is_vendors(vault_ids)) continue;

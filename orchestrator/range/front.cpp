@@ -20,7 +20,7 @@
 namespace quell::range {
 namespace {
 
-constexpr std::array kHosts{Host::platform, Host::issuer, Host::mcp_server, Host::control};
+constexpr std::array kServedHosts{Host::platform, Host::issuer, Host::mcp_server, Host::control};
 constexpr std::size_t kConnectionsMax = 544;  // 512 requests in flight and some onlookers
 constexpr Duration kRealDelayMax{60'000};
 /// The longest the timer thread sleeps, should the clock be set meanwhile.
@@ -79,18 +79,18 @@ class SocketFront::Impl {
 
   Status begin(WorldOptions options, std::uint16_t first_port, const MakeWorld& make) {
     options_ = std::move(options);
-    if (first_port > std::numeric_limits<std::uint16_t>::max() - kHosts.size() + 1) {
+    if (first_port > std::numeric_limits<std::uint16_t>::max() - kServedHosts.size() + 1) {
       return make_error(ErrorCode::invalid, "listen",
                         fmt::format("port {} leaves no room for three more", first_port),
                         "choose a port below 65533");
     }
-    for (std::size_t i = 0; i < kHosts.size(); ++i) {
+    for (std::size_t i = 0; i < kServedHosts.size(); ++i) {
       const std::size_t port = first_port == 0 ? 0 : first_port + i;
       Result<std::unique_ptr<HttpServer>> server =
           HttpServer::bind(server_options(static_cast<std::uint16_t>(port)));
       if (!server) return server.error();
       servers_[i] = *std::move(server);
-      url_of(options_, kHosts[i]) = fmt::format("http://127.0.0.1:{}", servers_[i]->port());
+      url_of(options_, kServedHosts[i]) = fmt::format("http://127.0.0.1:{}", servers_[i]->port());
     }
     if (options_.start == Timestamp{}) options_.start = clock_.now();
     newest_ = options_.start;
@@ -102,8 +102,8 @@ class SocketFront::Impl {
     world_ = *std::move(world);
     timers_ = std::thread([this] { run_timers(); });
     courier_ = std::thread([this] { run_courier(); });
-    for (std::size_t i = 0; i < kHosts.size(); ++i) {
-      const Host host = kHosts[i];
+    for (std::size_t i = 0; i < kServedHosts.size(); ++i) {
+      const Host host = kServedHosts[i];
       Status served =
           servers_[i]->serve([this, host](const HttpCall& call) { return answer(host, call); });
       if (!served) return served;
@@ -283,7 +283,7 @@ class SocketFront::Impl {
   Timestamp newest_{};
   std::optional<Timestamp> sleeping_until_{};
   bool stopping_ = false;
-  std::array<std::unique_ptr<HttpServer>, kHosts.size()> servers_{};
+  std::array<std::unique_ptr<HttpServer>, kServedHosts.size()> servers_{};
   std::thread timers_{};
   std::thread courier_{};
 };

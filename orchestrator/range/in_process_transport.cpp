@@ -13,7 +13,7 @@ namespace quell::range {
 namespace {
 
 /// The longest one sleep, should the clock be set meanwhile.
-constexpr std::chrono::seconds kSleepMax{1};
+constexpr std::chrono::seconds kNapMax{1};
 constexpr Duration kTick{1};
 
 std::string lower_case(std::string_view text) {
@@ -197,10 +197,10 @@ bool InProcessTransport::take_wake() {
 }
 
 void InProcessTransport::sleep_until(Timestamp due) {
-  std::chrono::nanoseconds sleep = kSleepMax;
+  std::chrono::nanoseconds sleep = kNapMax;
   if (due != Timestamp::max()) {
     sleep = std::clamp<std::chrono::nanoseconds>(clock_.real_time_until(due),
-                                                 std::chrono::milliseconds(1), kSleepMax);
+                                                 std::chrono::milliseconds(1), kNapMax);
   }
   std::unique_lock lock(mutex_);
   woken_changed_.wait_for(lock, sleep, [&] { return woken_; });

@@ -12,7 +12,7 @@
 namespace quell::range {
 namespace {
 
-constexpr Duration kAge = std::chrono::days{90};
+constexpr Duration kIncidentAge = std::chrono::days{90};
 
 Value message(std::string_view text) {
   return Value::list(
@@ -123,7 +123,7 @@ Incident seed_incident(Platform& platform, Issuer& issuer, const Keys& keys,
                        const std::string& mcp_endpoint, const Population& population,
                        Timestamp start) {
   Inhabitant by(platform, keys);
-  const Timestamp before = start - kAge;
+  const Timestamp before = start - kIncidentAge;
   const Value cloud =
       Value::map({{"type", "cloud"}, {"networking", Value::map({{"type", "unrestricted"}})}});
   const std::string environment =

@@ -14,6 +14,7 @@
 #include "state/base/assert.h"
 #include "state/base/bytes.h"
 #include "state/base/json.h"
+#include "state/base/openssl.h"
 
 namespace quell::range {
 namespace {
@@ -23,25 +24,10 @@ constexpr std::size_t kEd25519Bytes = 32;
 constexpr std::size_t kP256HalfBytes = 32;
 constexpr std::string_view kKeyId = "range-1";
 
-template <auto release>
-struct Releases {
-  template <typename T>
-  void operator()(T* held) const {
-    release(held);
-  }
-};
-using Pkey = std::unique_ptr<EVP_PKEY, Releases<EVP_PKEY_free>>;
-using MdContext = std::unique_ptr<EVP_MD_CTX, Releases<EVP_MD_CTX_free>>;
-using Bio = std::unique_ptr<BIO, Releases<BIO_free>>;
-using EcdsaSignature = std::unique_ptr<ECDSA_SIG, Releases<ECDSA_SIG_free>>;
-
-const unsigned char* bytes_of(std::string_view text) {
-  return reinterpret_cast<const unsigned char*>(text.data());
-}
 
 bool verifies(EVP_PKEY* key, const EVP_MD* digest, std::string_view signature,
               std::string_view signed_part) {
-  const MdContext context(EVP_MD_CTX_new());
+  const DigestContextPtr context(EVP_MD_CTX_new());
   return context && EVP_DigestVerifyInit(context.get(), nullptr, digest, nullptr, key) == 1 &&
          EVP_DigestVerify(context.get(), bytes_of(signature), signature.size(),
                           bytes_of(signed_part), signed_part.size()) == 1;
@@ -50,7 +36,7 @@ bool verifies(EVP_PKEY* key, const EVP_MD* digest, std::string_view signature,
 /// JOSE writes an ECDSA signature as two halves (RFC 7518 section 3.4), OpenSSL reads DER.
 std::optional<std::string> der_of_halves(std::string_view halves) {
   if (halves.size() != 2 * kP256HalfBytes) return std::nullopt;
-  const EcdsaSignature pair(ECDSA_SIG_new());
+  const EcdsaPtr pair(ECDSA_SIG_new());
   BIGNUM* const r = BN_bin2bn(bytes_of(halves), static_cast<int>(kP256HalfBytes), nullptr);
   BIGNUM* const s =
       BN_bin2bn(bytes_of(halves.substr(kP256HalfBytes)), static_cast<int>(kP256HalfBytes), nullptr);
@@ -79,7 +65,7 @@ std::optional<Value> json_object(std::string_view encoded) {
 }  // namespace
 
 struct TokenSigner::Key {
-  Pkey handle{};
+  PkeyPtr handle{};
 };
 
 TokenSigner::TokenSigner(std::string_view seed) : key_(std::make_unique<Key>()) {
@@ -94,7 +80,7 @@ TokenSigner::~TokenSigner() = default;
 std::string TokenSigner::sign(const Value& claims) const {
   const Value header = Value::map({{"alg", "EdDSA"}, {"kid", kKeyId}, {"typ", "at+jwt"}});
   std::string token = base64url_encode(to_json(header)) + "." + base64url_encode(to_json(claims));
-  const MdContext context(EVP_MD_CTX_new());
+  const DigestContextPtr context(EVP_MD_CTX_new());
   std::string signature(64, '\0');
   std::size_t length = signature.size();
   QUELL_ASSERT(context && EVP_DigestSignInit(context.get(), nullptr, nullptr, nullptr,
@@ -145,8 +131,8 @@ std::optional<JwtParts> split_jwt(std::string_view token) {
 }
 
 bool jwt_signature_holds(const JwtParts& parts, const std::string& public_key_pem) {
-  const Bio bio(BIO_new_mem_buf(public_key_pem.data(), static_cast<int>(public_key_pem.size())));
-  const Pkey key(bio ? PEM_read_bio_PUBKEY(bio.get(), nullptr, nullptr, nullptr) : nullptr);
+  const BioPtr bio(BIO_new_mem_buf(public_key_pem.data(), static_cast<int>(public_key_pem.size())));
+  const PkeyPtr key(bio ? PEM_read_bio_PUBKEY(bio.get(), nullptr, nullptr, nullptr) : nullptr);
   if (!key) return false;
   const std::string algorithm = parts.header["alg"].string_or("");
   switch (EVP_PKEY_get_base_id(key.get())) {

@@ -13,16 +13,14 @@
 namespace quell::range {
 namespace {
 
-constexpr std::string_view kModern = "2026-07-28";
 constexpr std::string_view kLegacy = "2025-11-25";
-constexpr std::int64_t kUnsupportedRevision = -32022;
 
 Value client_info() { return Value::map({{"name", "range"}, {"version", "1"}}); }
 
 Value parameters(std::string_view method, bool modern) {
   if (modern) {
     return Value::map(
-        {{"_meta", Value::map({{"io.modelcontextprotocol/protocolVersion", kModern},
+        {{"_meta", Value::map({{"io.modelcontextprotocol/protocolVersion", kModernRevision},
                                {"io.modelcontextprotocol/clientInfo", client_info()},
                                {"io.modelcontextprotocol/clientCapabilities", ValueMap{}}})}});
   }
@@ -55,7 +53,7 @@ Request mcp_request(std::string_view method, std::string_view token, bool modern
   if (!token.empty())
     request.headers.emplace_back("authorization", fmt::format("Bearer {}", token));
   if (modern) {
-    request.headers.emplace_back("mcp-protocol-version", kModern);
+    request.headers.emplace_back("mcp-protocol-version", kModernRevision);
     request.headers.emplace_back("mcp-method", method);
   } else if (method != "initialize") {
     request.headers.emplace_back("mcp-protocol-version", kLegacy);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -8,6 +9,10 @@
 #include "orchestrator/range/world.h"
 
 namespace quell::range {
+
+inline constexpr std::string_view kModernRevision = "2026-07-28";
+/// The JSON-RPC error of a server that does not speak the revision that was asked for.
+inline constexpr std::int64_t kUnsupportedRevision = -32022;
 
 /// Sends a request of the platform or the intruder to whatever host of the world answers `url`;
 /// none when no host does or its line fails, which is what a broken connection looks like from

@@ -10,6 +10,7 @@
 
 #include "connectors/url.h"
 #include "orchestrator/range/issuer_form.h"
+#include "orchestrator/range/mcp_call.h"
 #include "state/base/json.h"
 
 namespace quell::range {
@@ -27,7 +28,6 @@ struct McpMessage {
 
 namespace {
 
-constexpr std::string_view kModern = "2026-07-28";
 constexpr std::string_view kLegacyNewest = "2025-11-25";
 constexpr std::string_view kLegacyRevisions[] = {"2025-03-26", "2025-06-18", kLegacyNewest};
 constexpr std::string_view kMetadataPath = "/.well-known/oauth-protected-resource/mcp";
@@ -39,7 +39,6 @@ constexpr std::int64_t kMethodNotFound = -32601;
 constexpr std::int64_t kInvalidParams = -32602;
 constexpr std::int64_t kTransportError = -32000;
 constexpr std::int64_t kHeaderMismatch = -32020;
-constexpr std::int64_t kUnsupportedRevision = -32022;
 
 constexpr JsonLimits kBodyLimits{.bytes_max = 256U << 10U, .depth_max = 32, .nodes_max = 10'000};
 
@@ -258,11 +257,11 @@ Response McpServer::modern(const McpMessage& message) const {
       message.params["_meta"]["io.modelcontextprotocol/protocolVersion"].string_or("");
   const std::string asked = message.version_header.value_or(in_meta);
   const bool differ = message.version_header && !in_meta.empty() && in_meta != asked;
-  if (asked != kModern && !differ) {
+  if (asked != kModernRevision && !differ) {
     return rpc_error(400, message.id, kUnsupportedRevision, "Unsupported protocol version",
-                     Value::map({{"requested", asked}, {"supported", Value::list({kModern})}}));
+                     Value::map({{"requested", asked}, {"supported", Value::list({kModernRevision})}}));
   }
-  if (in_meta != kModern || message.version_header != kModern) {
+  if (in_meta != kModernRevision || message.version_header != kModernRevision) {
     return rpc_error(400, message.id, kHeaderMismatch,
                      "Header mismatch: MCP-Protocol-Version and _meta differ");
   }
@@ -273,7 +272,7 @@ Response McpServer::modern(const McpMessage& message) const {
   if (message.is_notification) return Response{.status = 202};
   if (message.method == "server/discover") {
     return rpc_answer(message, "result",
-                      Value::map({{"supportedVersions", Value::list({kModern})},
+                      Value::map({{"supportedVersions", Value::list({kModernRevision})},
                                   {"capabilities", capabilities()},
                                   {"serverInfo", server_info()},
                                   {"resultType", "complete"}}));

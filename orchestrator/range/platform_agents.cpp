@@ -9,7 +9,6 @@ namespace {
 
 constexpr PageRule kAgentPages{.list = "agents"};
 constexpr PageRule kEnvironmentPages{.list = "environments"};
-constexpr std::size_t kNameBytesMax = 255;
 constexpr std::size_t kServersMax = 20;
 
 bool is_name(const Value& name) {

@@ -17,7 +17,7 @@ constexpr std::size_t kLimitDefault = 20;
 constexpr std::size_t kLimitMax = 1'000;
 constexpr std::size_t kHintHead = 16;
 constexpr std::size_t kHintTail = 4;
-constexpr std::size_t kNameBytesMax = 500;
+constexpr std::size_t kKeyNameBytesMax = 500;
 
 std::optional<Answer> read_limit(const Call& call, std::size_t& limit) {
   const auto text = call.param("limit");
@@ -120,7 +120,7 @@ Answer Platform::update_api_key(const Call& call) {
   const auto key = std::ranges::find(api_keys_, call.id(0), &ApiKeyRecord::id);
   if (key == api_keys_.end()) return not_found("API key", call.id(0));
   const Value& name = call.body["name"];
-  if (!name.is_null() && (!name.is_string() || name.as_string().size() > kNameBytesMax))
+  if (!name.is_null() && (!name.is_string() || name.as_string().size() > kKeyNameBytesMax))
     return bad_request("name: at most 500 characters.");
   const Value& status = call.body["status"];
   const bool is_status =

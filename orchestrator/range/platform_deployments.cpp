@@ -11,7 +11,6 @@ namespace {
 
 constexpr PageRule kDeploymentPages{.list = "deployments"};
 constexpr PageRule kRunPages{.list = "runs", .limit_max = 1000};
-constexpr std::size_t kNameBytesMax = 255;
 constexpr std::size_t kInitialEventsMax = 50;
 constexpr std::size_t kResourcesMax = 500;
 constexpr std::array<std::string_view, 10> kMembers = {

@@ -15,7 +15,6 @@ constexpr PageRule kStorePages{.list = "memory_stores"};
 // Neither default nor maximum of versions is documented.
 constexpr PageRule kVersionPages{.list = "memory_versions"};
 constexpr std::int64_t kFullPageMax = 20;
-constexpr std::size_t kNameBytesMax = 255;
 constexpr std::size_t kDescriptionBytesMax = 1024;
 constexpr std::size_t kContentBytesMax = 102'400;
 constexpr std::size_t kMemoriesPerStoreMax = 2'000;

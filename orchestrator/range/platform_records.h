@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -13,6 +14,8 @@
 // What the simulated platform keeps. Field names are those of API sheet section 1; `seq` rises with
 // creation over all objects.
 namespace quell::range {
+
+inline constexpr std::size_t kNameBytesMax = 255;
 
 struct VaultRecord {
   std::string id{};

@@ -12,16 +12,13 @@
 namespace quell::range {
 namespace {
 
-using std::chrono::minutes;
-using std::chrono::seconds;
-
-constexpr Duration kUseEvery = seconds{10};
+constexpr Duration kUseEvery = std::chrono::seconds{10};
 // How often a session resolves again is not documented (API sheet section 8, item 3).
-constexpr Duration kResolveEvery = seconds{10};
-constexpr Duration kResolveEverySlow = seconds{60};
-constexpr Duration kRetryAfterRefusal = minutes{5};
-constexpr Duration kRetryAfterTrouble = seconds{30};
-constexpr Duration kReactiveRefreshEvery = seconds{30};
+constexpr Duration kResolveEvery = std::chrono::seconds{10};
+constexpr Duration kResolveEverySlow = std::chrono::seconds{60};
+constexpr Duration kRetryAfterRefusal = std::chrono::minutes{5};
+constexpr Duration kRetryAfterTrouble = std::chrono::seconds{30};
+constexpr Duration kReactiveRefreshEvery = std::chrono::seconds{30};
 constexpr std::size_t kProbeBodyBytesMax = 1024;
 constexpr std::size_t kServersRememberedMax = 1000;
 
@@ -102,7 +99,7 @@ Platform::Refreshed Platform::refresh(CredentialRecord& credential, Timestamp no
       credential.secret = token;
       credential.token_since = now;
       credential.expires_at.reset();
-      if (lifetime > 0) credential.expires_at = now + seconds{lifetime};
+      if (lifetime > 0) credential.expires_at = now + std::chrono::seconds{lifetime};
       if (!next.empty()) block.refresh_token = next;
       credential.refresh_failed = false;
       plan_refresh_by_age(credential, now);

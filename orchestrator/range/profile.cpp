@@ -68,9 +68,9 @@ constexpr std::array kProfiles = {
     Profile{"slow_cache", "the MCP server accepts revoked tokens for 30 s"},
 };
 
-constexpr std::size_t kNameBytesMax = 64;
+constexpr std::size_t kProfileNameBytesMax = 64;
 
-/// Edit distance; both texts are at most `kNameBytesMax` long.
+/// Edit distance; both texts are at most `kProfileNameBytesMax` long.
 std::size_t distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> row(b.size() + 1);
   for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
@@ -87,7 +87,7 @@ std::size_t distance(std::string_view a, std::string_view b) {
 }
 
 Error unknown_profile(std::string_view name) {
-  if (name.size() > kNameBytesMax) name = name.substr(0, kNameBytesMax);
+  if (name.size() > kProfileNameBytesMax) name = name.substr(0, kProfileNameBytesMax);
   const auto nearest = std::ranges::min_element(
       kProfiles, {}, [&](const Profile& known) { return distance(name, known.name); });
   return make_error(ErrorCode::invalid, "profile",

@@ -1,5 +1,6 @@
 // CMS by OpenSSL's streaming interface: CMS_encrypt(3), BIO_new_CMS(3).
 #include "orchestrator/report/envelope.h"
+#include "state/base/openssl.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -17,19 +18,11 @@ namespace {
 
 constexpr std::size_t kWriteMax = 1U << 20U;
 
-template <auto Free>
-struct Freeing {
-  template <typename T>
-  void operator()(T* held) const {
-    Free(held);
-  }
-};
 void free_all(STACK_OF(X509) * certificates) { sk_X509_pop_free(certificates, X509_free); }
 
-using Certificates = std::unique_ptr<STACK_OF(X509), Freeing<free_all>>;
-using Certificate = std::unique_ptr<X509, Freeing<X509_free>>;
-using Bio = std::unique_ptr<BIO, Freeing<BIO_free>>;
-using Content = std::unique_ptr<CMS_ContentInfo, Freeing<CMS_ContentInfo_free>>;
+using Certificates = std::unique_ptr<STACK_OF(X509), Releases<free_all>>;
+using Certificate = std::unique_ptr<X509, Releases<X509_free>>;
+using Content = std::unique_ptr<CMS_ContentInfo, Releases<CMS_ContentInfo_free>>;
 
 /// What a BIO of ours writes to.
 struct Outlet {
@@ -65,7 +58,7 @@ Error cannot_encrypt(const std::string& what, const std::string& remedy) {
 Result<Certificates> read_certificates(const std::vector<std::string>& files) {
   Certificates all(sk_X509_new_null());
   for (const std::string& path : files) {
-    const Bio in(BIO_new_file(path.c_str(), "r"));
+    const BioPtr in(BIO_new_file(path.c_str(), "r"));
     Certificate one(in ? PEM_read_bio_X509(in.get(), nullptr, nullptr, nullptr) : nullptr);
     if (!one)
       return cannot_encrypt(path + " holds no certificate.",
@@ -79,7 +72,7 @@ Result<Certificates> read_certificates(const std::vector<std::string>& files) {
 
 struct Envelope::State {
   Outlet outlet{};
-  Bio out{};
+  BioPtr out{};
   Content content{};
   BIO* front = nullptr;  // the chain that ends in `out`
 

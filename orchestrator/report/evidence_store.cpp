@@ -22,7 +22,7 @@ namespace {
 constexpr std::string_view kManifest = "/manifest.jsonl";
 constexpr std::size_t kRowBytesMax = 64U << 10U;
 constexpr std::size_t kCopyBytes = 1U << 20U;
-constexpr mode_t kFileMode = 0600;
+constexpr mode_t kEvidenceMode = 0600;
 
 Error no_room(std::string why) {
   return make_error(ErrorCode::transient, "room", std::move(why),
@@ -49,7 +49,7 @@ Status write_at(const FileDescriptor& file, std::string_view bytes, std::int64_t
 
 FileDescriptor open_file(const std::string& path) {
   return FileDescriptor(
-      ::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, kFileMode));
+      ::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, kEvidenceMode));
 }
 
 std::uint64_t free_bytes(const std::string& folder) {

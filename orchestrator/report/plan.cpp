@@ -128,7 +128,7 @@ Value seconds_of(Duration duration) {
   return Value(static_cast<double>(duration.count()) / 1'000.0);
 }
 
-Duration duration_of(const Value& seconds) {
+Duration read_seconds(const Value& seconds) {
   const double number =
       seconds.is_number() ? seconds.as_number() : static_cast<double>(seconds.int_or(0));
   return Duration(static_cast<std::int64_t>(number * 1'000.0 + 0.5));
@@ -297,15 +297,15 @@ Result<Plan> plan_of_document(const Value& document) {
   Plan plan{.playbook = document["playbook"].string_or(""),
             .digest = document["digest"].string_or(""),
             .incident = document["incident"].string_or(""),
-            .took = duration_of(document["looked_s"]),
+            .took = read_seconds(document["looked_s"]),
             .ladders = document["ladders"].list_or_empty(),
             .counts = {.read = counts["read"].int_or(0),
                        .probe = counts["probe"].int_or(0),
                        .mutate = counts["mutate"].int_or(0),
                        .notify = counts["notify"].int_or(0)},
             .irreversible = static_cast<int>(counts["irreversible"].int_or(0)),
-            .contain = duration_of(estimate["contain_s"]),
-            .prove = duration_of(estimate["prove_s"]),
+            .contain = read_seconds(estimate["contain_s"]),
+            .prove = read_seconds(estimate["prove_s"]),
             .limit = estimate["limit"].string_or("")};
   for (const Value& row : document["steps"].list_or_empty()) {
     const std::optional<Effect> effect = from_string<Effect>(row["effect"].string_or(""));

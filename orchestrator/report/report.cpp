@@ -123,7 +123,7 @@ std::string words_of(const Entry& entry) {
 }
 
 /// What the platform calls the thing, where the item of a foreach says so.
-Value name_of(const Value& item) {
+Value shown_name(const Value& item) {
   for (const std::string_view name : {"display_name", "title", "name"}) {
     if (item[name].is_string()) return item[name];
   }
@@ -158,7 +158,7 @@ struct Ledgers {
 void read_item(const RunState& run, const std::string& step, const ItemState& item,
                const std::map<std::string, std::string>& reasons, Ledgers& ledgers) {
   const std::string place = item.key.empty() ? step : step + "/" + item.key;
-  const Value name = name_of(item.item);
+  const Value name = shown_name(item.item);
   if (!item.skipped_by.empty()) {
     const auto reason = reasons.find(place);
     ledgers.exclusions.push_back(

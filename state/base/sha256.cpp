@@ -6,17 +6,9 @@
 
 #include "state/base/assert.h"
 #include "state/base/bytes.h"
+#include "state/base/openssl.h"
 
 namespace quell {
-namespace {
-
-const unsigned char* bytes_of(std::string_view text) {
-  return reinterpret_cast<const unsigned char*>(text.data());
-}
-
-unsigned char* bytes_of(std::string& text) { return reinterpret_cast<unsigned char*>(text.data()); }
-
-}  // namespace
 
 std::string sha256(std::string_view bytes) {
   struct Context {

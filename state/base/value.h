@@ -70,6 +70,9 @@ class Value {
   }  // NOLINT(google-explicit-constructor)
 
   static Value list(std::initializer_list<Value> items) { return Value(ValueList(items)); }
+  static Value texts(const std::vector<std::string>& all) {
+    return Value(ValueList(all.begin(), all.end()));
+  }
   static Value map(std::initializer_list<std::pair<const std::string, Value>> items) {
     return Value(ValueMap(items));
   }

@@ -29,8 +29,6 @@ Finished check(const Folder& folder, std::vector<std::string> arguments) {
   return Process(arguments, {{"HOME", folder.path()}}).wait();
 }
 
-bool has(const std::string& text, const char* part) { return text.find(part) != std::string::npos; }
-
 }  // namespace
 
 // Goal: a warning names its place and its remedy and changes nothing else.

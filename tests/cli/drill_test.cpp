@@ -11,10 +11,6 @@
 namespace quell::test {
 namespace {
 
-bool has(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
 }  // namespace
 
 // Goal: a drill with a live configuration sends nothing outside the range (threat T42).

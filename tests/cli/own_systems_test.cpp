@@ -160,7 +160,7 @@ actions:
     answers: [{status: 200, means: done}]
 )";
 
-constexpr std::string_view kPlaybook = R"(quell: 1
+constexpr std::string_view kOwnPlaybook = R"(quell: 1
 id: own-key
 title: A leaked key of our own key server
 purpose: Revoke it and prove it.
@@ -192,7 +192,7 @@ struct Home {
     folder.write("token", std::string(kToken) + "\n");
     folder.write("keys.yaml", std::string(kActions));
     configure(system.base_url(), more);
-    std::string playbook(kPlaybook);
+    std::string playbook(kOwnPlaybook);
     playbook.replace(playbook.find("ACTION"), 6, action);
     folder.write("own-key.yaml", playbook);
   }
@@ -223,10 +223,6 @@ struct Home {
 };
 
 constexpr std::string_view kRevoke = "POST ";
-
-bool has(const std::string& text, std::string_view part) {
-  return text.find(part) != std::string::npos;
-}
 
 }  // namespace
 

@@ -12,10 +12,6 @@
 namespace quell::test {
 namespace {
 
-bool has(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
 Value credential_of(const Value& document, const std::string& id) {
   for (const Value& credential : document["credentials"].list_or_empty()) {
     if (credential["credential_id"].string_or("") == id) return credential;

@@ -47,10 +47,6 @@ std::string refused(const std::string& platform, const Variables& variables = {}
   return describe(config.error()) + " | " + config.error().hint;
 }
 
-bool has(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
 }  // namespace
 
 TEST_CASE("each preset by its name, and the older family by its version") {

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <string>
+#include <string_view>
 #include <sys/types.h>
 #include <utility>
 #include <vector>
@@ -48,6 +49,10 @@ class Process {
   std::string err_{};
   std::size_t read_to_ = 0;
 };
+
+inline bool has(std::string_view text, std::string_view part) {
+  return text.find(part) != std::string_view::npos;
+}
 
 /// Reads on until the process says `what`; false when it has said 400 other lines before.
 bool says(Process& process, const std::string& what);

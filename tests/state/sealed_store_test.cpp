@@ -11,7 +11,7 @@
 namespace quell {
 namespace {
 
-constexpr RunId kRun{.number = 17};
+constexpr RunId kThisRun{.number = 17};
 constexpr RunId kOtherRun{.number = 18};
 const std::string kToken = "canary-0123456789-canary";
 
@@ -71,11 +71,11 @@ std::string opened(SecretStore& store, RunId run, std::string_view name) {
 
 TEST_CASE("contract: a sealed secret opens under its run and name only") {
   for_each_store([](SecretStore& store) {
-    REQUIRE(store.seal(kRun, "leaked_token", secret(kToken)));
-    REQUIRE(store.seal(kRun, "empty", secret("")));
+    REQUIRE(store.seal(kThisRun, "leaked_token", secret(kToken)));
+    REQUIRE(store.seal(kThisRun, "empty", secret("")));
     REQUIRE(store.seal(kOtherRun, "leaked_token", secret("another")));
-    CHECK(opened(store, kRun, "leaked_token") == kToken);
-    CHECK(opened(store, kRun, "empty").empty());
+    CHECK(opened(store, kThisRun, "leaked_token") == kToken);
+    CHECK(opened(store, kThisRun, "empty").empty());
     CHECK(opened(store, kOtherRun, "leaked_token") == "another");
     CHECK(opened(store, kOtherRun, "empty") == "error: gone");
   });
@@ -85,36 +85,36 @@ TEST_CASE("a store tells of which runs it holds secrets") {
   Store made;
   SqliteSecretStore& store = *made.store;
   CHECK(store.runs()->empty());
-  REQUIRE(store.seal(kRun, "a", secret(kToken)));
-  REQUIRE(store.seal(kRun, "b", secret(kToken)));
+  REQUIRE(store.seal(kThisRun, "a", secret(kToken)));
+  REQUIRE(store.seal(kThisRun, "b", secret(kToken)));
   REQUIRE(store.seal(kOtherRun, "a", secret(kToken)));
-  CHECK(*store.runs() == std::vector<RunId>{kRun, kOtherRun});
-  REQUIRE(store.erase_run(kRun));
+  CHECK(*store.runs() == std::vector<RunId>{kThisRun, kOtherRun});
+  REQUIRE(store.erase_run(kThisRun));
   CHECK(*store.runs() == std::vector<RunId>{kOtherRun});
 }
 
 // Goal: a crash between sealing and its entry does not block the run that is taken up again.
 TEST_CASE("contract: the same secret may be sealed again, another one not") {
   for_each_store([](SecretStore& store) {
-    REQUIRE(store.seal(kRun, "t", secret(kToken)));
-    CHECK(store.seal(kRun, "t", secret(kToken)));
-    const Status other = store.seal(kRun, "t", secret("another"));
+    REQUIRE(store.seal(kThisRun, "t", secret(kToken)));
+    CHECK(store.seal(kThisRun, "t", secret(kToken)));
+    const Status other = store.seal(kThisRun, "t", secret("another"));
     REQUIRE_FALSE(other);
     CHECK(other.error().code == ErrorCode::conflict);
-    CHECK(opened(store, kRun, "t") == kToken);
+    CHECK(opened(store, kThisRun, "t") == kToken);
   });
 }
 
 TEST_CASE("contract: erasing a run leaves the others") {
   for_each_store([](SecretStore& store) {
-    REQUIRE(store.seal(kRun, "a", secret(kToken)));
-    REQUIRE(store.seal(kRun, "b", secret(kToken)));
+    REQUIRE(store.seal(kThisRun, "a", secret(kToken)));
+    REQUIRE(store.seal(kThisRun, "b", secret(kToken)));
     REQUIRE(store.seal(kOtherRun, "a", secret("other")));
-    CHECK(store.erase_run(kRun));
-    CHECK(opened(store, kRun, "a") == "error: gone");
-    CHECK(opened(store, kRun, "b") == "error: gone");
+    CHECK(store.erase_run(kThisRun));
+    CHECK(opened(store, kThisRun, "a") == "error: gone");
+    CHECK(opened(store, kThisRun, "b") == "error: gone");
     CHECK(opened(store, kOtherRun, "a") == "other");
-    CHECK(store.erase_run(kRun));
+    CHECK(store.erase_run(kThisRun));
   });
 }
 
@@ -130,16 +130,16 @@ TEST_CASE("contract: fingerprints are keyed, 32 digits, equal for equal secrets"
 
 TEST_CASE("a resuming process opens what the dead one sealed") {
   Store store;
-  REQUIRE(store.store->seal(kRun, "t", secret(kToken)));
+  REQUIRE(store.store->seal(kThisRun, "t", secret(kToken)));
   const std::string print = store.store->fingerprint(secret(kToken));
   store.reopen();
-  CHECK(opened(*store.store, kRun, "t") == kToken);
+  CHECK(opened(*store.store, kThisRun, "t") == kToken);
   CHECK(store.store->fingerprint(secret(kToken)) == print);
 }
 
 TEST_CASE("a secret is in no file in clear, and its blob in none once the run is erased") {
   Store store;
-  REQUIRE(store.store->seal(kRun, "t", secret(kToken)));
+  REQUIRE(store.store->seal(kThisRun, "t", secret(kToken)));
   const std::string box = store.file.ask_sql("SELECT box FROM sealed");
   REQUIRE(box.size() == kToken.size() + 16);
   const auto all_files = [&store] {
@@ -147,7 +147,7 @@ TEST_CASE("a secret is in no file in clear, and its blob in none once the run is
   };
   CHECK(all_files().find(kToken) == std::string::npos);
   CHECK(all_files().find(box) != std::string::npos);
-  REQUIRE(store.store->erase_run(kRun));
+  REQUIRE(store.store->erase_run(kThisRun));
   CHECK(all_files().find(box) == std::string::npos);
   CHECK(std::filesystem::file_size(store.file.path + "-wal") == 0);
   CHECK_FALSE(store.journal->verify()->failure.has_value());
@@ -156,9 +156,9 @@ TEST_CASE("a secret is in no file in clear, and its blob in none once the run is
 // Goal: a blob holds only where it was sealed (threat T51).
 TEST_CASE("a sealed blob that was moved or changed is refused") {
   Store store;
-  REQUIRE(store.store->seal(kRun, "t", secret(kToken)));
+  REQUIRE(store.store->seal(kThisRun, "t", secret(kToken)));
   REQUIRE(store.store->seal(kOtherRun, "t", secret("another")));
-  REQUIRE(store.store->seal(kRun, "u", secret("third")));
+  REQUIRE(store.store->seal(kThisRun, "u", secret("third")));
   std::string change;
   SUBCASE("from another run") {
     change =
@@ -181,25 +181,25 @@ TEST_CASE("a sealed blob that was moved or changed is refused") {
   SUBCASE("a short box") { change = "UPDATE sealed SET box = x'00'"; }
   SUBCASE("an epoch that is a path") { change = "UPDATE sealed SET epoch = '../../x'"; }
   store.file.run_sql(change);
-  CHECK(opened(*store.store, kRun, "t") == "error: corrupt");
+  CHECK(opened(*store.store, kThisRun, "t") == "error: corrupt");
 }
 
 TEST_CASE("every flipped byte of a blob is refused") {
   Store store;
-  REQUIRE(store.store->seal(kRun, "t", secret(kToken)));
+  REQUIRE(store.store->seal(kThisRun, "t", secret(kToken)));
   const std::string box = store.file.ask_sql("SELECT box FROM sealed");
   for (std::size_t at = 0; at < box.size(); ++at) {
     CAPTURE(at);
     std::string bad = box;
     bad[at] = static_cast<char>(bad[at] ^ 1);
     store.file.run_sql("UPDATE sealed SET box = x'" + hex_of(bad) + "'");
-    CHECK(opened(*store.store, kRun, "t") == "error: corrupt");
+    CHECK(opened(*store.store, kThisRun, "t") == "error: corrupt");
   }
 }
 
 TEST_CASE("a blob of another journal is refused") {
   Store store;
-  REQUIRE(store.store->seal(kRun, "t", secret(kToken)));
+  REQUIRE(store.store->seal(kThisRun, "t", secret(kToken)));
   store.file.run_sql("UPDATE meta SET journal = '" + std::string(32, 'a') +
                      "'; DELETE FROM head; DELETE FROM entries");
   const JournalIdentity identity{.id = std::string(32, 'a'),
@@ -208,47 +208,47 @@ TEST_CASE("a blob of another journal is refused") {
   store.file.run_sql("INSERT INTO head VALUES (1, 0, x'" + hex_of(genesis.hash) + "', x'" +
                      hex_of(store.file.keys->head_mac(head_mac_text(identity, genesis))) + "')");
   store.reopen();
-  CHECK(opened(*store.store, kRun, "t") == "error: corrupt");
+  CHECK(opened(*store.store, kThisRun, "t") == "error: corrupt");
 }
 
 // Goal: a lost key is said, never replaced (threat model section 5).
 TEST_CASE("a sealed store whose day key is missing is an error, never a new key") {
   Store store;
-  REQUIRE(store.store->seal(kRun, "t", secret(kToken)));
+  REQUIRE(store.store->seal(kThisRun, "t", secret(kToken)));
   CHECK(mode_of(store.day_key()) == 0600);
   std::filesystem::rename(store.day_key(), store.day_key() + ".away");
   store.reopen();
-  const Result<Secret> lost = store.store->open(kRun, "t");
+  const Result<Secret> lost = store.store->open(kThisRun, "t");
   REQUIRE_FALSE(lost);
   CHECK(lost.error().topic == "secret");
   CHECK(lost.error().message == store.day_key() + ": no such file");
   // Nor does the next secret of that day make one.
-  CHECK_FALSE(store.store->seal(kRun, "u", secret("x")));
+  CHECK_FALSE(store.store->seal(kThisRun, "u", secret("x")));
   CHECK_FALSE(std::filesystem::exists(store.day_key()));
   std::filesystem::rename(store.day_key() + ".away", store.day_key());
-  CHECK(opened(*store.store, kRun, "t") == kToken);
+  CHECK(opened(*store.store, kThisRun, "t") == kToken);
 }
 
 TEST_CASE("the main seal key is needed beside the day key") {
   Store store;
-  REQUIRE(store.store->seal(kRun, "t", secret(kToken)));
+  REQUIRE(store.store->seal(kThisRun, "t", secret(kToken)));
   std::filesystem::remove(store.key_folder / "quell.key");
   CHECK_FALSE(store.open_keys(MissingKeys::refuse));
   REQUIRE(store.open_keys(MissingKeys::create));  // another one
   store.reopen();
-  CHECK(opened(*store.store, kRun, "t") == "error: corrupt");
+  CHECK(opened(*store.store, kThisRun, "t") == "error: corrupt");
 }
 
 // Goal: an old copy of the database opens nothing once its runs are over (threat T51).
 TEST_CASE("a day's key is destroyed when its day is over and it seals nothing") {
   Store store;
-  REQUIRE(store.store->seal(kRun, "t", secret(kToken)));
+  REQUIRE(store.store->seal(kThisRun, "t", secret(kToken)));
   REQUIRE(store.store->seal(kOtherRun, "t", secret(kToken)));
   const std::string old_copy = [&store] {
     REQUIRE(store.journal->database()->truncate_wal());
     return read_file(store.file.path);
   }();
-  REQUIRE(store.store->erase_run(kRun));
+  REQUIRE(store.store->erase_run(kThisRun));
   CHECK(std::filesystem::exists(store.day_key()));  // the day goes on, and another run needs it
   store.file.clock.advance(std::chrono::hours(24));
   REQUIRE(store.store->seal(kOtherRun, "u", secret("tomorrow")));
@@ -264,16 +264,16 @@ TEST_CASE("a day's key is destroyed when its day is over and it seals nothing") 
   std::filesystem::remove(store.file.path + "-wal");
   write_file(store.file.path, old_copy);
   store.reopen();
-  CHECK(opened(*store.store, kRun, "t") == "error: invalid");
+  CHECK(opened(*store.store, kThisRun, "t") == "error: invalid");
 }
 
 TEST_CASE("a run that ended on its own day leaves its key to the next day's first seal") {
   Store store;
-  REQUIRE(store.store->seal(kRun, "t", secret(kToken)));
-  REQUIRE(store.store->erase_run(kRun));
+  REQUIRE(store.store->seal(kThisRun, "t", secret(kToken)));
+  REQUIRE(store.store->erase_run(kThisRun));
   CHECK(std::filesystem::exists(store.day_key()));
   store.file.clock.advance(std::chrono::hours(24));
-  SUBCASE("first seal") { REQUIRE(store.store->seal(kRun, "t", secret(kToken))); }
+  SUBCASE("first seal") { REQUIRE(store.store->seal(kThisRun, "t", secret(kToken))); }
   SUBCASE("at start") {
     store.reopen();
     REQUIRE(store.store->destroy_spent_keys());
@@ -285,27 +285,27 @@ TEST_CASE("names and sizes are bounded") {
   Store store;
   for (const std::string& name :
        {std::string(), std::string("a\nb"), std::string(201, 'x'), std::string("\xff")}) {
-    const Status refused = store.store->seal(kRun, name, secret("x"));
+    const Status refused = store.store->seal(kThisRun, name, secret("x"));
     REQUIRE_FALSE(refused);
     CHECK(refused.error().code == ErrorCode::invalid);
   }
-  CHECK(store.store->seal(kRun, "large", secret(std::string(kSealedSecretBytesMax, 'x'))));
+  CHECK(store.store->seal(kThisRun, "large", secret(std::string(kSealedSecretBytesMax, 'x'))));
   CHECK_FALSE(
-      store.store->seal(kRun, "larger", secret(std::string(kSealedSecretBytesMax + 1, 'x'))));
+      store.store->seal(kThisRun, "larger", secret(std::string(kSealedSecretBytesMax + 1, 'x'))));
 }
 
 TEST_CASE("a reader that holds the WAL delays the truncation, not the erasure") {
   Store store;
-  REQUIRE(store.store->seal(kRun, "t", secret(kToken)));
+  REQUIRE(store.store->seal(kThisRun, "t", secret(kToken)));
   append(*store.journal, {note("x")});
   const std::unique_ptr<SqliteJournal> reader = store.file.open(OpenMode::read_only);
   const Status done = reader->read(0, [&store](const StoredEntry&) {
-    CHECK(store.store->erase_run(kRun));
+    CHECK(store.store->erase_run(kThisRun));
     return ok();
   });
   CHECK(done);
-  CHECK(opened(*store.store, kRun, "t") == "error: gone");
-  CHECK(store.store->erase_run(kRun));
+  CHECK(opened(*store.store, kThisRun, "t") == "error: gone");
+  CHECK(store.store->erase_run(kThisRun));
   CHECK(std::filesystem::file_size(store.file.path + "-wal") == 0);
 }
 

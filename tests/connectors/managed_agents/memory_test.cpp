@@ -78,7 +78,7 @@ VersionShape bad(const std::string& id, const std::string& memory, const std::st
 
 /// mem_1 was good and is poisoned; mem_2 was made by the intruder; mem_3 was poisoned and then
 /// deleted; mem_4 nobody touched; mem_5 was poisoned and put right.
-void furnish(Script& script) {
+void furnish_store(Script& script) {
   script.on("GET /v1/memory_stores", page({store_json("memstore_1")}));
   std::vector<std::string> versions;
   for (const VersionShape& shape :
@@ -151,7 +151,7 @@ std::string source_json() {
 // Method: five memories with five histories, listed newest first.
 TEST_CASE("versions are found by the session that wrote them") {
   Script script;
-  furnish(script);
+  furnish_store(script);
   const Result<Outcome> outcome = run(script, "find_memory_versions", by_author());
   CHECK(remedies(outcome) == Lines{"mem_1 restore memver_11", "mem_2 delete -",
                                    "mem_3 none memver_31", "mem_5 none memver_51"});
@@ -178,14 +178,14 @@ TEST_CASE("versions are found by the session that wrote them") {
 // Method: the same histories.
 TEST_CASE("versions are found by key and by time") {
   Script key;
-  furnish(key);
+  furnish_store(key);
   const Result<Outcome> by_key = run(
       key, "find_memory_versions", Value::map({{"api_key_ids", Value::list({"apikey_1"})}}));
   CHECK(by_key->outputs["versions"].as_list().size() == 6);
   CHECK(says(by_key, "recorded under the session alone"));
 
   Script time;
-  furnish(time);
+  furnish_store(time);
   const Value since = *parse_rfc3339("2031-03-02T00:00:00.500Z");
   const Result<Outcome> by_time = run(time, "find_memory_versions", Value::map({{"since", since}}));
   CHECK(remedies(by_time) == Lines{"mem_1 restore memver_11", "mem_2 delete -",
@@ -193,7 +193,7 @@ TEST_CASE("versions are found by key and by time") {
   CHECK(by_time->outputs["versions"].as_list().size() == 6);
 
   Script both;
-  furnish(both);
+  furnish_store(both);
   ValueMap params = by_author().as_map();
   params["since"] = *parse_rfc3339("2031-03-03T00:00:00Z");
   const Result<Outcome> narrowed = run(both, "find_memory_versions", Value(params));
@@ -256,7 +256,7 @@ TEST_CASE("a store that cannot be read is no clean store") {
                                          Refusal{500, "transient"}, Refusal{429, "throttled"}}) {
     CAPTURE(status);
     Script script;
-    furnish(script);
+    furnish_store(script);
     script = Script{};
     script.on("GET /v1/memory_stores", page({store_json("memstore_1")}));
     script.on("GET " + kStore + "/memory_versions", status, error_json("x"));

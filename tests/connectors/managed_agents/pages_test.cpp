@@ -12,7 +12,7 @@ namespace {
 
 Value everything() { return Value::map({{"vault_ids", Value::list({"vlt_1"})}}); }
 
-const std::string kList = "GET /v1/vaults/vlt_1/credentials";
+const std::string kCredentialPages = "GET /v1/vaults/vlt_1/credentials";
 
 std::vector<std::string> many(int count, int from = 0) {
   std::vector<std::string> items;
@@ -32,9 +32,9 @@ std::size_t found(const Result<Outcome>& outcome) {
 // Method: three pages, a cursor that needs encoding.
 TEST_CASE("next_page is followed to null") {
   Script script;
-  script.on(kList + "?limit=100", page(many(100), "a/b c&d=%"));
-  script.on(kList + "?limit=100&page=a%2Fb%20c%26d%3D%25", page(many(100, 100), "second"));
-  script.on(kList + "?limit=100&page=second", page(many(50, 200)));
+  script.on(kCredentialPages + "?limit=100", page(many(100), "a/b c&d=%"));
+  script.on(kCredentialPages + "?limit=100&page=a%2Fb%20c%26d%3D%25", page(many(100, 100), "second"));
+  script.on(kCredentialPages + "?limit=100&page=second", page(many(50, 200)));
   CHECK(found(run(script, "find_credentials", everything())) == 250);
   CHECK(script.log().size() == 3);
 }
@@ -43,8 +43,8 @@ TEST_CASE("next_page is followed to null") {
 // Method: the same record on two pages.
 TEST_CASE("a record on two pages is one record") {
   Script script;
-  script.on(kList + "?limit=100", page(many(3), "next"));
-  script.on(kList + "?limit=100&page=next", page(many(3, 2)));
+  script.on(kCredentialPages + "?limit=100", page(many(3), "next"));
+  script.on(kCredentialPages + "?limit=100&page=next", page(many(3, 2)));
   CHECK(found(run(script, "find_credentials", everything())) == 5);
 }
 
@@ -52,10 +52,10 @@ TEST_CASE("a record on two pages is one record") {
 // Method: the three spellings.
 TEST_CASE("how a list may end") {
   Script empty_text;
-  empty_text.on(kList, R"({"data":[],"next_page":""})");
+  empty_text.on(kCredentialPages, R"({"data":[],"next_page":""})");
   CHECK(result_of(run(empty_text, "find_credentials", everything())) == "done");
   Script absent;
-  absent.on(kList, R"({"data":[]})");
+  absent.on(kCredentialPages, R"({"data":[]})");
   CHECK(result_of(run(absent, "find_credentials", everything())) == "invalid");
   ManagedAgentsConfig config = test_config();
   config.absent_next_page_ends = true;
@@ -67,12 +67,12 @@ TEST_CASE("how a list may end") {
 // server names a next page.
 TEST_CASE("a full first page without successor is asked again") {
   Script honest;
-  honest.on(kList + "?limit=100", page(many(100)));
-  honest.on(kList + "?limit=99", page(many(99), "more"));
+  honest.on(kCredentialPages + "?limit=100", page(many(100)));
+  honest.on(kCredentialPages + "?limit=99", page(many(99), "more"));
   CHECK(found(run(honest, "find_credentials", everything())) == 100);
   Script drops_cursors;
-  drops_cursors.on(kList + "?limit=100", page(many(100)));
-  drops_cursors.on(kList + "?limit=99", page(many(99)));
+  drops_cursors.on(kCredentialPages + "?limit=100", page(many(100)));
+  drops_cursors.on(kCredentialPages + "?limit=99", page(many(99)));
   CHECK(result_of(run(drops_cursors, "find_credentials", everything())) == "invalid");
 }
 
@@ -80,22 +80,22 @@ TEST_CASE("a full first page without successor is asked again") {
 // Method: a cursor that comes again after two steps; ever new cursors; a monstrous one.
 TEST_CASE("loops and endless chains are errors") {
   Script loop;
-  loop.on(kList + "?limit=100", page(many(1), "a"));
-  loop.on(kList + "?limit=100&page=a", page(many(1), "b"));
-  loop.on(kList + "?limit=100&page=b", page(many(1), "a"));
+  loop.on(kCredentialPages + "?limit=100", page(many(1), "a"));
+  loop.on(kCredentialPages + "?limit=100&page=a", page(many(1), "b"));
+  loop.on(kCredentialPages + "?limit=100&page=b", page(many(1), "a"));
   CHECK(result_of(run(loop, "find_credentials", everything())) == "invalid");
   CHECK(loop.log().size() == 3);
 
   Script endless;
   int pages = 0;
-  endless.on(kList, [&pages]() -> Result<HttpResponse> {
+  endless.on(kCredentialPages, [&pages]() -> Result<HttpResponse> {
     return HttpResponse(200, page({}, "c" + std::to_string(++pages)));
   });
   CHECK(result_of(run(endless, "find_credentials", everything())) == "invalid");
   CHECK(endless.log().size() == managed_agents::kPagesMax);
 
   Script monstrous;
-  monstrous.on(kList, page({}, std::string(5000, 'c')));
+  monstrous.on(kCredentialPages, page({}, std::string(5000, 'c')));
   CHECK(result_of(run(monstrous, "find_credentials", everything())) == "invalid");
 }
 
@@ -112,13 +112,13 @@ TEST_CASE("a page that fails fails the scan") {
     const std::string& expected = row.expected;
     CAPTURE(status);
     Script script;
-    script.on(kList + "?limit=100", page(many(1), "next"));
-    script.on(kList + "?limit=100&page=next", status, error_json("x"));
+    script.on(kCredentialPages + "?limit=100", page(many(1), "next"));
+    script.on(kCredentialPages + "?limit=100&page=next", status, error_json("x"));
     CHECK(result_of(run(script, "find_credentials", everything())) == expected);
   }
   Script broken;
-  broken.on(kList + "?limit=100", page(many(1), "next"));
-  broken.fails(kList + "?limit=100&page=next", ErrorCode::transient);
+  broken.on(kCredentialPages + "?limit=100", page(many(1), "next"));
+  broken.fails(kCredentialPages + "?limit=100&page=next", ErrorCode::transient);
   CHECK(result_of(run(broken, "find_credentials", everything())) == "transient");
 }
 

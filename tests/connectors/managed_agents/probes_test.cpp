@@ -9,9 +9,9 @@
 namespace quell::test {
 namespace {
 
-const std::string kCredential = "GET /v1/vaults/vlt_1/credentials/vcrd_1";
+const std::string kReadCredential = "GET /v1/vaults/vlt_1/credentials/vcrd_1";
 
-Value ids(bool was_read = false) {
+Value asked_for(bool was_read = false) {
   ValueMap params{{"vault_id", "vlt_1"}, {"credential_id", "vcrd_1"}};
   if (was_read) params["was_read"] = true;
   return Value(std::move(params));
@@ -40,34 +40,34 @@ std::string proof_of(const Result<Outcome>& outcome) {
 // Method: archived, active, 404 never read, 404 after it was read, a 404 of the vault too.
 TEST_CASE("credential_is_archived") {
   Script archived;
-  archived.on(kCredential, credential_json({.archived = true}));
-  Result<Outcome> outcome = run(archived, "credential_is_archived", ids());
+  archived.on(kReadCredential, credential_json({.archived = true}));
+  Result<Outcome> outcome = run(archived, "credential_is_archived", asked_for());
   CHECK(verdict_of(outcome) == "proved strong");
   CHECK(proof_of(outcome) == "archived_at read back");
 
   Script active;
-  active.on(kCredential, credential_json());
-  outcome = run(active, "credential_is_archived", ids());
+  active.on(kReadCredential, credential_json());
+  outcome = run(active, "credential_is_archived", asked_for());
   CHECK(verdict_of(outcome) == "refuted strong");
   CHECK(proof_of(outcome) == "vcrd_1 in vlt_1 is active");
 
   Script absent;
   absent.on("GET /v1/vaults/vlt_1", vault_json("vlt_1"));
-  outcome = run(absent, "credential_is_archived", ids());
+  outcome = run(absent, "credential_is_archived", asked_for());
   CHECK(verdict_of(outcome) == "unproved none");
   CHECK_FALSE(outcome->outputs["found"].as_bool());
 
   Script deleted;
   deleted.on("GET /v1/vaults/vlt_1/credentials", page({credential_json({.id = "vcrd_2"})}));
-  CHECK(verdict_of(run(deleted, "credential_is_archived", ids(true))) == "proved weak");
+  CHECK(verdict_of(run(deleted, "credential_is_archived", asked_for(true))) == "proved weak");
   Script other_workspace;
-  CHECK(verdict_of(run(other_workspace, "credential_is_archived", ids(true))) == "unproved none");
+  CHECK(verdict_of(run(other_workspace, "credential_is_archived", asked_for(true))) == "unproved none");
   Script contradictory;
   contradictory.on("GET /v1/vaults/vlt_1/credentials", page({credential_json()}));
-  CHECK(verdict_of(run(contradictory, "credential_is_archived", ids(true))) == "unproved none");
+  CHECK(verdict_of(run(contradictory, "credential_is_archived", asked_for(true))) == "unproved none");
   Script cut;
   cut.on("GET /v1/vaults/vlt_1/credentials", R"({"data":[]})");
-  CHECK(verdict_of(run(cut, "credential_is_archived", ids(true))) == "invalid");
+  CHECK(verdict_of(run(cut, "credential_is_archived", asked_for(true))) == "invalid");
 }
 
 // Goal: failures of the look are errors, never verdicts.
@@ -84,10 +84,10 @@ TEST_CASE("a look that fails proves nothing") {
     const std::string& expected = row.expected;
     CAPTURE(status);
     Script script;
-    script.on(kCredential, status, "<html>");
+    script.on(kReadCredential, status, "<html>");
     script.on("GET /v1/deployments/depl_1", status, "<html>");
     script.on("GET /v1/sessions/sesn_1", status, "<html>");
-    CHECK(verdict_of(run(script, "credential_is_archived", ids())) == expected);
+    CHECK(verdict_of(run(script, "credential_is_archived", asked_for())) == expected);
     CHECK(verdict_of(run(script, "deployment_is_paused",
                          Value::map({{"deployment_id", "depl_1"}}))) == expected);
     CHECK(verdict_of(run(script, "session_is_stopped", Value::map({{"session_id", "sesn_1"}}))) ==

@@ -31,7 +31,7 @@ Names ids_in(const Result<Outcome>& outcome, std::string_view member) {
 
 /// The story of one leak: vcrd_1 in vlt_1; vlt_2 has the same URL; vlt_3 is attached beside on a
 /// session; vlt_4 is a bystander.
-void furnish(Script& script) {
+void furnish_leak(Script& script) {
   script.on("GET /v1/vaults", page({vault_json("vlt_4"), vault_json("vlt_3"), vault_json("vlt_2"),
                                     vault_json("vlt_1")}));
   script.on("GET /v1/vaults/vlt_1/credentials",
@@ -80,7 +80,7 @@ Value by_credential() {
 // Method: the story above, each output.
 TEST_CASE("the radius of one credential") {
   Script script;
-  furnish(script);
+  furnish_leak(script);
   const Result<Outcome> outcome = run(script, "blast_radius", by_credential());
   CHECK(ids_in(outcome, "vault_ids") == Names{"vlt_1", "vlt_3", "vlt_5"});
   CHECK(ids_in(outcome, "credentials") == Names{"vcrd_1", "vcrd_2"});
@@ -99,7 +99,7 @@ TEST_CASE("the radius of one credential") {
 // Method: the exact lists that are asked.
 TEST_CASE("what a radius asks for") {
   Script script;
-  furnish(script);
+  furnish_leak(script);
   CHECK(run(script, "blast_radius", by_credential()).has_value());
   const Names lines = script.lines();
   const auto asked = [&lines](const std::string& line) {
@@ -117,7 +117,7 @@ TEST_CASE("what a radius asks for") {
 // Method: the same story without it.
 TEST_CASE("a radius without since names what it did not list") {
   Script script;
-  furnish(script);
+  furnish_leak(script);
   ValueMap params = by_credential().as_map();
   params.erase("since");
   const Result<Outcome> outcome = run(script, "blast_radius", Value(params));
@@ -130,19 +130,19 @@ TEST_CASE("a radius without since names what it did not list") {
 // Method: by URL, by vault, by session, by credential alone.
 TEST_CASE("a radius starts anywhere") {
   Script url;
-  furnish(url);
+  furnish_leak(url);
   Result<Outcome> outcome =
       run(url, "blast_radius", Value::map({{"mcp_server_url", "https://mcp.example/mcp"}}));
   CHECK(ids_in(outcome, "credentials") == Names{"vcrd_1", "vcrd_2"});
   CHECK(ids_in(outcome, "live_sessions") == Names{"sesn_1", "sesn_2", "sesn_3"});
 
   Script vault;
-  furnish(vault);
+  furnish_leak(vault);
   outcome = run(vault, "blast_radius", Value::map({{"vault_ids", Value::list({"vlt_1"})}}));
   CHECK(ids_in(outcome, "credentials") == Names{"vcrd_1", "vcrd_5", "vcrd_2"});
 
   Script session;
-  furnish(session);
+  furnish_leak(session);
   session.on("GET /v1/sessions/sesn_2",
              session_json({.id = "sesn_2", .status = "idle", .vaults = {"vlt_1", "vlt_3"}}));
   outcome = run(session, "blast_radius", Value::map({{"session_ids", Value::list({"sesn_2"})}}));
@@ -150,7 +150,7 @@ TEST_CASE("a radius starts anywhere") {
   CHECK(ids_in(outcome, "live_sessions") == Names{"sesn_1", "sesn_2", "sesn_3"});
 
   Script credential;
-  furnish(credential);
+  furnish_leak(credential);
   outcome =
       run(credential, "blast_radius", Value::map({{"credential_ids", Value::list({"vcrd_1"})}}));
   CHECK(ids_in(outcome, "vault_ids") == Names{"vlt_1", "vlt_3", "vlt_5"});
@@ -166,24 +166,24 @@ TEST_CASE("gaps of a radius") {
     CAPTURE(list);
     Script script;
     script.on(list, R"({"data":[]})");  // does not say that it is the last page
-    furnish(script);
+    furnish_leak(script);
     CHECK(result_of(run(script, "blast_radius", by_credential())) == "invalid");
   }
   for (const int status : {403, 404, 405}) {
     CAPTURE(status);
     Script script;
     script.on("GET /v1/deployments", status, error_json("x"));
-    furnish(script);
+    furnish_leak(script);
     const Result<Outcome> outcome = run(script, "blast_radius", by_credential());
     CHECK(ids_in(outcome, "deployments").empty());
     CHECK(to_json(outcome->outputs["unseen"]).find("deployments: ") != std::string::npos);
   }
   Script stranger;
-  furnish(stranger);
+  furnish_leak(stranger);
   const Value unknown = Value::map({{"credential_ids", Value::list({"vcrd_404"})}});
   CHECK(result_of(run(stranger, "blast_radius", unknown)) == "gone");
   Script partly;
-  furnish(partly);
+  furnish_leak(partly);
   const Value both = Value::map({{"credential_ids", Value::list({"vcrd_404", "vcrd_1"})}});
   const Result<Outcome> outcome = run(partly, "blast_radius", both);
   REQUIRE(outcome.has_value());
@@ -198,7 +198,7 @@ TEST_CASE("gaps of a radius") {
 TEST_CASE("the radius of an archived credential") {
   Script script;
   script.on("GET /v1/vaults/vlt_1/credentials", page({credential_json({.archived = true})}));
-  furnish(script);
+  furnish_leak(script);
   const Result<Outcome> outcome = run(script, "blast_radius", by_credential());
   CHECK(ids_in(outcome, "credentials") == Names{"vcrd_1", "vcrd_2"});
   CHECK(ids_in(outcome, "live_sessions") == Names{"sesn_1", "sesn_2", "sesn_3"});

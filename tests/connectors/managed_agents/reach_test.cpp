@@ -14,7 +14,7 @@ namespace {
 
 using Names = std::vector<std::string>;
 
-const std::string kSince = "2031-03-04T04%3A00%3A00.000Z";
+const std::string kReachedSince = "2031-03-04T04%3A00%3A00.000Z";
 
 std::string session(const std::string& id, const std::string& agent, const std::string& vault,
                     const std::string& store, const std::string& access,
@@ -39,7 +39,7 @@ std::string agent_json(const std::string& id, const std::string& roster = "null"
 /// The leak lies in vlt_1. Session sesn_1 of agent_a uses it, writes store_1, and calls agent_b;
 /// sesn_2 of agent_c holds nothing and reads store_1 and writes store_2, which sesn_3 of agent_d
 /// reads; sesn_4 is a bystander with a store of its own.
-void furnish(Script& script) {
+void furnish_neighbours(Script& script) {
   const std::string roster =
       R"({"type":"coordinator","agents":[{"type":"agent","id":"agent_b","version":1},{"type":"advisor","model":"big"}]})";
   script.on("GET /v1/vaults", page({vault_json("vlt_1"), vault_json("vlt_9")}));
@@ -68,7 +68,7 @@ Value deeply(ValueMap more = {}) {
   return Value(std::move(more));
 }
 
-Value by_credential() {
+Value reached_by_credential() {
   return deeply({{"credential_ids", Value::list({"vcrd_1"})}, {"vault_ids", Value::list({"vlt_1"})}});
 }
 
@@ -102,8 +102,8 @@ const Value* edge(const Value& graph, std::string_view from, std::string_view ki
 // Method: a leak whose session writes what another reads; each node's reason to be there.
 TEST_CASE("a deep radius follows memory to whoever reads it") {
   Script script;
-  furnish(script);
-  const Result<Outcome> outcome = run(script, "blast_radius", by_credential());
+  furnish_neighbours(script);
+  const Result<Outcome> outcome = run(script, "blast_radius", reached_by_credential());
   REQUIRE_MESSAGE(outcome.has_value(), result_of(outcome));
   const Value& out = outcome->outputs;
   CHECK(ids_of(out["sessions"]) == Names{"sesn_1"});
@@ -136,18 +136,18 @@ TEST_CASE("a deep radius follows memory to whoever reads it") {
 // Method: the exact reads.
 TEST_CASE("what a deep radius asks for") {
   Script script;
-  furnish(script);
-  CHECK(run(script, "blast_radius", by_credential()).has_value());
+  furnish_neighbours(script);
+  CHECK(run(script, "blast_radius", reached_by_credential()).has_value());
   Names lines = script.lines();
   std::ranges::sort(lines);
   CHECK(lines ==
         Names{"GET /v1/agents?include_archived=true&limit=100", "GET /v1/deployments?limit=100",
-              "GET /v1/memory_stores/store_1/memory_versions?created_at%5Bgte%5D=" + kSince +
+              "GET /v1/memory_stores/store_1/memory_versions?created_at%5Bgte%5D=" + kReachedSince +
                   "&limit=100",
               "GET /v1/memory_stores?include_archived=true&limit=100",
               "GET /v1/sessions/sesn_1/threads?limit=100",
-              "GET /v1/sessions?created_at%5Bgte%5D=" + kSince + "&include_archived=true&limit=100",
-              "GET /v1/sessions?created_at%5Blt%5D=" + kSince + "&limit=100",
+              "GET /v1/sessions?created_at%5Bgte%5D=" + kReachedSince + "&include_archived=true&limit=100",
+              "GET /v1/sessions?created_at%5Blt%5D=" + kReachedSince + "&limit=100",
               "GET /v1/vaults/vlt_1/credentials?include_archived=true&limit=100",
               "GET /v1/vaults/vlt_9/credentials?limit=100", "GET /v1/vaults?limit=100"});
   for (const Seen& seen : script.log()) {
@@ -161,8 +161,8 @@ TEST_CASE("what a deep radius asks for") {
 // Method: the same story, each relation with the ids that show it.
 TEST_CASE("who can steer whom") {
   Script script;
-  furnish(script);
-  const Result<Outcome> outcome = run(script, "blast_radius", by_credential());
+  furnish_neighbours(script);
+  const Result<Outcome> outcome = run(script, "blast_radius", reached_by_credential());
   REQUIRE(outcome.has_value());
   const Value& lateral = outcome->outputs["lateral"];
   const auto relation = [&lateral](std::string_view from, std::string_view to,
@@ -186,13 +186,13 @@ TEST_CASE("who can steer whom") {
 // Method: by store, whoever mounts it; by agent, what runs it, on its own or from a roster.
 TEST_CASE("a deep radius starts at a store or at an agent") {
   Script store;
-  furnish(store);
+  furnish_neighbours(store);
   Result<Outcome> outcome =
       run(store, "blast_radius", deeply({{"memory_store_ids", Value::list({"store_1"})}}));
   REQUIRE_MESSAGE(outcome.has_value(), result_of(outcome));
   CHECK(ids_of(outcome->outputs["steered_sessions"]) == Names{"sesn_1", "sesn_2"});
   Script agent;
-  furnish(agent);
+  furnish_neighbours(agent);
   outcome = run(agent, "blast_radius", deeply({{"agent_ids", Value::list({"agent_b"})}}));
   REQUIRE_MESSAGE(outcome.has_value(), result_of(outcome));
   CHECK(ids_of(outcome->outputs["sessions"]) == Names{"sesn_1"});
@@ -211,8 +211,8 @@ TEST_CASE("closed parts of a deep radius are named") {
       CAPTURE(status);
       Script script;
       script.on(list, status, error_json("x"));
-      furnish(script);
-      const Result<Outcome> outcome = run(script, "blast_radius", by_credential());
+      furnish_neighbours(script);
+      const Result<Outcome> outcome = run(script, "blast_radius", reached_by_credential());
       REQUIRE_MESSAGE(outcome.has_value(), result_of(outcome));
       CHECK(ids_of(outcome->outputs["sessions"]) == Names{"sesn_1"});
       CHECK(outcome->outputs["unseen"].as_list().size() == 4);

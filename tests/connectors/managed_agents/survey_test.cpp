@@ -9,7 +9,7 @@
 namespace quell::test {
 namespace {
 
-void furnish(Script& script) {
+void furnish_lists(Script& script) {
   script.on("GET /v1/vaults", page({vault_json("vlt_1"), vault_json("vlt_2")}));
   script.on("GET /v1/vaults/vlt_1/credentials",
             page({credential_json(), credential_json({.id = "vcrd_9", .archived = true})}));
@@ -25,7 +25,7 @@ void furnish(Script& script) {
 
 TEST_CASE("a survey reads each list once and leaves out what is over") {
   Script script;
-  furnish(script);
+  furnish_lists(script);
   script.on("GET /v1/sessions", page({session_json({}), session_json({.id = "sesn_2",
                                                                       .status = "terminated"})}));
   script.on("GET /v1/memory_stores", page({}));
@@ -46,7 +46,7 @@ TEST_CASE("a survey reads each list once and leaves out what is over") {
 TEST_CASE("a list that is refused is closed, and one that breaks ends the survey") {
   for (const int status : {403, 405}) {
     Script script;
-    furnish(script);
+    furnish_lists(script);
     script.on("GET /v1/sessions", status, error_json("permission_error"));
     script.on("GET /v1/memory_stores", status, error_json("permission_error"));
     const Result<Outcome> outcome = run(script, "survey", Value(ValueMap{}));
@@ -58,7 +58,7 @@ TEST_CASE("a list that is refused is closed, and one that breaks ends the survey
     CHECK(outcome->outputs["deployments"].as_list().size() == 1);
   }
   Script broken;
-  furnish(broken);
+  furnish_lists(broken);
   broken.on("GET /v1/sessions", R"({"data":[]})");
   broken.on("GET /v1/memory_stores", page({}));
   CHECK(result_of(run(broken, "survey", Value(ValueMap{}))) == "invalid");

@@ -12,10 +12,10 @@
 namespace quell::test {
 namespace {
 
-const std::string kCredential = "/v1/vaults/vlt_1/credentials/vcrd_1";
-const std::string kValidate = "POST " + kCredential + "/mcp_oauth_validate";
+const std::string kValidated = "/v1/vaults/vlt_1/credentials/vcrd_1";
+const std::string kValidate = "POST " + kValidated + "/mcp_oauth_validate";
 
-Value ids() { return Value::map({{"vault_id", "vlt_1"}, {"credential_id", "vcrd_1"}}); }
+Value of_one() { return Value::map({{"vault_id", "vlt_1"}, {"credential_id", "vcrd_1"}}); }
 
 std::string validation(const std::string& status, const std::string& probe,
                        const std::string& refresh) {
@@ -71,9 +71,9 @@ TEST_CASE("refresh_answer is read from the exchange alone") {
       CAPTURE(row.refresh);
       CAPTURE(status);
       Script script;
-      script.on("GET " + kCredential, credential_json());
+      script.on("GET " + kValidated, credential_json());
       script.on(kValidate, validation(status, "null", row.refresh));
-      const Result<Outcome> outcome = run(script, "validate_credential", ids());
+      const Result<Outcome> outcome = run(script, "validate_credential", of_one());
       REQUIRE(outcome.has_value());
       CHECK(outcome->outputs["refresh_answer"].as_string() == row.expected);
       CHECK(outcome->outputs["status"].as_string() == status);
@@ -89,7 +89,7 @@ TEST_CASE("refresh_answer is read from the exchange alone") {
 // Method: the example of API sheet 1.2, with a refused probe.
 TEST_CASE("the validation object is given as it came") {
   Script script;
-  script.on("GET " + kCredential, credential_json());
+  script.on("GET " + kValidated, credential_json());
   script.on(
       kValidate,
       validation("invalid",
@@ -97,7 +97,7 @@ TEST_CASE("the validation object is given as it came") {
                  R"("content_type":"application/json","body":"{\"error\":\"invalid_token\"}",)"
                  R"("body_truncated":false}})",
                  failed(400, R"({"error":"invalid_grant"})")));
-  const Result<Outcome> outcome = run(script, "validate_credential", ids());
+  const Result<Outcome> outcome = run(script, "validate_credential", of_one());
   REQUIRE(outcome.has_value());
   const Value& out = outcome->outputs;
   CHECK(out["credential_id"].as_string() == "vcrd_1");
@@ -114,11 +114,11 @@ TEST_CASE("the validation object is given as it came") {
 TEST_CASE("bodies from outside are masked, escaped and cut") {
   const std::string token = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl-0123456789";
   Script script;
-  script.on("GET " + kCredential, credential_json());
+  script.on("GET " + kValidated, credential_json());
   script.on(kValidate, validation("invalid", "null",
                                   failed(400, "\x1b[2J got Bearer " + token + " " +
                                                   std::string(900, ' ') + "end")));
-  const Result<Outcome> outcome = run(script, "validate_credential", ids());
+  const Result<Outcome> outcome = run(script, "validate_credential", of_one());
   REQUIRE(outcome.has_value());
   const std::string body = outcome->outputs["refresh"]["http_response"]["body"].as_string();
   CHECK(body.find(token) == std::string::npos);
@@ -132,15 +132,15 @@ TEST_CASE("bodies from outside are masked, escaped and cut") {
 // Method: archived, another type, gone, refusals, a lost answer and the look after it.
 TEST_CASE("a validation is not sent where it cannot tell") {
   Script archived;
-  archived.on("GET " + kCredential, credential_json({.archived = true}));
-  CHECK(result_of(run(archived, "validate_credential", ids())) == "conflict");
+  archived.on("GET " + kValidated, credential_json({.archived = true}));
+  CHECK(result_of(run(archived, "validate_credential", of_one())) == "conflict");
   CHECK(archived.acts().empty());
   Script bearer;
-  bearer.on("GET " + kCredential, credential_json({.type = "static_bearer"}));
-  CHECK(result_of(run(bearer, "validate_credential", ids())) == "invalid");
+  bearer.on("GET " + kValidated, credential_json({.type = "static_bearer"}));
+  CHECK(result_of(run(bearer, "validate_credential", of_one())) == "invalid");
   CHECK(bearer.acts().empty());
   Script gone;
-  CHECK(result_of(run(gone, "validate_credential", ids())) == "gone");
+  CHECK(result_of(run(gone, "validate_credential", of_one())) == "gone");
 
   for (const Refusal& row : std::vector<Refusal>{{400, "invalid"},
                                                  {409, "conflict"},
@@ -152,20 +152,20 @@ TEST_CASE("a validation is not sent where it cannot tell") {
     const std::string& expected = row.expected;
     CAPTURE(status);
     Script script;
-    script.on("GET " + kCredential, credential_json());
+    script.on("GET " + kValidated, credential_json());
     script.on(kValidate, status, error_json("x"));
-    CHECK(result_of(run(script, "validate_credential", ids())) == expected);
+    CHECK(result_of(run(script, "validate_credential", of_one())) == expected);
     CHECK(script.acts().size() == 1);
   }
   Script meanwhile;
-  meanwhile.on("GET " + kCredential, credential_json());
-  meanwhile.on("GET " + kCredential, credential_json({.archived = true}));
+  meanwhile.on("GET " + kValidated, credential_json());
+  meanwhile.on("GET " + kValidated, credential_json({.archived = true}));
   meanwhile.on(kValidate, 400, error_json("invalid_request_error"));
-  CHECK(result_of(run(meanwhile, "validate_credential", ids())) == "conflict");
+  CHECK(result_of(run(meanwhile, "validate_credential", of_one())) == "conflict");
 
   Script lost;
-  lost.on("GET " + kCredential, credential_json()).fails(kValidate, ErrorCode::unknown);
-  CHECK(result_of(run(lost, "validate_credential", ids())) == "unknown");
+  lost.on("GET " + kValidated, credential_json()).fails(kValidate, ErrorCode::unknown);
+  CHECK(result_of(run(lost, "validate_credential", of_one())) == "unknown");
   CHECK_FALSE(spec_of("validate_credential").can_look);
   CHECK(spec_of("validate_credential").repeat == Repeat::never);
 }
@@ -179,8 +179,8 @@ TEST_CASE("an answer that is no validation of this credential is refused") {
         std::string(R"({"status":"invalid","vault_id":"vlt_2"})")}) {
     CAPTURE(body);
     Script script;
-    script.on("GET " + kCredential, credential_json()).on(kValidate, body);
-    CHECK(result_of(run(script, "validate_credential", ids())) == "invalid");
+    script.on("GET " + kValidated, credential_json()).on(kValidate, body);
+    CHECK(result_of(run(script, "validate_credential", of_one())) == "invalid");
   }
 }
 

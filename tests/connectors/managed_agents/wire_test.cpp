@@ -16,7 +16,7 @@ Value credential_params() {
   return Value::map({{"vault_id", "vlt_1"}, {"credential_id", "vcrd_1"}});
 }
 
-const std::string kCredential = "/v1/vaults/vlt_1/credentials/vcrd_1";
+const std::string kRecord = "/v1/vaults/vlt_1/credentials/vcrd_1";
 
 }  // namespace
 
@@ -24,7 +24,7 @@ const std::string kCredential = "/v1/vaults/vlt_1/credentials/vcrd_1";
 // Method: API sheet 0.1, header by header.
 TEST_CASE("requests carry the headers of the current API version") {
   Script script;
-  script.on("GET " + kCredential, credential_json());
+  script.on("GET " + kRecord, credential_json());
   CHECK(result_of(run(script, "get_credential", credential_params())) == "done");
   REQUIRE(script.log().size() == 1);
   const std::map<std::string, std::string> expected{
@@ -33,7 +33,7 @@ TEST_CASE("requests carry the headers of the current API version") {
       {"anthropic-beta", "managed-agents-2026-04-01"},
       {"authorization", "Bearer " + std::string(kKey)}};
   CHECK(script.log()[0].headers == expected);
-  CHECK(script.log()[0].target == kCredential);
+  CHECK(script.log()[0].target == kRecord);
 }
 
 // Goal: the older family of clients is served by configuration alone.
@@ -71,7 +71,7 @@ TEST_CASE("version and beta headers can be renamed") {
   config.api_version = "2026-05-26";
   config.betas = {"managed-agents-2026-05-26"};
   Script script;
-  script.on("GET " + kCredential, credential_json());
+  script.on("GET " + kRecord, credential_json());
   CHECK(run(script, "get_credential", credential_params(), Intent::act, config).has_value());
   CHECK(script.log()[0].headers.at("zai-version") == "2026-05-26");
   CHECK(script.log()[0].headers.at("zai-beta") == "managed-agents-2026-05-26");
@@ -82,9 +82,9 @@ TEST_CASE("version and beta headers can be renamed") {
 // Method: an archive and an interrupt.
 TEST_CASE("only a body brings a content type") {
   Script script;
-  script.on("GET " + kCredential, credential_json());
-  script.on("GET " + kCredential, credential_json({.archived = true}));
-  script.on("POST " + kCredential + "/archive", credential_json({.archived = true}));
+  script.on("GET " + kRecord, credential_json());
+  script.on("GET " + kRecord, credential_json({.archived = true}));
+  script.on("POST " + kRecord + "/archive", credential_json({.archived = true}));
   CHECK(result_of(run(script, "archive_credential", credential_params())) == "done");
   CHECK_FALSE(script.log()[1].headers.contains("content-type"));
   CHECK(script.log()[1].body.empty());
@@ -126,7 +126,7 @@ TEST_CASE("hostile ids never bend a path") {
 // Method: 401, 403, 404 with a hostile body.
 TEST_CASE("errors name the key's fingerprint, the record and a remedy") {
   Script refused;
-  refused.on("GET " + kCredential, 401, "<script>\x1b[31m" + std::string(kKey));
+  refused.on("GET " + kRecord, 401, "<script>\x1b[31m" + std::string(kKey));
   Result<Outcome> outcome = run(refused, "get_credential", credential_params());
   REQUIRE_FALSE(outcome.has_value());
   CHECK(outcome.error().code == ErrorCode::denied);
@@ -134,7 +134,7 @@ TEST_CASE("errors name the key's fingerprint, the record and a remedy") {
   CHECK(outcome.error().hint == "set ANTHROPIC_API_KEY, or platform.api_key at quell.yaml:6");
 
   Script forbidden;
-  forbidden.on("GET " + kCredential, 403, error_json("permission_error"));
+  forbidden.on("GET " + kRecord, 403, error_json("permission_error"));
   outcome = run(forbidden, "get_credential", credential_params());
   CHECK(outcome.error().message == "the key fp:77aa01bc may not do this to vcrd_1 in vlt_1 (403).");
 
@@ -377,7 +377,7 @@ TEST_CASE("mistakes of the configuration are named") {
 // Method: the driver refuses a secret bound elsewhere, as the transport does.
 TEST_CASE("a key without origins is bound to the base URL's") {
   Script script;
-  script.on("GET " + kCredential, credential_json());
+  script.on("GET " + kRecord, credential_json());
   CHECK(run(script, "get_credential", credential_params()).has_value());
   ManagedAgentsConfig config = test_config();
   config.api_key.origins = {"https://elsewhere.example"};

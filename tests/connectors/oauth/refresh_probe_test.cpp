@@ -12,16 +12,16 @@ namespace {
 
 using namespace test;
 
-const std::string kToken = "https://as.example/token";
-const std::string kRevoke = "https://as.example/revoke";
+const std::string kProbedToken = "https://as.example/token";
+const std::string kProbedRevoke = "https://as.example/revoke";
 const std::string kIntrospect = "https://as.example/introspect";
 const std::string kMinted =
     R"({"access_token":"new-access","refresh_token":"new-refresh","token_type":"Bearer"})";
 
-OauthConfig direct_config(ClientAuth method = ClientAuth::client_secret_basic) {
+OauthConfig probed_config(ClientAuth method = ClientAuth::client_secret_basic) {
   OauthConfig config = pinned_config(method);
   config.issuers[0].endpoints = {
-      .token = kToken, .revocation = kRevoke, .introspection = kIntrospect};
+      .token = kProbedToken, .revocation = kProbedRevoke, .introspection = kIntrospect};
   return config;
 }
 
@@ -38,8 +38,8 @@ TEST_CASE(
          {json_reply(400, R"({"error":"invalid_grant"})"), reply(400)}) {
       const bool strong = method != ClientAuth::none && !answer.body.empty();
       Web web;
-      web.on("POST", kToken, answer);
-      const Result<Outcome> out = test_refresh(direct_config(method), web);
+      web.on("POST", kProbedToken, answer);
+      const Result<Outcome> out = test_refresh(probed_config(method), web);
       REQUIRE(out);
       REQUIRE(out->judgement);
       CHECK(out->outputs["answer"] == Value("dead"));
@@ -61,11 +61,11 @@ TEST_CASE("invalid_grant to another client than the record's is no proof") {
   for (const auto& [record, verdict] :
        {std::pair("client-1", Verdict::proved), std::pair("client-2", Verdict::unproved)}) {
     Web web;
-    web.on("POST", kToken, json_reply(400, R"({"error":"invalid_grant"})"));
+    web.on("POST", kProbedToken, json_reply(400, R"({"error":"invalid_grant"})"));
     Run what;
     what.params = Value::map(
         {{"mcp_server_url", kMcp}, {"refresh_token", secret("leaked")}, {"client_id", record}});
-    const Result<Outcome> out = run(direct_config(), "refresh_is_dead", std::move(what), web);
+    const Result<Outcome> out = run(probed_config(), "refresh_is_dead", std::move(what), web);
     REQUIRE(out);
     CHECK(out->judgement->verdict == verdict);
     CHECK(out->judgement->residual.has_value() == (verdict != Verdict::proved));
@@ -76,9 +76,9 @@ TEST_CASE("invalid_grant to another client than the record's is no proof") {
 // refresh token first.
 TEST_CASE("minted tokens are sealed, then revoked") {
   Web web;
-  web.on("POST", kToken, json_reply(200, kMinted));
-  web.on("POST", kRevoke, reply(200));
-  const Result<Outcome> out = test_refresh(direct_config(), web);
+  web.on("POST", kProbedToken, json_reply(200, kMinted));
+  web.on("POST", kProbedRevoke, reply(200));
+  const Result<Outcome> out = test_refresh(probed_config(), web);
   REQUIRE(out);
   REQUIRE(out->judgement);
   CHECK(out->judgement->verdict == Verdict::refuted);
@@ -96,21 +96,21 @@ TEST_CASE("minted tokens are sealed, then revoked") {
 TEST_CASE("a busy issuer is asked again for the minted tokens, and what stays alive is named") {
   SUBCASE("it yields") {
     Web web;
-    web.on("POST", kToken, json_reply(200, R"({"access_token":"new-access"})"));
-    web.on("POST", kRevoke, reply(503, "", {{"retry-after", "2"}})).on("POST", kRevoke, reply(200));
-    const Result<Outcome> out = test_refresh(direct_config(), web);
+    web.on("POST", kProbedToken, json_reply(200, R"({"access_token":"new-access"})"));
+    web.on("POST", kProbedRevoke, reply(503, "", {{"retry-after", "2"}})).on("POST", kProbedRevoke, reply(200));
+    const Result<Outcome> out = test_refresh(probed_config(), web);
     REQUIRE(out);
     CHECK(out->outputs["minted_revoked"] == Value(1));
-    CHECK(web.to(kRevoke).size() == 2);
+    CHECK(web.to(kProbedRevoke).size() == 2);
     CHECK(web.notes().back().starts_with("wait 2"));
   }
   SUBCASE("it never does") {
     Web web;
-    web.on("POST", kToken, json_reply(200, kMinted));
-    web.on("POST", kRevoke, reply(503, "", {{"retry-after", "9999999"}}));
-    const Result<Outcome> out = test_refresh(direct_config(), web);
+    web.on("POST", kProbedToken, json_reply(200, kMinted));
+    web.on("POST", kProbedRevoke, reply(503, "", {{"retry-after", "9999999"}}));
+    const Result<Outcome> out = test_refresh(probed_config(), web);
     REQUIRE(out);
-    CHECK(web.to(kRevoke).size() == 6);
+    CHECK(web.to(kProbedRevoke).size() == 6);
     CHECK(out->outputs["minted_revoked"] == Value(0));
     CHECK(out->judgement->residual->reason.find("2 of 2 tokens") != std::string::npos);
   }
@@ -132,8 +132,8 @@ TEST_CASE("no other answer proves anything") {
   for (const HttpResponse& answer : answers) {
     CAPTURE(answer.status);
     Web web;
-    web.on("POST", kToken, answer);
-    const Result<Outcome> out = test_refresh(direct_config(), web);
+    web.on("POST", kProbedToken, answer);
+    const Result<Outcome> out = test_refresh(probed_config(), web);
     REQUIRE(out);
     REQUIRE(out->judgement);
     CHECK(out->judgement->verdict == Verdict::unproved);
@@ -144,26 +144,26 @@ TEST_CASE("no other answer proves anything") {
 
 TEST_CASE("a lost answer may have minted, and the residual says so") {
   Web web;
-  web.on("POST", kToken,
+  web.on("POST", kProbedToken,
          [](const Seen&) -> Result<HttpResponse> { return broken(ErrorCode::unknown); });
-  const Result<Outcome> out = test_refresh(direct_config(), web);
+  const Result<Outcome> out = test_refresh(probed_config(), web);
   REQUIRE(out);
   CHECK(out->judgement->verdict == Verdict::unproved);
   CHECK(out->judgement->residual->reason.find("may have been issued") != std::string::npos);
   Web refused;
-  refused.on("POST", kToken,
+  refused.on("POST", kProbedToken,
              [](const Seen&) -> Result<HttpResponse> { return broken(ErrorCode::invalid); });
-  CHECK(test_refresh(direct_config(), refused).error().code == ErrorCode::invalid);
+  CHECK(test_refresh(probed_config(), refused).error().code == ErrorCode::invalid);
 }
 
 TEST_CASE("without a revocation endpoint the test is not made") {
   OauthConfig config = pinned_config();
-  config.issuers[0].endpoints.token = kToken;
+  config.issuers[0].endpoints.token = kProbedToken;
   Web web;
   const Result<Outcome> out = test_refresh(config, web);
   REQUIRE_FALSE(out);
   CHECK(out.error().code == ErrorCode::unavailable_here);
-  CHECK(web.to(kToken).empty());
+  CHECK(web.to(kProbedToken).empty());
 }
 
 Result<Outcome> introspect(const OauthConfig& config, Web& web) {
@@ -180,7 +180,7 @@ TEST_CASE("introspection says what the issuer said, and proves nothing") {
       json_reply(
           200,
           R"({"active":true,"client_id":"c","scope":"a b","exp":1930000000,"sub":"u\u001b[31m","cnf":{}})"));
-  const Result<Outcome> out = introspect(direct_config(), web);
+  const Result<Outcome> out = introspect(probed_config(), web);
   REQUIRE(out);
   CHECK_FALSE(out->judgement.has_value());
   CHECK(out->outputs["active"] == Value(true));
@@ -195,7 +195,7 @@ TEST_CASE("introspection says what the issuer said, and proves nothing") {
 
   Web inactive;
   inactive.on("POST", kIntrospect, json_reply(200, R"({"active":false})"));
-  const Result<Outcome> dead = introspect(direct_config(), inactive);
+  const Result<Outcome> dead = introspect(probed_config(), inactive);
   REQUIRE(dead);
   CHECK(dead->outputs["active"] == Value(false));
   CHECK(dead->outputs["exp"].is_null());
@@ -206,7 +206,7 @@ TEST_CASE("introspection fails by class") {
   const auto code_of = [](const HttpResponse& response) {
     Web web;
     web.on("POST", kIntrospect, response);
-    const Result<Outcome> out = introspect(direct_config(), web);
+    const Result<Outcome> out = introspect(probed_config(), web);
     return std::string(out ? "ok" : to_string(out.error().code));
   };
   CHECK(code_of(reply(401)) == "denied");
@@ -219,11 +219,11 @@ TEST_CASE("introspection fails by class") {
   Web web;
   web.on("POST", kIntrospect,
          [](const Seen&) -> Result<HttpResponse> { return broken(ErrorCode::unknown); });
-  CHECK(introspect(direct_config(), web).error().code == ErrorCode::transient);
+  CHECK(introspect(probed_config(), web).error().code == ErrorCode::transient);
 }
 
 TEST_CASE("introspection without a URL needs exactly one entry") {
-  OauthConfig config = direct_config();
+  OauthConfig config = probed_config();
   IssuerConfig second = config.issuers[0];
   second.match_mcp_server_url = "https://other.example/mcp";
   config.issuers.push_back(second);

@@ -10,16 +10,16 @@ namespace {
 
 using namespace test;
 
-const std::string kToken = kIssuer + "/token";
-const std::string kRevoke = kIssuer + "/revoke";
+const std::string kTrippedToken = kIssuer + "/token";
+const std::string kTrippedRevoke = kIssuer + "/revoke";
 
-OauthConfig direct_config() {
+OauthConfig tripped_config() {
   OauthConfig config = pinned_config();
-  config.issuers[0].endpoints = {.token = kToken, .revocation = kRevoke};
+  config.issuers[0].endpoints = {.token = kTrippedToken, .revocation = kTrippedRevoke};
   return config;
 }
 
-Result<Outcome> trip(Web& web, const OauthConfig& config = direct_config()) {
+Result<Outcome> trip(Web& web, const OauthConfig& config = tripped_config()) {
   Run what;
   what.params = Value::map({{"mcp_server_url", kMcp}, {"refresh_token", secret("spent-1")}});
   return run(config, "trip_reuse_detection", std::move(what), web);
@@ -30,7 +30,7 @@ const std::string kTokens = R"({"access_token":"new-a","refresh_token":"new-r"})
 // Goal: a refusal is what a spent token gets; it says nothing of the family, so nothing is proved.
 TEST_CASE("presenting a spent refresh token claims nothing by itself") {
   Web web;
-  web.on("POST", kToken, json_reply(400, R"({"error":"invalid_grant"})"));
+  web.on("POST", kTrippedToken, json_reply(400, R"({"error":"invalid_grant"})"));
   const Result<Outcome> out = trip(web);
   REQUIRE(out);
   CHECK(out->outputs["answer"] == Value("dead"));
@@ -44,8 +44,8 @@ TEST_CASE("presenting a spent refresh token claims nothing by itself") {
 // Goal: what it mints is sealed before anything else and revoked at once.
 TEST_CASE("tokens that it brings are kept, then revoked") {
   Web web;
-  web.on("POST", kToken, json_reply(200, kTokens));
-  web.on("POST", kRevoke, reply(200));
+  web.on("POST", kTrippedToken, json_reply(200, kTokens));
+  web.on("POST", kTrippedRevoke, reply(200));
   const Result<Outcome> out = trip(web);
   REQUIRE(out);
   CHECK(out->outputs["minted"] == Value(2));
@@ -62,8 +62,8 @@ TEST_CASE("tokens that it brings are kept, then revoked") {
 // Goal: a minted token that could not be revoked stands against every proof for the grant.
 TEST_CASE("a minted token that lives on is a doubt") {
   Web web;
-  web.on("POST", kToken, json_reply(200, kTokens));
-  web.on("POST", kRevoke, reply(400, R"({"error":"invalid_request"})"));
+  web.on("POST", kTrippedToken, json_reply(200, kTokens));
+  web.on("POST", kTrippedRevoke, reply(400, R"({"error":"invalid_request"})"));
   const Result<Outcome> out = trip(web);
   REQUIRE(out);
   REQUIRE(out->doubts.size() == 1);
@@ -76,10 +76,10 @@ TEST_CASE("an answer that is lost or unreadable may have minted") {
     CAPTURE(kind);
     Web web;
     if (kind == 0) {
-      web.on("POST", kToken,
+      web.on("POST", kTrippedToken,
              [](const Seen&) -> Result<HttpResponse> { return broken(ErrorCode::unknown); });
     } else {
-      web.on("POST", kToken, kind == 1 ? reply(200, "?") : reply(502));
+      web.on("POST", kTrippedToken, kind == 1 ? reply(200, "?") : reply(502));
     }
     const Result<Outcome> out = trip(web);
     REQUIRE_FALSE(out);
@@ -92,15 +92,15 @@ TEST_CASE("an answer that is lost or unreadable may have minted") {
 // Goal: where what it mints could not be revoked, nothing is presented.
 TEST_CASE("without a way to revoke what it mints it is not made") {
   Web web;
-  OauthConfig config = direct_config();
+  OauthConfig config = tripped_config();
   config.issuers[0].issuer.clear();
   config.issuers[0].endpoints.revocation.clear();
   CHECK_FALSE(trip(web, config).has_value());
-  CHECK(web.to(kToken).empty());
+  CHECK(web.to(kTrippedToken).empty());
   Run none;
   none.params = Value::map({{"mcp_server_url", kMcp}});
-  CHECK_FALSE(run(direct_config(), "trip_reuse_detection", std::move(none), web).has_value());
-  CHECK(web.to(kToken).empty());
+  CHECK_FALSE(run(tripped_config(), "trip_reuse_detection", std::move(none), web).has_value());
+  CHECK(web.to(kTrippedToken).empty());
 }
 
 }  // namespace

@@ -8,7 +8,7 @@
 namespace quell::test {
 namespace {
 
-Timestamp at(std::int64_t seconds) { return Timestamp(std::chrono::seconds(seconds)); }
+Timestamp after_epoch(std::int64_t seconds) { return Timestamp(std::chrono::seconds(seconds)); }
 
 }  // namespace
 
@@ -48,7 +48,7 @@ TEST_CASE("a sample of each kind verifies, and a source takes its own alone") {
              is_whsec ? "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=" : "a-long-secret-1")),
          .named_at = "here"});
     if (source.proof != Proof::hmac) source.proof = Proof::bearer;
-    const auto sample = sample_delivery(source, "id-1", at(1'767'225'600), "http://127.0.0.1:1");
+    const auto sample = sample_delivery(source, "id-1", after_epoch(1'767'225'600), "http://127.0.0.1:1");
     REQUIRE(sample);
     std::vector<std::pair<std::string, std::string>> headers;
     for (const HttpHeader& header : sample->headers) {
@@ -56,18 +56,18 @@ TEST_CASE("a sample of each kind verifies, and a source takes its own alone") {
                                                                        : header.value.redacted());
     }
     const Delivery delivery{.body = sample->body, .headers = headers};
-    const auto checked = verify_delivery(source, delivery, at(1'767'225'601));
+    const auto checked = verify_delivery(source, delivery, after_epoch(1'767'225'601));
     CHECK(std::holds_alternative<VerifiedDelivery>(checked));
     const std::string other = sample->body + " ";
     const auto changed =
-        verify_delivery(source, {.body = other, .headers = headers}, at(1'767'225'601));
+        verify_delivery(source, {.body = other, .headers = headers}, after_epoch(1'767'225'601));
     CHECK(std::holds_alternative<DeliveryRefusal>(changed) == (source.proof == Proof::hmac));
   }
 }
 
 TEST_CASE("nobody but the sender signs with a key that quell knows the public half of") {
   AlertSource source = preset_of(SourceKind::github_partner);
-  CHECK(sample_delivery(source, "1", at(0), "").error().topic == "hook");
+  CHECK(sample_delivery(source, "1", after_epoch(0), "").error().topic == "hook");
 }
 
 }  // namespace quell::test

@@ -10,7 +10,7 @@
 namespace quell {
 namespace {
 
-DrillOutcome play(const std::string& scenario_id, const std::string& profile,
+DrillOutcome play_profile(const std::string& scenario_id, const std::string& profile,
                   std::uint64_t seed = 7) {
   Scenario scenario = test::shipped(scenario_id);
   scenario.profile = profile;
@@ -37,7 +37,7 @@ std::string verdict(const DrillOutcome& outcome, const std::string& kill) {
 TEST_CASE("the main job ends contained, and the thief is out, for many seeds") {
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {
     CAPTURE(seed);
-    const DrillOutcome outcome = play("leaked-mcp-oauth", "", seed);
+    const DrillOutcome outcome = play_profile("leaked-mcp-oauth", "", seed);
     CHECK(outcome.result == RunResult::contained);
     CHECK_FALSE(outcome.record.inside_at_the_end);
     CHECK(outcome.as_expected);
@@ -45,7 +45,7 @@ TEST_CASE("the main job ends contained, and the thief is out, for many seeds") {
 }
 
 TEST_CASE("rotation alone ends exposed, and the thief is still in") {
-  const DrillOutcome outcome = play("rotate-only", "");
+  const DrillOutcome outcome = play_profile("rotate-only", "");
   CHECK(outcome.result == RunResult::exposed);
   CHECK(outcome.record.inside_at_the_end);
 }
@@ -55,7 +55,7 @@ TEST_CASE("rotation alone ends exposed, and the thief is still in") {
 TEST_CASE("a purged vault ends incomplete while the thief is in") {
   for (const char* const profile : {"", "archive_again_400", "slow_propagation"}) {
     CAPTURE(profile);
-    const DrillOutcome outcome = play("leaked-vault", profile);
+    const DrillOutcome outcome = play_profile("leaked-vault", profile);
     CHECK(outcome.result == RunResult::incomplete);
     CHECK(outcome.record.inside_at_the_end);
     CHECK(verdict(outcome, "refresh") == "proved");
@@ -65,21 +65,21 @@ TEST_CASE("a purged vault ends incomplete while the thief is in") {
 
 // Goal: a 200 from the issuer is no proof.
 TEST_CASE("an issuer that answers 200 and kills nothing is seen through") {
-  const DrillOutcome outcome = play("leaked-mcp-oauth", "lying_200");
+  const DrillOutcome outcome = play_profile("leaked-mcp-oauth", "lying_200");
   CHECK(outcome.result == RunResult::exposed);
   CHECK(verdict(outcome, "access_token") == "refuted");
   CHECK(verdict(outcome, "refresh_token") != "proved");
 }
 
 TEST_CASE("an access token that outlives its refresh token is reported, with its horizon") {
-  const DrillOutcome outcome = play("leaked-mcp-oauth", "access_token_survives");
+  const DrillOutcome outcome = play_profile("leaked-mcp-oauth", "access_token_survives");
   CHECK(outcome.result == RunResult::exposed);
   CHECK(verdict(outcome, "access_token") == "refuted");
   CHECK_FALSE(claim_for(outcome, "access_token")["residual"].is_null());
 }
 
 TEST_CASE("a JWT that is checked offline names the time until which it works") {
-  const DrillOutcome outcome = play("leaked-mcp-oauth", "jwt_offline");
+  const DrillOutcome outcome = play_profile("leaked-mcp-oauth", "jwt_offline");
   CHECK(outcome.result == RunResult::exposed);
   const Value claim = claim_for(outcome, "access_token");
   CHECK(claim["verdict"].string_or("") == "refuted");
@@ -88,13 +88,13 @@ TEST_CASE("a JWT that is checked offline names the time until which it works") {
 
 // Goal: where the thief has rotated the refresh token away, nothing is called contained.
 TEST_CASE("a spent refresh token that is answered 200 proves nothing") {
-  const DrillOutcome outcome = play("leaked-mcp-oauth", "spent_refresh_200");
+  const DrillOutcome outcome = play_profile("leaked-mcp-oauth", "spent_refresh_200");
   CHECK(outcome.record.inside_at_the_end);
   CHECK(outcome.result != RunResult::contained);
 }
 
 TEST_CASE("a validation that says nothing leaves the refresh token unproved") {
-  const DrillOutcome outcome = play("leaked-mcp-oauth", "validate_inconclusive");
+  const DrillOutcome outcome = play_profile("leaked-mcp-oauth", "validate_inconclusive");
   CHECK(verdict(outcome, "refresh_token") != "proved");
   CHECK(outcome.result != RunResult::contained);
 }
@@ -107,7 +107,7 @@ TEST_CASE("what happens beside a containment is not called contained") {
   for (const char* const profile :
        {"twin_credential", "runs_by_hand", "late_session", "recreated_credential"}) {
     CAPTURE(profile);
-    const DrillOutcome outcome = play("leaked-mcp-oauth", profile);
+    const DrillOutcome outcome = play_profile("leaked-mcp-oauth", profile);
     CHECK(outcome.result == RunResult::exposed);
   }
 }
@@ -115,8 +115,8 @@ TEST_CASE("what happens beside a containment is not called contained") {
 // Goal: a deployment that is archived is no work, whatever its status reads; a key of another
 // workspace sees nothing, and that is no proof (threat T9).
 TEST_CASE("what is over does not burn, and what cannot be seen is not dead") {
-  CHECK(play("leaked-mcp-oauth", "archived_deployment").result == RunResult::contained);
-  CHECK(play("leaked-mcp-oauth", "other_workspace").result != RunResult::contained);
+  CHECK(play_profile("leaked-mcp-oauth", "archived_deployment").result == RunResult::contained);
+  CHECK(play_profile("leaked-mcp-oauth", "other_workspace").result != RunResult::contained);
 }
 
 // Goal: no profile, alone, gets a run called contained while the thief can still get in.
@@ -125,7 +125,7 @@ TEST_CASE("no profile of the range gets a false contained") {
     const std::string name(profile.first);
     CAPTURE(name);
     if (name == "steals_api_key") continue;  // another leak than this playbook's
-    const DrillOutcome outcome = play("leaked-mcp-oauth", name);
+    const DrillOutcome outcome = play_profile("leaked-mcp-oauth", name);
     MESSAGE(name << ": " << to_string(outcome.result)
                  << (outcome.record.inside_at_the_end ? ", thief in" : ", thief out"));
     if (outcome.result == RunResult::contained) CHECK_FALSE(outcome.record.inside_at_the_end);

@@ -13,7 +13,7 @@
 namespace quell::test {
 namespace {
 
-constexpr std::string_view kKillAll = R"(quell: 1
+constexpr std::string_view kFoldedKill = R"(quell: 1
 id: kill-all
 title: Kill everything
 purpose: Every thing of the vendor dies, with proof.
@@ -34,7 +34,7 @@ steps:
 struct ThreeRuns {
   Bench bench{};
   ConnectorSet connectors = vendor_connectors();
-  std::shared_ptr<const Playbook> playbook = playbook_from(std::string(kKillAll), connectors);
+  std::shared_ptr<const Playbook> playbook = playbook_from(std::string(kFoldedKill), connectors);
   PlaybookLoader load = [this](const std::string&, const std::string&,
                                const std::map<std::string, std::string>&) {
     ++loads;
@@ -43,7 +43,7 @@ struct ThreeRuns {
   int loads = 0;
 
   ThreeRuns() {
-    bench.run(std::string(kKillAll));
+    bench.run(std::string(kFoldedKill));
     bench.vendor.alive = {"d", "e", "f"};
     {
       ProcessRun process(bench.journal, bench.secrets, bench.vendor, bench.clock, connectors);
@@ -112,7 +112,7 @@ TEST_CASE("folding some runs gives what folding all gives of them") {
 
 TEST_CASE("a journal without an unfinished run folds to none and knows the last one") {
   Bench bench;
-  bench.run(std::string(kKillAll));
+  bench.run(std::string(kFoldedKill));
   const ConnectorSet connectors = vendor_connectors();
   const PlaybookLoader load =
       [](const std::string&, const std::string&,

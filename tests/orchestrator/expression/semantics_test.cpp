@@ -10,7 +10,7 @@ namespace {
 using expression_test::check_rows;
 using expression_test::Row;
 
-Scope incident() {
+Scope alert_scope() {
   Scope scope;
   scope.names["note"] = nullptr;
   scope.names["body"] = Value::map({{"status", "active"},
@@ -106,7 +106,7 @@ TEST_CASE("absorption reaches through macros and conditions") {
       {"[1, 2, 3].filter(x, x == 2 || 1 / (x - x) > 0)", "error: division by zero"},
       {"false && undefined_function(1)", "false"},
   });
-  check_rows(kRows, incident());
+  check_rows(kRows, alert_scope());
 }
 
 // Goal: unlike things are unequal and never an error; what has no order is an error and no answer.
@@ -150,7 +150,7 @@ TEST_CASE("comparisons of JSON of unknown shape") {
       {"body.count ? 1 : 2", "error: true or false is needed here, not int"},
       {"body.none ? 1 : 2", "error: true or false is needed here, not null"},
   });
-  check_rows(kRows, incident());
+  check_rows(kRows, alert_scope());
 }
 
 // Goal: the calendar is that of RFC 3339, in any zone, before and after its leap days.
@@ -192,7 +192,7 @@ TEST_CASE("the calendar") {
       {"duration('1h30m').getHours()", "1"},
       {"[at].exists(t, t.getFullYear() == 2024)", "true"},
   });
-  check_rows(kRows, incident());
+  check_rows(kRows, alert_scope());
 }
 
 // Goal: matches() finds the pattern anywhere, with RE2's syntax and its limits.
@@ -245,7 +245,7 @@ TEST_CASE("precedence") {
       {"!has(body.nope) && has(body.status)", "true"},
       {"[1, 2, 3].filter(x, x > 1).map(x, x * x).exists(x, x == 9)", "true"},
   });
-  check_rows(kRows, incident());
+  check_rows(kRows, alert_scope());
 }
 
 }  // namespace

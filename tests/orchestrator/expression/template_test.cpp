@@ -100,7 +100,7 @@ TEST_CASE("templates keep a whole value and render text otherwise") {
   }
 }
 
-Template parsed(std::string_view text) {
+Template template_of(std::string_view text) {
   auto result = Template::parse(text);
   REQUIRE(std::holds_alternative<Template>(result));
   return std::get<Template>(std::move(result));
@@ -108,13 +108,13 @@ Template parsed(std::string_view text) {
 
 // Goal: callers can tell a constant, a whole value and a text apart, and point into the string.
 TEST_CASE("parts carry literals, expressions and offsets") {
-  CHECK(parsed("").is_constant());
-  CHECK(parsed("plain $${x}").is_constant());
-  CHECK_FALSE(parsed("plain").is_single_expression());
-  CHECK(parsed("${a}").is_single_expression());
-  CHECK_FALSE(parsed(" ${a}").is_single_expression());
-  CHECK_FALSE(parsed("${a}${b}").is_single_expression());
-  const Template text = parsed("ab${ x.y }cd${z}");
+  CHECK(template_of("").is_constant());
+  CHECK(template_of("plain $${x}").is_constant());
+  CHECK_FALSE(template_of("plain").is_single_expression());
+  CHECK(template_of("${a}").is_single_expression());
+  CHECK_FALSE(template_of(" ${a}").is_single_expression());
+  CHECK_FALSE(template_of("${a}${b}").is_single_expression());
+  const Template text = template_of("ab${ x.y }cd${z}");
   REQUIRE(text.parts().size() == 4);
   CHECK(text.parts()[0].literal == "ab");
   CHECK(text.parts()[1].expression->text() == " x.y ");
@@ -125,16 +125,15 @@ TEST_CASE("parts carry literals, expressions and offsets") {
 
 // Goal: what cannot become text is found before the run, and marked inside the whole string.
 TEST_CASE("templates are checked with offsets into the string") {
-  using Kind = Type::Kind;
   TypeScope types;
-  types.names["inputs"] = Type::object({{"id", Type::of(Kind::string)},
-                                        {"site", Type::of(Kind::url)},
-                                        {"list", Type::list_of(Type::of(Kind::integer))},
-                                        {"map", Type::of(Kind::object)},
-                                        {"note", Type::of(Kind::string).or_null()},
+  types.names["inputs"] = Type::object({{"id", Type::of(Type::Kind::string)},
+                                        {"site", Type::of(Type::Kind::url)},
+                                        {"list", Type::list_of(Type::of(Type::Kind::integer))},
+                                        {"map", Type::of(Type::Kind::object)},
+                                        {"note", Type::of(Type::Kind::string).or_null()},
                                         {"body", Type{}},
-                                        {"token", Type::of(Kind::secret)},
-                                        {"spare", Type::of(Kind::secret).or_null()}});
+                                        {"token", Type::of(Type::Kind::secret)},
+                                        {"spare", Type::of(Type::Kind::secret).or_null()}});
   constexpr auto kRows = std::to_array<TemplateRow>({
       {"plain", "string"},
       {"${inputs.list}", "list of int"},
@@ -161,7 +160,7 @@ TEST_CASE("templates are checked with offsets into the string") {
   for (const TemplateRow& row : kRows) {
     CAPTURE(row.text);
     std::vector<ExpressionError> errors;
-    const Type type = parsed(row.text).check(types, errors);
+    const Type type = template_of(row.text).check(types, errors);
     std::vector<std::string> found;
     for (const ExpressionError& error : errors) {
       REQUIRE(error.offset + error.length <= row.text.size());

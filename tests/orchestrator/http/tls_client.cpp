@@ -19,7 +19,7 @@ namespace {
 
 constexpr time_t kPatienceSeconds = 10;
 
-struct Free {
+struct FreesTls {
   void operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
   void operator()(SSL* ssl) const { SSL_free(ssl); }
 };
@@ -27,8 +27,8 @@ struct Free {
 }  // namespace
 
 struct TlsClient::Parts {
-  std::unique_ptr<SSL_CTX, Free> context{SSL_CTX_new(TLS_client_method())};
-  std::unique_ptr<SSL, Free> ssl{};
+  std::unique_ptr<SSL_CTX, FreesTls> context{SSL_CTX_new(TLS_client_method())};
+  std::unique_ptr<SSL, FreesTls> ssl{};
   int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 };
 

@@ -11,9 +11,9 @@
 namespace quell::test {
 namespace {
 
-constexpr RunId kRun{.number = 17};
+constexpr RunId kNoticedRun{.number = 17};
 
-Entry entry_of(EntryKind kind, const std::string& body, RunId run = kRun,
+Entry entry_of(EntryKind kind, const std::string& body, RunId run = kNoticedRun,
                const std::string& at = "2031-03-04T05:06:07Z") {
   const Result<Value> parsed = parse_json(body);
   REQUIRE(parsed);
@@ -157,7 +157,7 @@ TEST_CASE("the origin of answers is the furthest one") {
 TEST_CASE("who is not confidential gets run and event until the run is contained") {
   Notice whole{.event = NoticeEvent::finished,
                .seq = 4,
-               .run = kRun,
+               .run = kNoticedRun,
                .playbook = "leaked-vault",
                .origin = AnswerOrigin::outside,
                .result = RunResult::exposed,
@@ -167,7 +167,7 @@ TEST_CASE("who is not confidential gets run and event until the run is contained
                .targets = {"vcrd_01"}};
   const Notice bare = for_destination(whole, false);
   CHECK(bare.event == NoticeEvent::finished);
-  CHECK(bare.run == kRun);
+  CHECK(bare.run == kNoticedRun);
   CHECK(bare.seq == 4);
   CHECK(bare.playbook.empty());
   CHECK_FALSE(bare.origin);

@@ -10,10 +10,10 @@
 namespace quell::range::test {
 namespace {
 
-constexpr Timestamp kStart{std::chrono::seconds(1'795'314'700)};
+constexpr Timestamp kFrontStart{std::chrono::seconds(1'795'314'700)};
 
 WorldOptions urls() {
-  return {.start = kStart,
+  return {.start = kFrontStart,
           .platform_url = "http://127.0.0.1:8101",
           .issuer_url = "http://127.0.0.1:8102",
           .mcp_url = "http://127.0.0.1:8103",
@@ -30,14 +30,14 @@ HttpRequest request(std::string url, Effect effect = Effect::read, std::string m
 
 struct Simulation {
   explicit Simulation(InProcessOptions options = {})
-      : world(urls()), clock(kStart), http(world, urls(), clock, std::move(options)) {}
+      : world(urls()), clock(kFrontStart), http(world, urls(), clock, std::move(options)) {}
 
   EchoWorld world;
   ManualClock clock;
   InProcessTransport http;
 };
 
-constexpr Timestamp at(int ms) { return kStart + Duration(ms); }
+constexpr Timestamp at(int ms) { return kFrontStart + Duration(ms); }
 
 }  // namespace
 
@@ -129,10 +129,10 @@ TEST_CASE("poll returns when nothing can happen any more, and at a wake") {
   Simulation sim;
   sim.http.wake();
   CHECK(sim.http.poll(at(5'000)).empty());
-  CHECK(sim.clock.now() == kStart);
+  CHECK(sim.clock.now() == kFrontStart);
   sim.world.silence();
   CHECK(sim.http.poll(Timestamp::max()).empty());
-  CHECK(sim.clock.now() == kStart);
+  CHECK(sim.clock.now() == kFrontStart);
 }
 
 // Goal: a lost answer is doubt for whatever may have taken effect, and only trouble for a read.

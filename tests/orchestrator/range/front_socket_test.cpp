@@ -18,10 +18,6 @@ namespace {
 /// Fast enough that a test sees hours, slow enough that order holds.
 constexpr double kSpeed = 1'000;
 
-Result<std::unique_ptr<World>> make_echo(WorldOptions options) {
-  return std::unique_ptr<World>(std::make_unique<EchoWorld>(std::move(options)));
-}
-
 std::uint16_t port_of(const std::string& url) {
   const Result<Url> parsed = parse_url(url);
   REQUIRE(parsed);
@@ -32,12 +28,6 @@ std::string get(const std::string& url, const std::string& target) {
   RawClient client(port_of(url));
   client.send("GET " + target + " HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
   return client.receive_all();
-}
-
-std::unique_ptr<SocketFront> start(const Clock& clock, MakeWorld make = make_echo) {
-  Result<std::unique_ptr<SocketFront>> front = SocketFront::start({}, clock, 0, std::move(make));
-  REQUIRE(front);
-  return *std::move(front);
 }
 
 }  // namespace

@@ -20,16 +20,6 @@ namespace {
 constexpr std::size_t kStreams = 64;
 constexpr int kTriesMax = 10'000;
 
-std::unique_ptr<SocketFront> start(const Clock& clock, MakeWorld make) {
-  Result<std::unique_ptr<SocketFront>> front = SocketFront::start({}, clock, 0, std::move(make));
-  REQUIRE(front);
-  return *std::move(front);
-}
-
-Result<std::unique_ptr<World>> make_echo(WorldOptions options) {
-  return std::unique_ptr<World>(std::make_unique<EchoWorld>(std::move(options)));
-}
-
 std::unique_ptr<RawClient> open(const SocketFront& front, const std::string& target) {
   auto client = std::make_unique<RawClient>(parse_url(front.options().platform_url)->port);
   client->send("GET " + target + " HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");

@@ -1,9 +1,14 @@
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include <doctest/doctest.h>
+
+#include "orchestrator/range/front.h"
 #include "orchestrator/range/world.h"
 
 namespace quell::range::test {
@@ -85,5 +90,16 @@ class EchoWorld final : public World {
              .client_secret = "secret_1"};
   std::vector<LogLine> log_{};
 };
+
+inline Result<std::unique_ptr<World>> make_echo(WorldOptions options) {
+  return std::unique_ptr<World>(std::make_unique<EchoWorld>(std::move(options)));
+}
+
+/// A front on sockets of the system's choice.
+inline std::unique_ptr<SocketFront> start(const Clock& clock, MakeWorld make = make_echo) {
+  Result<std::unique_ptr<SocketFront>> front = SocketFront::start({}, clock, 0, std::move(make));
+  REQUIRE(front);
+  return *std::move(front);
+}
 
 }  // namespace quell::range::test

@@ -8,7 +8,7 @@
 namespace quell::range::test {
 namespace {
 
-WorldOptions urls() {
+WorldOptions issuer_urls() {
   return {.platform_url = "http://127.0.0.1:8101",
           .issuer_url = "http://127.0.0.1:8102",
           .mcp_url = "http://127.0.0.1:8103",
@@ -24,7 +24,7 @@ ProfileSet parsed(std::string_view profile) {
 }  // namespace
 
 Pair::Pair(std::string_view profile, std::uint64_t seed)
-    : options(urls()),
+    : options(issuer_urls()),
       profiles(parsed(profile)),
       random(seed),
       issuer(options, random, profiles),

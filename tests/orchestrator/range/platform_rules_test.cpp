@@ -13,7 +13,7 @@ using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
-constexpr std::string_view kInterrupt = R"({"events":[{"type":"user.interrupt"}]})";
+constexpr std::string_view kInterrupting = R"({"events":[{"type":"user.interrupt"}]})";
 constexpr std::string_view kMessage =
     R"({"events":[{"type":"user.message","content":[{"type":"text","text":"Go"}]}]})";
 
@@ -167,7 +167,7 @@ TEST_CASE("sessions: interrupt, then archive") {
   CHECK(refused.error_type() == "invalid_request_error");
   CHECK(client.erase(session).status == 400);
 
-  const Reply echo = client.post(session + "/events", kInterrupt);
+  const Reply echo = client.post(session + "/events", kInterrupting);
   REQUIRE(echo.status == 200);
   const Value sent = echo.body["data"].as_list().front();
   CHECK(sent["type"].as_string() == "user.interrupt");
@@ -189,7 +189,7 @@ TEST_CASE("sessions: interrupt, then archive") {
 
   CHECK(client.post(session + "/events", kMessage).status == 200);
   CHECK(client.post(session + "/archive").status == 400);
-  client.post(session + "/events", kInterrupt);
+  client.post(session + "/events", kInterrupting);
   client.wait(seconds{1});
   const Reply archived = client.post(session + "/archive");
   CHECK(archived.body["status"].as_string() == "terminated");
