@@ -63,14 +63,16 @@ void DrillTeller::tell(Timestamp at, Timestamp begun, std::string_view who,
 void DrillTeller::intruder(const range::LogLine& line, Timestamp begun) {
   const bool in = passed(line);
   const bool refreshes = line.note == "refresh";
-  const bool uses = line.note == "tools/list";
+  const bool uses = line.note == "tools/list" || line.note == "sessions";
   int& last_status = refreshes ? last_refresh_ : last_use_;
   const bool news = (!refreshes && !uses) || line.status != last_status || (refreshes && in);
   if (refreshes || uses) last_status = line.status;
   if (!news || session_.options().json) return;
   const std::string status = in ? session_.out().paint(std::to_string(line.status), Colour::red)
                                 : std::to_string(line.status);
-  std::string words = in ? "stolen token works" : "refused";
+  std::string words = !in                       ? "refused"
+                      : line.note == "sessions" ? "stolen key works"
+                                                : "stolen token works";
   if (refreshes) words = in ? "new tokens, from the old grant" : "invalid_grant";
   if (!refreshes && !uses) words = line.path + (in ? "" : ", refused");
   tell(line.at, begun, "intruder", in_column(padded(line.note, 12) + status, 18) + words);
