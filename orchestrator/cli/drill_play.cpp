@@ -80,6 +80,7 @@ class Play {
 
   /// The score, or nothing where nobody began a run.
   std::optional<DrillRecord> finish() {
+    if (paused_) go_on_after_pause();
     const RunState* const run = run_state();
     if (run == nullptr) return std::nullopt;
     std::optional<DrillRecord> record;
@@ -102,10 +103,12 @@ class Play {
   }
   bool is_over() const {
     const RunState* const run = run_state();
-    return run != nullptr && run->finished() && agenda_.empty() &&
-           now() >= begun_ + scenario_.lasts;
+    return run != nullptr && run->finished() && agenda_.empty() && !paused_ &&
+           now() >= zero() + scenario_.lasts;
   }
-  void say(const std::string& text) { teller_.note(text, now(), begun_); }
+  /// From which the clock on the terminal counts: pauses are none of the drill's time.
+  Timestamp zero() const { return begun_ + stood_still_; }
+  void say(const std::string& text) { teller_.note(text, paused_ ? *paused_ : now(), zero()); }
 
   void happened(std::string_view moment, Timestamp at) {
     for (const ScriptedDeed& deed : deeds_after(scenario_, moment, at))
@@ -113,8 +116,8 @@ class Play {
   }
 
   void do_what_is_due() {
-    while (!paused_ && !agenda_.empty() && agenda_.begin()->first <= now())
-      carry_out_first();
+    if (paused_) return;
+    while (!agenda_.empty() && agenda_.begin()->first <= now()) carry_out_first();
     for (auto at = approvals_.begin(); at != approvals_.end() && at->first <= now();) {
       site_.approve(at->second.first, at->second.second);
       at = approvals_.erase(at);
@@ -129,7 +132,7 @@ class Play {
       if (inject != nullptr) score_->see(*inject, at);
     });
     if (inject == nullptr) return;
-    teller_.inject(*inject, now(), begun_);
+    teller_.inject(*inject, now(), zero());
     if (inject->kind != Inject::Kind::silence && !site_.deliver(*inject))
       say("the panel did not take it: tell the players yourself");
   }
@@ -159,7 +162,7 @@ class Play {
       for (const std::string& vault : world.leaked().idle_vault_ids)
         score_->leave_out(vault, *scenario_.exclusion, entry.at);
     });
-    teller_.entry(run, entry, connectors, begun_);
+    teller_.entry(run, entry, connectors, zero());
     if (entry.kind == EntryKind::approval_requested && scenario_.approve_after)
       approvals_.emplace(entry.at + *scenario_.approve_after,
                          std::pair(run.id, entry.body["digest"].string_or("")));
@@ -170,7 +173,7 @@ class Play {
 
   void tell_intruder(const range::World& world) {
     const std::vector<range::LogLine>& log = world.intruder_log();
-    for (; told_ < log.size(); ++told_) teller_.intruder(log[told_], begun_);
+    for (; told_ < log.size(); ++told_) teller_.intruder(log[told_], zero());
   }
 
   /// Waits a moment for a line of the facilitator's.
@@ -192,11 +195,11 @@ class Play {
     if (word == "end") {
       ended_ = true;
     } else if (word == "pause") {
-      paused_ = true;
-      say("paused: nothing more is told or done by the script; the intruder goes on");
+      if (!paused_) pause();
+      say("paused: script, intruder and score stand still; the players' quell does not");
     } else if (word == "resume") {
-      paused_ = false;
-      say("the script goes on");
+      if (paused_) go_on_after_pause();
+      say("it goes on");
     } else if (word == "next") {
       if (agenda_.empty())
         say("nothing waits" + after_what());
@@ -208,11 +211,37 @@ class Play {
               : "what it teaches: " + scenario_.teaches);
     } else if (word == "where") {
       for (const auto& [due, deed] : agenda_)
-        say(fmt::format("at {}: {}", clock_since(begun_, due), words_for(deed)));
+        say(fmt::format("at {}: {}", clock_since(zero(), due), words_for(deed)));
       say("players: " + site_.panel() + ", goals: " + goals());
     } else if (!word.empty()) {
       say(std::string(kWords));
     }
+  }
+
+  void pause() {
+    front_.with_world([&](range::World& world, Timestamp at) {
+      paused_ = at;
+      world.hold_intruder(true, at);
+    });
+  }
+
+  /// Whatever was to come comes that much later.
+  void go_on_after_pause() {
+    front_.with_world([&](range::World& world, Timestamp at) {
+      world.hold_intruder(false, at);
+      score_->paused(*paused_, at);
+      const Duration stood = at - *std::exchange(paused_, std::nullopt);
+      stood_still_ += stood;
+      agenda_ = later(std::move(agenda_), stood);
+      approvals_ = later(std::move(approvals_), stood);
+    });
+  }
+
+  template <typename Deed>
+  static std::multimap<Timestamp, Deed> later(std::multimap<Timestamp, Deed> agenda, Duration by) {
+    std::multimap<Timestamp, Deed> moved;
+    for (auto& [due, deed] : agenda) moved.emplace(due + by, std::move(deed));
+    return moved;
   }
 
   static std::string words_for(const ScriptedDeed& deed) {
@@ -261,7 +290,8 @@ class Play {
   std::size_t hints_ = 0;
   std::string line_{};
   bool has_input_ = true;
-  bool paused_ = false;
+  std::optional<Timestamp> paused_{};  // since then everything stands still
+  Duration stood_still_{0};            // in pauses that are over
   bool ended_ = false;
 };
 

@@ -101,29 +101,31 @@ Status PlaySite::write_files(const Scenario& scenario, range::SocketFront& front
   const std::string beside =
       scenario.folder.empty()
           ? ""
-          : fmt::format("playbooks: [\"{}\"]\n",
-                        std::filesystem::absolute(scenario.folder + "/..").lexically_normal().string());
+          : fmt::format("playbooks: [{}]\n",
+                        to_json(Value(std::filesystem::absolute(scenario.folder + "/..")
+                                          .lexically_normal()
+                                          .string())));
   const std::string config = fmt::format(
       R"(# Made by quell drill --play for {0}: everything in it leads to the range.
-state: {{sqlite: {1}/state.db}}
-seal_key: {1}/seal.key
-mac_key: {1}/mac.key
-signing_key: {1}/signing.pem
-{2}connections:
-  platform: {{kind: managed_agents, base_url: "{3}", api_key: secret://file/api.key, admin_api_key: secret://file/admin.key}}
+state: {{sqlite: state.db}}
+seal_key: seal.key
+mac_key: mac.key
+signing_key: signing.pem
+{1}connections:
+  platform: {{kind: managed_agents, base_url: "{2}", api_key: secret://file/api.key, admin_api_key: secret://file/admin.key}}
   issuer:
     kind: oauth
     issuers:
-      - {{match: {{mcp_server_url: "{4}/mcp"}}, issuer: "{5}", client_id: {6}, client_auth: client_secret_basic, client_secret: secret://file/client.secret}}
-users: [{{name: {7}, os_user: "{8}", roles: [approver]}}]
+      - {{match: {{mcp_server_url: "{3}/mcp"}}, issuer: "{4}", client_id: {5}, client_auth: client_secret_basic, client_secret: secret://file/client.secret}}
+users: [{{name: {6}, os_user: {7}, roles: [approver]}}]
 panel: {{listen: "127.0.0.1:0", place: "drill {0}"}}
 hooks: {{listen: "127.0.0.1:0"}}
 alerts:
   sources:
     drill: {{kind: bearer, secrets: [secret://file/hook.secret]}}
 )",
-      scenario.id, folder_, beside, range.platform_url, range.mcp_url, range.issuer_url, client_id,
-      kApprover, Session::who());
+      scenario.id, beside, range.platform_url, range.mcp_url, range.issuer_url, client_id,
+      kApprover, to_json(Value(Session::who())));
   const std::vector<std::pair<std::string, std::string>> files{{"api.key", api_key},
                                                               {"admin.key", admin_key},
                                                               {"client.secret", client_secret},

@@ -186,8 +186,8 @@ std::optional<double> speed_of(const std::string& text) {
   double speed = 0;
   const char* const end = text.data() + text.size();
   const auto [stop, error] = std::from_chars(text.data(), end, speed);
-  if (error != std::errc{} || stop != end || speed < 0.1 || speed > 10'000) return std::nullopt;
-  return speed;
+  const bool is_known = error == std::errc{} && stop == end && speed >= 0.1 && speed <= 10'000;
+  return is_known ? std::optional(speed) : std::nullopt;
 }
 
 Value outcome_value(const DrillOutcome& outcome) {
@@ -348,6 +348,12 @@ int tabletop(Session& session, const Config& config, const DrillVerbOptions& opt
                    "no connection \"" + shown(options.against) + "\" is configured.",
                    "add it under connections: in quell.yaml"));
   }
+  if (config.connections.at(options.against).kind.value != "managed_agents") {
+    return session.fail(
+        make_error(ErrorCode::invalid, "usage",
+                   "\"" + shown(options.against) + "\" is no agent platform.",
+                   "name a connection of kind managed_agents"));
+  }
   const Result<PlaybookFile> file = playbook_of(*scenario);
   if (!file) return session.fail(file.error());
   const StopSignals signals;
@@ -414,9 +420,9 @@ Verb drill_verb() {
                 app.add_flag("--auto", options->automatic);
                 app.add_flag("--expect", options->expect);
                 app.add_flag("--play", options->people)->excludes("--auto");
-                app.add_option("--seed", options->seed);
-                app.add_option("--speed", options->speed);
-                app.add_option("--against", options->against);
+                app.add_option("--seed", options->seed)->check(CLI::NonNegativeNumber);
+                app.add_option("--speed", options->speed)->excludes("--play");
+                app.add_option("--against", options->against)->excludes("--play");
                 app.add_option("-i,--input", options->inputs)->allow_extra_args(false);
                 app.add_option("--format", options->format);
                 app.add_option("-o", options->output);

@@ -85,8 +85,8 @@ TEST_CASE("a tabletop shows what would be sent, asks its questions, and sends re
   CHECK(has(table.out, "Who calls this vendor at night"));
   CHECK(site.changes_seen() == 0);
   CHECK(has(site.run({"drill", "history"}).out, "No drill was played yet."));
-  const Finished none = site.run({"drill", "lying-200", "--against", "platfrom"});
-  CHECK(none.exit == 2);
+  for (const char* const other : {"platfrom", "issuer"})
+    CHECK(site.run({"drill", "lying-200", "--against", other}).exit == 2);
 }
 
 // Goal: what people cannot play is refused before anything is started, and says what can be done.
@@ -98,6 +98,10 @@ TEST_CASE("people play one scenario that neither alerts nor a crash begin") {
   CHECK(has(crash.err, "quell drill worst-moment"));
   CHECK(site.run({"drill", "rotate-only", "leaked-mcp-oauth", "--play"}).exit == 2);
   CHECK(site.run({"drill", "rotate-only", "--play", "--auto"}).exit == 2);
+  CHECK(site.run({"drill", "rotate-only", "--play", "--speed", "max"}).exit == 2);
+  CHECK(site.run({"drill", "rotate-only", "--play", "--against", "platform"}).exit == 2);
+  CHECK(site.run({"drill", "rotate-only", "--speed", "nan"}).exit == 2);
+  CHECK(site.run({"drill", "rotate-only", "--speed", "max", "--seed", "-1"}).exit == 2);
   CHECK(has(site.run({"drill", "history"}).out, "No drill was played yet."));
 }
 

@@ -36,7 +36,7 @@ async function facilitate(t, home, id) {
   });
   await told(/^type: next/m);
   const link = said.match(/^Players +(\S+)$/m)[1];
-  return { link, inputs, told, over, type: (word) => child.stdin.write(`${word}\n`), said: () => said };
+  return { child, link, inputs, told, over, type: (word) => child.stdin.write(`${word}\n`), said: () => said };
 }
 
 /** The first player signs up and starts the playbook `id` from its form, with what was found. */
@@ -64,6 +64,10 @@ test('a newcomer rotates, is told that it is done, and sees that it is not', { s
   const { person, faults } = await browser(t, new URL(drill.link).origin);
   const mara = await person();
   const run = await begin(mara, drill.link, 'rotate-only', drill.inputs);
+  drill.type('pause');
+  await drill.told(/paused: script, intruder/);
+  drill.type('resume');
+  await drill.told(/it goes on/);
   drill.type('hint');
   await drill.told(/ask them: /);
   await drill.told(/approved by \w+ for/); // nobody else is here, so the drill says yes
@@ -102,4 +106,16 @@ test('the same newcomer revokes, and the intruder is out', { skip }, async (t) =
   assert.match(drill.said(), /CONTAINED[^]*false greens 0/);
   const history = await quell(home, ['drill', 'history', '--json']);
   assert.equal(history.json().drills.at(-1).scenario, 'leaked-mcp-oauth');
+});
+
+// Goal: whatever ends the facilitator's terminal leaves no quell of the players behind.
+test('a facilitator who is killed takes the players\' quell along', async (t) => {
+  const drill = await facilitate(t, folder(t), 'rotate-only');
+  const { origin } = new URL(drill.link);
+  assert.equal((await fetch(`${origin}/healthz`)).status, 200);
+  drill.child.kill('SIGKILL');
+  await drill.over;
+  const until = Date.now() + LIVE_MS;
+  const answers = () => fetch(`${origin}/healthz`).then(() => true, () => false);
+  while (await answers()) assert.ok(Date.now() < until, 'the panel still answers');
 });
