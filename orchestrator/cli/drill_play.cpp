@@ -24,7 +24,9 @@
 #include "orchestrator/engine/fold.h"
 #include "orchestrator/engine/forgetful.h"
 #include "orchestrator/playbook_library.h"
+#include "orchestrator/range/faults.h"
 #include "orchestrator/report/drill_record.h"
+#include "state/base/json.h"
 #include "state/private_file.h"
 
 namespace quell::cli {
@@ -62,17 +64,19 @@ class Play {
       score_.emplace(scenario_, world, begun_);
     });
     happened("", begun_);
+    if (scenario_.crash) prepare_crash();
   }
 
   /// Until the scenario is over, the facilitator ends it, or a signal comes.
   Status go_on() {
     while (!ended_ && StopSignals::received() == 0 && !is_over()) {
-      if (site_.is_gone())
+      if (!back_at_ && site_.is_gone())
         return make_error(ErrorCode::internal, "drill", "quell serve of the players has ended.",
                           "look at serve.log beside " + site_.config_file());
       listen();
       if (Status read = read_journal(); !read) return read;
       do_what_is_due();
+      if (Status crashed = play_crash(); !crashed) return crashed;
       front_.with_world([&](range::World& world, Timestamp) { tell_intruder(world); });
     }
     return read_journal();
@@ -122,6 +126,47 @@ class Play {
       site_.approve(at->second.first, at->second.second);
       at = approvals_.erase(at);
     }
+  }
+
+  /// The answer to the change that the players' process does not survive never comes.
+  void prepare_crash() {
+    const Value fault = Value::map({{"host", range::to_string(scenario_.crash->host)},
+                                    {"path", scenario_.crash->path},
+                                    {"effect", "mutate"},
+                                    {"hang", "after"}});
+    front_.with_world([&](range::World& world, Timestamp at) {
+      world.handle({.host = range::Host::control,
+                    .method = "POST",
+                    .target = "/faults",
+                    .body = to_json(Value::map({{"fail_next", fault}}))},
+                   at);
+    });
+  }
+
+  /// Kills the players' process once that change has arrived, and starts another one later.
+  Status play_crash() {
+    if (back_at_ && !paused_ && now() >= *back_at_) {
+      back_at_.reset();
+      score_->restarted(now());
+      say("another process takes the run up");
+      return site_.start_again();
+    }
+    if (!scenario_.crash || has_died_) return ok();
+    front_.with_world([&](range::World& world, Timestamp) {
+      const std::vector<range::LogLine>& log = world.request_log();
+      for (; requests_seen_ < log.size() && !has_died_; ++requests_seen_) {
+        const range::LogLine& line = log[requests_seen_];
+        has_died_ = line.who == "client" && line.effect == Effect::mutate &&
+                    line.host == range::to_string(scenario_.crash->host) &&
+                    line.path.find(scenario_.crash->path) != std::string::npos;
+      }
+    });
+    if (!has_died_) return ok();
+    site_.kill();
+    score_->died(now());
+    say("the process dies: the change was sent, its answer is not recorded");
+    back_at_ = now() + scenario_.crash->restart_after;
+    return ok();
   }
 
   void carry_out_first() {
@@ -232,6 +277,7 @@ class Play {
       score_->paused(*paused_, at);
       const Duration stood = at - *std::exchange(paused_, std::nullopt);
       stood_still_ += stood;
+      if (back_at_) *back_at_ += stood;
       agenda_ = later(std::move(agenda_), stood);
       approvals_ = later(std::move(approvals_), stood);
     });
@@ -293,6 +339,9 @@ class Play {
   std::optional<Timestamp> paused_{};  // since then everything stands still
   Duration stood_still_{0};            // in pauses that are over
   bool ended_ = false;
+  std::size_t requests_seen_ = 0;
+  bool has_died_ = false;               // the players' process, as the scenario wants it
+  std::optional<Timestamp> back_at_{};  // nothing runs until then
 };
 
 /// What the players are told at the start: on the facilitator's terminal, or as a line of JSON.
@@ -349,13 +398,11 @@ Status brief(Session& session, const Scenario& scenario, std::uint64_t seed,
 }  // namespace
 
 int play_with_people(Session& session, const Config& config, const Scenario& scenario,
-                     std::uint64_t seed, bool expect) {
-  if (scenario.crash || scenario.alerts) {
-    return session.fail(make_error(
-        ErrorCode::conflict, "drill",
-        scenario.id + (scenario.crash ? " kills its own process" : " begins by alerts of its own") +
-            ", which people cannot play.",
-        "quell drill " + scenario.id + " plays it alone"));
+                     std::uint64_t seed, const std::string& team, bool expect) {
+  if (scenario.alerts) {
+    return session.fail(make_error(ErrorCode::conflict, "drill",
+                                   scenario.id + " begins by alerts, which people cannot play.",
+                                   "quell drill " + scenario.id + " plays it alone"));
   }
   const StopSignals signals;
   const std::string drills = drills_database(config.database.value);
@@ -385,6 +432,8 @@ int play_with_people(Session& session, const Config& config, const Scenario& sce
   }
   record->drill = to_string(name);
   record->seed = seed;
+  record->team = team;
+  record->people = true;
   if (Status kept = keep_drill_record(drill_scores_folder(drills), *record, session.random());
       !kept)
     return session.fail(kept.error());

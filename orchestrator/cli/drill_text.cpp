@@ -198,14 +198,13 @@ std::string drill_history_text(const Stream& out, const std::vector<DrillRecord>
     std::ranges::reverse(all);
     text += scenario + "\n";
     std::vector<std::vector<std::string>> rows{
-        {"drill", "when", "seed", "result", "false greens", "decided", "passed by", "score"}};
+        {"drill", "when", "team", "seed", "result", "false greens", "decided", "passed by",
+         "score"}};
     for (const DrillRecord* const record : all) {
-      std::string decided = "never";
-      for (const DrillTime& time : record->times)
-        if (time.word == "decide") decided = short_clock(time.took);
-      rows.push_back({record->drill, day_text(record->played_at, now),
+      rows.push_back({record->drill, day_text(record->played_at, now), players_of(*record),
                       std::to_string(record->seed), std::string(to_string(record->result)),
-                      std::to_string(record->false_greens.size()), decided,
+                      std::to_string(record->false_greens.size()),
+                      short_clock(time_to(*record, "decide")),
                       counted(record->passed(), "request"),
                       std::string(out.sign(record->agrees() ? "check" : "cross")) +
                           (record->agrees() ? " passed" : " failed")});

@@ -30,6 +30,7 @@ constexpr std::chrono::milliseconds kLookEvery{50};
 constexpr std::size_t kHookSecretBytes = 32;
 constexpr std::size_t kLinkBytesMax = 4'096;
 constexpr std::string_view kApprover = "drill-approver";
+constexpr std::string_view kAnyPort = "127.0.0.1:0";
 
 std::string text_of(const std::string& path) {
   std::ifstream in(path);
@@ -61,7 +62,7 @@ Result<std::unique_ptr<PlaySite>> PlaySite::open(Session& session, const Scenari
   site->folder_ = folder + "/" + to_string(name);
   if (Status made = make_private_folder(site->folder_); !made) return made.error();
   if (Status written = site->write_files(scenario, front); !written) return written.error();
-  if (Status started = site->start(); !started) return started.error();
+  if (Status started = site->start(site->folder_ + "/serve.log"); !started) return started.error();
   Result<ConnectorSet> connectors = Result<ConnectorSet>(ConnectorSet{});
   front.with_world([&](range::World& world, Timestamp) {
     connectors = drill_connectors(world, session.random(),
@@ -157,8 +158,29 @@ Result<pid_t> PlaySite::spawn(std::vector<std::string> arguments,
   return pid;
 }
 
-Status PlaySite::start() {
-  const std::string log = folder_ + "/serve.log";
+void PlaySite::kill() {
+  if (serve_ <= 0) return;
+  ::kill(serve_, SIGKILL);
+  ::waitpid(serve_, nullptr, 0);
+  serve_ = 0;
+}
+
+Status PlaySite::start_again() {
+  // The players' pages look for it where it was.
+  std::string config = text_of(config_file_);
+  for (const std::string& url : {panel_, hooks_}) {
+    const std::string address = url.substr(url.starts_with("http") ? url.find("//") + 2 : 0);
+    const std::size_t at = config.find(kAnyPort);
+    if (at != std::string::npos) config.replace(at, kAnyPort.size(), address);
+  }
+  std::error_code failed;
+  std::filesystem::remove(config_file_, failed);
+  if (Status written = create_private_file(config_file_, config, session_.random()); !written)
+    return written;
+  return start(folder_ + "/serve-again.log");
+}
+
+Status PlaySite::start(const std::string& log) {
   const Result<pid_t> serve = spawn({"serve", "--config", config_file_, "--json"}, log);
   if (!serve) return serve.error();
   serve_ = *serve;

@@ -27,8 +27,8 @@ namespace {
 
 constexpr std::string_view kHelp =
     R"(quell drill - practise a leak on the embedded range; nothing leaves this machine
-usage: quell drill SCENARIO... [--auto] [--expect] [--seed N] [--speed X] [--json]
-       quell drill SCENARIO --play [--expect] [--seed N] [--json]
+usage: quell drill SCENARIO... [--auto] [--expect] [--seed N] [--speed X] [--team NAME] [--json]
+       quell drill SCENARIO --play [--expect] [--seed N] [--team NAME] [--json]
        quell drill SCENARIO --against CONNECTION -i NAME=VALUE ...
        quell drill list
        quell drill history [SCENARIO...]
@@ -41,6 +41,7 @@ DRILL       d21d, its number, or last
 --expect    exit 0 if result, truth and score are as the scenario demands, else 1
 --seed N    world and people are the same for the same seed (7)
 --speed X   drill seconds per second (20); max: as fast as it goes
+--team NAME who practises: history and the panel show how each team does over time
 --against C a tabletop on the real platform behind that connection: reads alone, what the playbook
             would send there, and what the scenario tells and asks; the inputs are real ones
 --server U  that quell plays it, as fast as it goes; its score comes at the end
@@ -56,6 +57,7 @@ Examples    quell drill leaked-mcp-oauth
 )";
 
 constexpr Duration kBarMin{360'000};
+constexpr std::size_t kTeamBytesMax = 60;
 constexpr std::chrono::milliseconds kLookEvery{200};
 
 struct DrillVerbOptions {
@@ -65,6 +67,7 @@ struct DrillVerbOptions {
   bool people = false;  // --play
   std::uint64_t seed = 7;
   std::string speed = "20";
+  std::string team{};
   std::string format = "md";
   std::string output{};
   std::string against{};
@@ -243,6 +246,7 @@ std::string ending(Stream& out, const DrillRecord& record) {
 int play(Session& session, const Config& config, const DrillVerbOptions& options) {
   const StopSignals signals;
   DrillOptions how{.seed = options.seed,
+                   .team = options.team,
                    .database = drills_database(config.database.value),
                    .incidents_database = config.database.value,
                    .keys = session.key_paths()};
@@ -387,6 +391,14 @@ int drill(Session& session, const DrillVerbOptions& options) {
   if (first == "history")
     return history(session, {options.words.begin() + 1, options.words.end()});
   if (first == "report") return report(session, options);
+  if (options.team.size() > kTeamBytesMax || escape_untrusted(options.team) != options.team ||
+      (is_far(session) && !options.team.empty())) {
+    return session.fail(make_error(
+        ErrorCode::invalid, "usage",
+        is_far(session) ? "a team practises on its own machine."
+                        : "--team is a name of at most 60 bytes without control characters.",
+        "quell help drill"));
+  }
   if (!options.against.empty()) {
     if (!is_far(session)) return tabletop(session, *config, options);
     return session.fail(make_error(ErrorCode::invalid, "server",
@@ -402,7 +414,8 @@ int drill(Session& session, const DrillVerbOptions& options) {
                                      "quell help drill"));
     const Result<Scenario> scenario = find_scenario(first);
     if (!scenario) return session.fail(scenario.error());
-    return play_with_people(session, *config, *scenario, options.seed, options.expect);
+    return play_with_people(session, *config, *scenario, options.seed, options.team,
+                            options.expect);
   }
   return play(session, *config, options);
 }
@@ -422,6 +435,7 @@ Verb drill_verb() {
                 app.add_flag("--play", options->people)->excludes("--auto");
                 app.add_option("--seed", options->seed)->check(CLI::NonNegativeNumber);
                 app.add_option("--speed", options->speed)->excludes("--play");
+                app.add_option("--team", options->team);
                 app.add_option("--against", options->against)->excludes("--play");
                 app.add_option("-i,--input", options->inputs)->allow_extra_args(false);
                 app.add_option("--format", options->format);

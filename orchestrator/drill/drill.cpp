@@ -415,6 +415,7 @@ Result<DrillOutcome> Drill::finish() {
   outcome.record = score_->finish(*state, owner_->connectors(),
                                   gate_ ? gate_->counts() : AlertCounts{}, clock_.now());
   outcome.record.seed = options_.seed;
+  outcome.record.team = options_.team;
   outcome.record.speed = options_.speed;
   outcome.as_expected = !outcome.stopped && outcome.record.agrees();
   if (outcome.stopped) return outcome;

@@ -108,6 +108,22 @@ test('the same newcomer revokes, and the intruder is out', { skip }, async (t) =
   assert.equal(history.json().drills.at(-1).scenario, 'leaked-mcp-oauth');
 });
 
+// Goal: people live through the worst moment too: their quell dies with a change in flight, and its next process looks first.
+test('the players\' quell dies at the worst moment, comes back to the open page, and repeats nothing blindly', { skip }, async (t) => {
+  const home = folder(t);
+  const drill = await facilitate(t, home, 'worst-moment');
+  const { person } = await browser(t, new URL(drill.link).origin);
+  const mara = await person(); // who sees her page lose the line: errors in its console are right here
+  await begin(mara, drill.link, 'leaked-mcp-oauth', drill.inputs);
+  await drill.told(/the process dies: the change was sent/);
+  await drill.told(/another process takes the run up/);
+  await drill.told(/r\d+\w is over: contained/);
+  await titled(mara, /contained/);
+  drill.type('end');
+  assert.equal(await drill.over, 0, drill.said());
+  assert.match(drill.said(), /CONTAINED[^]*false greens 0/);
+});
+
 // Goal: whatever ends the facilitator's terminal leaves no quell of the players behind.
 test('a facilitator who is killed takes the players\' quell along', async (t) => {
   const drill = await facilitate(t, folder(t), 'rotate-only');

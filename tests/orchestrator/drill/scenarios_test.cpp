@@ -176,6 +176,25 @@ TEST_CASE("an exclusion that names an owner counts as owned") {
   CHECK(record.agrees());
 }
 
+// Goal: a team sees whether it gets better, apart from other teams and from the playbook's own play.
+TEST_CASE("a trend is the first and the last drill of one team and scenario") {
+  const auto drill = [](const char* id, const char* team, bool passed) {
+    DrillRecord record{.drill = id, .scenario = "rotate-only", .team = team};
+    if (!passed) record.differences.emplace_back("otherwise");
+    return record;
+  };
+  const std::vector<DrillRecord> records{drill("d1", "days", false), drill("d2", "", true),
+                                         drill("d3", "nights", true), drill("d4", "days", true),
+                                         drill("d5", "days", true)};
+  const std::vector<DrillTrend> trends = trends_of(records);
+  REQUIRE(trends.size() == 1);
+  CHECK(trends[0].players == "days");
+  CHECK(trends[0].played == 3);
+  CHECK(trends[0].passed == 2);
+  CHECK(trends[0].first->drill == "d1");
+  CHECK(trends[0].last->drill == "d5");
+}
+
 // Goal: a score that was kept is read back whole, and damage is not taken for one.
 TEST_CASE("a score survives its file") {
   const DrillRecord record = play(shipped("lying-200"), 7).record;
