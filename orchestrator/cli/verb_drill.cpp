@@ -15,6 +15,7 @@
 #include "orchestrator/cli/run_text.h"
 #include "orchestrator/cli/verb.h"
 #include "orchestrator/drill/drill.h"
+#include "orchestrator/drill/drill_desk.h"
 #include "orchestrator/drill/drill_site.h"
 #include "orchestrator/panel/drill_pages.h"
 #include "orchestrator/report/drill_report.h"
@@ -57,7 +58,6 @@ Examples    quell drill leaked-mcp-oauth
 )";
 
 constexpr Duration kBarMin{360'000};
-constexpr std::size_t kTeamBytesMax = 60;
 constexpr std::chrono::milliseconds kLookEvery{200};
 
 struct DrillVerbOptions {
@@ -208,11 +208,13 @@ Error error_of_play(const Value& error) {
 
 /// Has the quell that --server names play it, as fast as it goes, and waits for the outcome; what
 /// happened in between is in its record. A signal ends the waiting alone.
-Result<DrillOutcome> play_far(Session& session, const Scenario& scenario, std::uint64_t seed) {
+Result<DrillOutcome> play_far(Session& session, const Scenario& scenario,
+                              const DrillVerbOptions& options) {
   const Result<ApiClient> server = session.remote();
   if (!server) return server.error();
   const Result<Value> asked = server->post(
-      "/api/v1/drills", Value::map({{"scenario", scenario.id}, {"seed", seed}}));
+      "/api/v1/drills",
+      Value::map({{"scenario", scenario.id}, {"seed", options.seed}, {"team", options.team}}));
   if (!asked) return asked.error();
   while (StopSignals::received() == 0) {
     const Result<Value> found = server->get((*asked)["location"].string_or(""));
@@ -288,7 +290,7 @@ int play(Session& session, const Config& config, const DrillVerbOptions& options
                     Timestamp begun) { teller.note(words, at, begun); },
         .stopped = [] { return StopSignals::received() != 0; }};
     Result<DrillOutcome> outcome = is_far(session)
-                                       ? play_far(session, scenario, options.seed)
+                                       ? play_far(session, scenario, options)
                                        : run_drill(scenario, how, session.random(), events);
     if (!outcome) {
       const bool is_mistake = outcome.error().topic == "check";  // of the file: nothing was begun
@@ -391,14 +393,7 @@ int drill(Session& session, const DrillVerbOptions& options) {
   if (first == "history")
     return history(session, {options.words.begin() + 1, options.words.end()});
   if (first == "report") return report(session, options);
-  if (options.team.size() > kTeamBytesMax || escape_untrusted(options.team) != options.team ||
-      (is_far(session) && !options.team.empty())) {
-    return session.fail(make_error(
-        ErrorCode::invalid, "usage",
-        is_far(session) ? "a team practises on its own machine."
-                        : "--team is a name of at most 60 bytes without control characters.",
-        "quell help drill"));
-  }
+  if (Status named = check_team(options.team); !named) return session.fail(named.error());
   if (!options.against.empty()) {
     if (!is_far(session)) return tabletop(session, *config, options);
     return session.fail(make_error(ErrorCode::invalid, "server",

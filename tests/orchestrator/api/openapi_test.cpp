@@ -74,7 +74,7 @@ TEST_CASE("each route stands in the OpenAPI document with its right, names and m
   owner.api().add(notify_routes({.clock = bench.clock, .random = random}));
   PreflightDesk preflights;
   owner.api().add(preflight_routes(preflights));
-  DrillDesk drills(random, [](const std::string&, std::uint64_t, const std::function<bool()>&) {
+  DrillDesk drills(random, [](const DrillWish&, const std::function<bool()>&) {
     return Result<Value>(Value());
   });
   owner.api().add(drill_desk_routes(drills));
