@@ -71,7 +71,9 @@ Result<Value> ApiClient::call(const std::string& method, const std::string& targ
   const Result<HttpReply> answer = exchange_(question);
   wipe(question.body);
   if (!answer) return answer.error();
-  Result<Value> document = parse_json(answer->body, {.bytes_max = 64U << 20U});
+  // A page of the journal ends with an entry, however large that is.
+  Result<Value> document =
+      parse_json(answer->body, {.bytes_max = 64U << 20U, .nodes_max = 2'000'000});
   if (answer->status == 200 && document) return document;
   return error_of_problem(answer->status, document ? *document : Value());
 }

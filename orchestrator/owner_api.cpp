@@ -11,6 +11,7 @@
 #include "orchestrator/playbook_library.h"
 #include "orchestrator/report/drill_record.h"
 #include "orchestrator/radius_routes.h"
+#include "orchestrator/remote_state.h"
 
 namespace quell {
 namespace {
@@ -59,6 +60,7 @@ OwnerApi::OwnerApi(Parts parts)
                           .render_html = panel::report_html,
                           .evidence = std::move(parts.evidence),
                           .is_evidence_encrypted = parts.is_evidence_encrypted}));
+  api_.add(connection_routes(parts.connectors));
   api_.add(alert_routes(engine_, board_, alerts_));
   api_.add(playbook_check_routes(parts.connectors));
   api_.add(kill_switch_routes(engine_, parts.engine, parts.database, parts.clock, parts.random));

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
+#include "orchestrator/api/api_route.h"
 #include "orchestrator/api_client.h"
 #include "orchestrator/engine/run_state.h"
 #include "state/journal.h"
@@ -25,8 +27,12 @@ class RemoteJournal final : public Journal {
   ApiClient client_;
 };
 
-/// Connectors that can declare and predict what those of the server do, but reach nothing: made
-/// from what its connections are pinned to. `random` outlives them.
+/// `/api/v1/connections`: what the next function asks a server for.
+std::vector<ApiRoute> connection_routes(const ConnectorSet& connectors);
+
+/// Connectors that declare what those of the server do, but reach nothing: the vendors' made from
+/// what its connections are pinned to, people's own as the server tells of them. `random` outlives
+/// them.
 Result<ConnectorSet> remote_connectors(const ApiClient& client, Random& random);
 
 }  // namespace quell

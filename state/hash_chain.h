@@ -16,9 +16,9 @@ namespace quell {
 // The format that docs/journal-format.md describes; what changes here changes there.
 
 inline constexpr std::int64_t kEntryVersion = 1;
-inline constexpr std::size_t kEntryBytesMax = 4U << 20;
+inline constexpr std::size_t kEntryBytesMax = 16U << 20;
 inline constexpr std::size_t kEntryDepthMax = 64;
-inline constexpr std::size_t kEntryNodesMax = 200'000;
+inline constexpr std::size_t kEntryNodesMax = 1'000'000;
 
 /// What sets one journal apart from every other; its genesis hash covers both.
 struct JournalIdentity {

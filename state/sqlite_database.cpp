@@ -20,7 +20,7 @@ namespace {
 
 constexpr int kReaderWaitMs = 2'000;  // a reader waits this long for an owner that opens or closes
 constexpr int kOpenWaitMs = 2'000;    // an owner waits for readers while it opens, and never later
-constexpr int kRowBytesMax = 8 << 20;
+constexpr int kRowBytesMax = 32 << 20;  // the largest entry and its columns
 constexpr int kSqlBytesMax = 64 << 10;
 constexpr mode_t kFileMode = 0600;
 constexpr std::int64_t kPageBytes = 4'096;

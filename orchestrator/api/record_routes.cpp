@@ -169,12 +169,6 @@ HttpReply show_report(const RecordParts& parts, const ApiCall& call) {
   return reply;
 }
 
-HttpReply list_connections(const ConnectorSet& connectors) {
-  ValueMap named;
-  for (const auto& [name, connector] : connectors) named.emplace(name, connector->pins());
-  return json_reply(200, Value::map({{"connections", Value(std::move(named))}}));
-}
-
 const std::vector<ApiField>& entry_query() {
   static const std::vector<ApiField> kFields{
       {.name = "after",
@@ -267,14 +261,6 @@ std::vector<ApiRoute> record_routes(RecordParts parts) {
                       const std::optional<RunId> id = parse_run_id(call.path_or("run"));
                       if (!id) return problem_reply(404, no_such_run(call.path_or("run")));
                       return follow(feed, *id, call);
-                    }});
-  routes.push_back({.method = "GET",
-                    .path = "/api/v1/connections",
-                    .operation = "listConnections",
-                    .summary = "What the connections are pinned to",
-                    .answer = "Kind, base URL and account of each connection; no secret",
-                    .handle = [shared](const ApiCall&) {
-                      return list_connections(shared->connectors);
                     }});
   return routes;
 }

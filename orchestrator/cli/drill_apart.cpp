@@ -63,16 +63,17 @@ std::string hear_out(pid_t pid, const FileDescriptor& in,
 
 }  // namespace
 
-Result<Value> play_drill_apart(const std::string& config_file, const std::string& scenario,
-                               std::uint64_t seed, const std::function<bool()>& should_stop) {
+Result<Value> play_drill_apart(const std::string& config_file, const DrillWish& wish,
+                               const std::function<bool()>& should_stop) {
   std::array<int, 2> ends{-1, -1};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) return not_played("there are no descriptors left.");
   const FileDescriptor in(ends[0]);
   pid_t pid = 0;
   {
     const FileDescriptor out(ends[1]);
-    std::vector<std::string> words{"drill",   scenario, "--json", "--speed",
-                                   "max",     "--seed", std::to_string(seed)};
+    std::vector<std::string> words{"drill", wish.scenario, "--json", "--speed",
+                                   "max",   "--seed",      std::to_string(wish.seed)};
+    if (!wish.team.empty()) words.push_back("--team=" + wish.team);
     if (!config_file.empty()) words.insert(words.end(), {"--config", config_file});
     pid = start_own_process({.words = std::move(words), .out = out.get()});
   }

@@ -4,6 +4,7 @@
 #include <functional>
 #include <string>
 
+#include "orchestrator/drill/drill_desk.h"
 #include "state/base/result.h"
 #include "state/base/value.h"
 
@@ -12,7 +13,7 @@ namespace quell::cli {
 /// Plays a shipped scenario, as fast as it goes, in a process of its own (`quell drill`, by this very
 /// program): its memory, its processor time and its end are none of an incident's. Gives the
 /// document that it prints. Ten minutes at most; ends it when `should_stop`. Error topic "drill".
-Result<Value> play_drill_apart(const std::string& config_file, const std::string& scenario,
-                               std::uint64_t seed, const std::function<bool()>& should_stop);
+Result<Value> play_drill_apart(const std::string& config_file, const DrillWish& wish,
+                               const std::function<bool()>& should_stop);
 
 }  // namespace quell::cli

@@ -24,7 +24,9 @@
 #include "orchestrator/engine/fold.h"
 #include "orchestrator/engine/forgetful.h"
 #include "orchestrator/playbook_library.h"
+#include "orchestrator/range/faults.h"
 #include "orchestrator/report/drill_record.h"
+#include "state/base/json.h"
 #include "state/private_file.h"
 
 namespace quell::cli {
@@ -62,17 +64,19 @@ class Play {
       score_.emplace(scenario_, world, begun_);
     });
     happened("", begun_);
+    if (scenario_.crash) prepare_crash();
   }
 
   /// Until the scenario is over, the facilitator ends it, or a signal comes.
   Status go_on() {
     while (!ended_ && StopSignals::received() == 0 && !is_over()) {
-      if (site_.is_gone())
+      if (!back_at_ && site_.is_gone())
         return make_error(ErrorCode::internal, "drill", "quell serve of the players has ended.",
                           "look at serve.log beside " + site_.config_file());
       listen();
       if (Status read = read_journal(); !read) return read;
       do_what_is_due();
+      if (Status crashed = play_crash(); !crashed) return crashed;
       front_.with_world([&](range::World& world, Timestamp) { tell_intruder(world); });
     }
     return read_journal();
@@ -80,6 +84,7 @@ class Play {
 
   /// The score, or nothing where nobody began a run.
   std::optional<DrillRecord> finish() {
+    if (paused_) go_on_after_pause();
     const RunState* const run = run_state();
     if (run == nullptr) return std::nullopt;
     std::optional<DrillRecord> record;
@@ -102,10 +107,12 @@ class Play {
   }
   bool is_over() const {
     const RunState* const run = run_state();
-    return run != nullptr && run->finished() && agenda_.empty() &&
-           now() >= begun_ + scenario_.lasts;
+    return run != nullptr && run->finished() && agenda_.empty() && !paused_ &&
+           now() >= zero() + scenario_.lasts;
   }
-  void say(const std::string& text) { teller_.note(text, now(), begun_); }
+  /// From which the clock on the terminal counts: pauses are none of the drill's time.
+  Timestamp zero() const { return begun_ + stood_still_; }
+  void say(const std::string& text) { teller_.note(text, paused_ ? *paused_ : now(), zero()); }
 
   void happened(std::string_view moment, Timestamp at) {
     for (const ScriptedDeed& deed : deeds_after(scenario_, moment, at))
@@ -113,12 +120,53 @@ class Play {
   }
 
   void do_what_is_due() {
-    while (!paused_ && !agenda_.empty() && agenda_.begin()->first <= now())
-      carry_out_first();
+    if (paused_) return;
+    while (!agenda_.empty() && agenda_.begin()->first <= now()) carry_out_first();
     for (auto at = approvals_.begin(); at != approvals_.end() && at->first <= now();) {
       site_.approve(at->second.first, at->second.second);
       at = approvals_.erase(at);
     }
+  }
+
+  /// The answer to the change that the players' process does not survive never comes.
+  void prepare_crash() {
+    const Value fault = Value::map({{"host", range::to_string(scenario_.crash->host)},
+                                    {"path", scenario_.crash->path},
+                                    {"effect", "mutate"},
+                                    {"hang", "after"}});
+    front_.with_world([&](range::World& world, Timestamp at) {
+      world.handle({.host = range::Host::control,
+                    .method = "POST",
+                    .target = "/faults",
+                    .body = to_json(Value::map({{"fail_next", fault}}))},
+                   at);
+    });
+  }
+
+  /// Kills the players' process once that change has arrived, and starts another one later.
+  Status play_crash() {
+    if (back_at_ && !paused_ && now() >= *back_at_) {
+      back_at_.reset();
+      score_->restarted(now());
+      say("another process takes the run up");
+      return site_.start_again();
+    }
+    if (!scenario_.crash || has_died_) return ok();
+    front_.with_world([&](range::World& world, Timestamp) {
+      const std::vector<range::LogLine>& log = world.request_log();
+      for (; requests_seen_ < log.size() && !has_died_; ++requests_seen_) {
+        const range::LogLine& line = log[requests_seen_];
+        has_died_ = line.who == "client" && line.effect == Effect::mutate &&
+                    line.host == range::to_string(scenario_.crash->host) &&
+                    line.path.find(scenario_.crash->path) != std::string::npos;
+      }
+    });
+    if (!has_died_) return ok();
+    site_.kill();
+    score_->died(now());
+    say("the process dies: the change was sent, its answer is not recorded");
+    back_at_ = now() + scenario_.crash->restart_after;
+    return ok();
   }
 
   void carry_out_first() {
@@ -129,7 +177,7 @@ class Play {
       if (inject != nullptr) score_->see(*inject, at);
     });
     if (inject == nullptr) return;
-    teller_.inject(*inject, now(), begun_);
+    teller_.inject(*inject, now(), zero());
     if (inject->kind != Inject::Kind::silence && !site_.deliver(*inject))
       say("the panel did not take it: tell the players yourself");
   }
@@ -159,7 +207,7 @@ class Play {
       for (const std::string& vault : world.leaked().idle_vault_ids)
         score_->leave_out(vault, *scenario_.exclusion, entry.at);
     });
-    teller_.entry(run, entry, connectors, begun_);
+    teller_.entry(run, entry, connectors, zero());
     if (entry.kind == EntryKind::approval_requested && scenario_.approve_after)
       approvals_.emplace(entry.at + *scenario_.approve_after,
                          std::pair(run.id, entry.body["digest"].string_or("")));
@@ -170,7 +218,7 @@ class Play {
 
   void tell_intruder(const range::World& world) {
     const std::vector<range::LogLine>& log = world.intruder_log();
-    for (; told_ < log.size(); ++told_) teller_.intruder(log[told_], begun_);
+    for (; told_ < log.size(); ++told_) teller_.intruder(log[told_], zero());
   }
 
   /// Waits a moment for a line of the facilitator's.
@@ -192,11 +240,11 @@ class Play {
     if (word == "end") {
       ended_ = true;
     } else if (word == "pause") {
-      paused_ = true;
-      say("paused: nothing more is told or done by the script; the intruder goes on");
+      if (!paused_) pause();
+      say("paused: script, intruder and score stand still; the players' quell does not");
     } else if (word == "resume") {
-      paused_ = false;
-      say("the script goes on");
+      if (paused_) go_on_after_pause();
+      say("it goes on");
     } else if (word == "next") {
       if (agenda_.empty())
         say("nothing waits" + after_what());
@@ -208,11 +256,38 @@ class Play {
               : "what it teaches: " + scenario_.teaches);
     } else if (word == "where") {
       for (const auto& [due, deed] : agenda_)
-        say(fmt::format("at {}: {}", clock_since(begun_, due), words_for(deed)));
+        say(fmt::format("at {}: {}", clock_since(zero(), due), words_for(deed)));
       say("players: " + site_.panel() + ", goals: " + goals());
     } else if (!word.empty()) {
       say(std::string(kWords));
     }
+  }
+
+  void pause() {
+    front_.with_world([&](range::World& world, Timestamp at) {
+      paused_ = at;
+      world.hold_intruder(true, at);
+    });
+  }
+
+  /// Whatever was to come comes that much later.
+  void go_on_after_pause() {
+    front_.with_world([&](range::World& world, Timestamp at) {
+      world.hold_intruder(false, at);
+      score_->paused(*paused_, at);
+      const Duration stood = at - *std::exchange(paused_, std::nullopt);
+      stood_still_ += stood;
+      if (back_at_) *back_at_ += stood;
+      agenda_ = later(std::move(agenda_), stood);
+      approvals_ = later(std::move(approvals_), stood);
+    });
+  }
+
+  template <typename Deed>
+  static std::multimap<Timestamp, Deed> later(std::multimap<Timestamp, Deed> agenda, Duration by) {
+    std::multimap<Timestamp, Deed> moved;
+    for (auto& [due, deed] : agenda) moved.emplace(due + by, std::move(deed));
+    return moved;
   }
 
   static std::string words_for(const ScriptedDeed& deed) {
@@ -261,8 +336,12 @@ class Play {
   std::size_t hints_ = 0;
   std::string line_{};
   bool has_input_ = true;
-  bool paused_ = false;
+  std::optional<Timestamp> paused_{};  // since then everything stands still
+  Duration stood_still_{0};            // in pauses that are over
   bool ended_ = false;
+  std::size_t requests_seen_ = 0;
+  bool has_died_ = false;               // the players' process, as the scenario wants it
+  std::optional<Timestamp> back_at_{};  // nothing runs until then
 };
 
 /// What the players are told at the start: on the facilitator's terminal, or as a line of JSON.
@@ -319,13 +398,11 @@ Status brief(Session& session, const Scenario& scenario, std::uint64_t seed,
 }  // namespace
 
 int play_with_people(Session& session, const Config& config, const Scenario& scenario,
-                     std::uint64_t seed, bool expect) {
-  if (scenario.crash || scenario.alerts) {
-    return session.fail(make_error(
-        ErrorCode::conflict, "drill",
-        scenario.id + (scenario.crash ? " kills its own process" : " begins by alerts of its own") +
-            ", which people cannot play.",
-        "quell drill " + scenario.id + " plays it alone"));
+                     std::uint64_t seed, const std::string& team, bool expect) {
+  if (scenario.alerts) {
+    return session.fail(make_error(ErrorCode::conflict, "drill",
+                                   scenario.id + " begins by alerts, which people cannot play.",
+                                   "quell drill " + scenario.id + " plays it alone"));
   }
   const StopSignals signals;
   const std::string drills = drills_database(config.database.value);
@@ -355,6 +432,8 @@ int play_with_people(Session& session, const Config& config, const Scenario& sce
   }
   record->drill = to_string(name);
   record->seed = seed;
+  record->team = team;
+  record->people = true;
   if (Status kept = keep_drill_record(drill_scores_folder(drills), *record, session.random());
       !kept)
     return session.fail(kept.error());

@@ -11,6 +11,6 @@ namespace quell::cli {
 /// in real time, against a range on sockets; this terminal is the facilitator's. Gives the exit
 /// code.
 int play_with_people(Session& session, const Config& config, const Scenario& scenario,
-                     std::uint64_t seed, bool expect);
+                     std::uint64_t seed, const std::string& team, bool expect);
 
 }  // namespace quell::cli

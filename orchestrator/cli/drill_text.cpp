@@ -63,14 +63,16 @@ void DrillTeller::tell(Timestamp at, Timestamp begun, std::string_view who,
 void DrillTeller::intruder(const range::LogLine& line, Timestamp begun) {
   const bool in = passed(line);
   const bool refreshes = line.note == "refresh";
-  const bool uses = line.note == "tools/list";
+  const bool uses = line.note == "tools/list" || line.note == "sessions";
   int& last_status = refreshes ? last_refresh_ : last_use_;
   const bool news = (!refreshes && !uses) || line.status != last_status || (refreshes && in);
   if (refreshes || uses) last_status = line.status;
   if (!news || session_.options().json) return;
   const std::string status = in ? session_.out().paint(std::to_string(line.status), Colour::red)
                                 : std::to_string(line.status);
-  std::string words = in ? "stolen token works" : "refused";
+  std::string words = !in                       ? "refused"
+                      : line.note == "sessions" ? "stolen key works"
+                                                : "stolen token works";
   if (refreshes) words = in ? "new tokens, from the old grant" : "invalid_grant";
   if (!refreshes && !uses) words = line.path + (in ? "" : ", refused");
   tell(line.at, begun, "intruder", in_column(padded(line.note, 12) + status, 18) + words);
@@ -196,14 +198,13 @@ std::string drill_history_text(const Stream& out, const std::vector<DrillRecord>
     std::ranges::reverse(all);
     text += scenario + "\n";
     std::vector<std::vector<std::string>> rows{
-        {"drill", "when", "seed", "result", "false greens", "decided", "passed by", "score"}};
+        {"drill", "when", "team", "seed", "result", "false greens", "decided", "passed by",
+         "score"}};
     for (const DrillRecord* const record : all) {
-      std::string decided = "never";
-      for (const DrillTime& time : record->times)
-        if (time.word == "decide") decided = short_clock(time.took);
-      rows.push_back({record->drill, day_text(record->played_at, now),
+      rows.push_back({record->drill, day_text(record->played_at, now), players_of(*record),
                       std::to_string(record->seed), std::string(to_string(record->result)),
-                      std::to_string(record->false_greens.size()), decided,
+                      std::to_string(record->false_greens.size()),
+                      short_clock(time_to(*record, "decide")),
                       counted(record->passed(), "request"),
                       std::string(out.sign(record->agrees() ? "check" : "cross")) +
                           (record->agrees() ? " passed" : " failed")});

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "orchestrator/cli/manual.h"
+#include "orchestrator/cli/own_process.h"
 #include "orchestrator/cli/verb.h"
 #include "orchestrator/hardening.h"
 #include "orchestrator/playbook/diagnostics.h"
@@ -192,6 +193,7 @@ std::vector<Verb> all_verbs() {
 
 int main(int argc, char** argv) {
   quell::harden_process();
+  if (!quell::cli::end_with_parent()) return 0;
   // A limit on file sizes is then an error of the write that meets it, which a run can be resumed
   // after, and not the end of the process.
   static_cast<void>(std::signal(SIGXFSZ, SIG_IGN));

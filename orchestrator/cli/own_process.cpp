@@ -1,13 +1,19 @@
 #include "orchestrator/cli/own_process.h"
 
 #include <csignal>
+#include <cstdlib>
 #include <fcntl.h>
 #include <spawn.h>
+#include <string>
+#include <sys/prctl.h>
 #include <unistd.h>
 #include <utility>
 
 namespace quell::cli {
 namespace {
+
+// Names the process that this one must not outlive.
+constexpr const char* kParent = "QUELL_PARENT";
 
 std::vector<char*> pointers_to(std::vector<std::string>& texts) {
   std::vector<char*> pointers;
@@ -23,7 +29,10 @@ pid_t start_own_process(OwnProcess how) {
   words.insert(words.begin(), "quell");
   std::vector<char*> argv = pointers_to(words);
   std::vector<std::string> settings;
-  if (how.environment != nullptr) settings = *how.environment;
+  if (how.environment != nullptr) {
+    settings = *how.environment;
+    settings.push_back(std::string(kParent) + "=" + std::to_string(::getpid()));
+  }
   std::vector<char*> envp = pointers_to(settings);
   posix_spawn_file_actions_t streams;
   posix_spawn_file_actions_init(&streams);
@@ -49,6 +58,13 @@ pid_t start_own_process(OwnProcess how) {
   posix_spawnattr_destroy(&attributes);
   posix_spawn_file_actions_destroy(&streams);
   return failed == 0 ? pid : 0;
+}
+
+bool end_with_parent() {
+  const char* const parent = ::getenv(kParent);  // NOLINT(concurrency-mt-unsafe): no thread yet
+  if (parent == nullptr) return true;
+  ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+  return std::to_string(::getppid()) == parent;  // else it died before
 }
 
 }  // namespace quell::cli

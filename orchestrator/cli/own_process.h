@@ -17,7 +17,11 @@ struct OwnProcess {
   bool apart = false;  // Ctrl-C on this terminal is not for it
 };
 
-/// Starts it with no input and no signal blocked. 0: it did not start.
+/// Starts it with no input and no signal blocked. 0: it did not start. One with an environment of
+/// its own ends when the calling thread does, however that comes.
 pid_t start_own_process(OwnProcess how);
+
+/// First of all in such a process; false when it is alone already.
+bool end_with_parent();
 
 }  // namespace quell::cli

@@ -30,6 +30,7 @@ constexpr std::chrono::milliseconds kLookEvery{50};
 constexpr std::size_t kHookSecretBytes = 32;
 constexpr std::size_t kLinkBytesMax = 4'096;
 constexpr std::string_view kApprover = "drill-approver";
+constexpr std::string_view kAnyPort = "127.0.0.1:0";
 
 std::string text_of(const std::string& path) {
   std::ifstream in(path);
@@ -61,7 +62,7 @@ Result<std::unique_ptr<PlaySite>> PlaySite::open(Session& session, const Scenari
   site->folder_ = folder + "/" + to_string(name);
   if (Status made = make_private_folder(site->folder_); !made) return made.error();
   if (Status written = site->write_files(scenario, front); !written) return written.error();
-  if (Status started = site->start(); !started) return started.error();
+  if (Status started = site->start(site->folder_ + "/serve.log"); !started) return started.error();
   Result<ConnectorSet> connectors = Result<ConnectorSet>(ConnectorSet{});
   front.with_world([&](range::World& world, Timestamp) {
     connectors = drill_connectors(world, session.random(),
@@ -101,29 +102,31 @@ Status PlaySite::write_files(const Scenario& scenario, range::SocketFront& front
   const std::string beside =
       scenario.folder.empty()
           ? ""
-          : fmt::format("playbooks: [\"{}\"]\n",
-                        std::filesystem::absolute(scenario.folder + "/..").lexically_normal().string());
+          : fmt::format("playbooks: [{}]\n",
+                        to_json(Value(std::filesystem::absolute(scenario.folder + "/..")
+                                          .lexically_normal()
+                                          .string())));
   const std::string config = fmt::format(
       R"(# Made by quell drill --play for {0}: everything in it leads to the range.
-state: {{sqlite: {1}/state.db}}
-seal_key: {1}/seal.key
-mac_key: {1}/mac.key
-signing_key: {1}/signing.pem
-{2}connections:
-  platform: {{kind: managed_agents, base_url: "{3}", api_key: secret://file/api.key, admin_api_key: secret://file/admin.key}}
+state: {{sqlite: state.db}}
+seal_key: seal.key
+mac_key: mac.key
+signing_key: signing.pem
+{1}connections:
+  platform: {{kind: managed_agents, base_url: "{2}", api_key: secret://file/api.key, admin_api_key: secret://file/admin.key}}
   issuer:
     kind: oauth
     issuers:
-      - {{match: {{mcp_server_url: "{4}/mcp"}}, issuer: "{5}", client_id: {6}, client_auth: client_secret_basic, client_secret: secret://file/client.secret}}
-users: [{{name: {7}, os_user: "{8}", roles: [approver]}}]
+      - {{match: {{mcp_server_url: "{3}/mcp"}}, issuer: "{4}", client_id: {5}, client_auth: client_secret_basic, client_secret: secret://file/client.secret}}
+users: [{{name: {6}, os_user: {7}, roles: [approver]}}]
 panel: {{listen: "127.0.0.1:0", place: "drill {0}"}}
 hooks: {{listen: "127.0.0.1:0"}}
 alerts:
   sources:
     drill: {{kind: bearer, secrets: [secret://file/hook.secret]}}
 )",
-      scenario.id, folder_, beside, range.platform_url, range.mcp_url, range.issuer_url, client_id,
-      kApprover, Session::who());
+      scenario.id, beside, range.platform_url, range.mcp_url, range.issuer_url, client_id,
+      kApprover, to_json(Value(Session::who())));
   const std::vector<std::pair<std::string, std::string>> files{{"api.key", api_key},
                                                               {"admin.key", admin_key},
                                                               {"client.secret", client_secret},
@@ -155,8 +158,29 @@ Result<pid_t> PlaySite::spawn(std::vector<std::string> arguments,
   return pid;
 }
 
-Status PlaySite::start() {
-  const std::string log = folder_ + "/serve.log";
+void PlaySite::kill() {
+  if (serve_ <= 0) return;
+  ::kill(serve_, SIGKILL);
+  ::waitpid(serve_, nullptr, 0);
+  serve_ = 0;
+}
+
+Status PlaySite::start_again() {
+  // The players' pages look for it where it was.
+  std::string config = text_of(config_file_);
+  for (const std::string& url : {panel_, hooks_}) {
+    const std::string address = url.substr(url.starts_with("http") ? url.find("//") + 2 : 0);
+    const std::size_t at = config.find(kAnyPort);
+    if (at != std::string::npos) config.replace(at, kAnyPort.size(), address);
+  }
+  std::error_code failed;
+  std::filesystem::remove(config_file_, failed);
+  if (Status written = create_private_file(config_file_, config, session_.random()); !written)
+    return written;
+  return start(folder_ + "/serve-again.log");
+}
+
+Status PlaySite::start(const std::string& log) {
   const Result<pid_t> serve = spawn({"serve", "--config", config_file_, "--json"}, log);
   if (!serve) return serve.error();
   serve_ = *serve;

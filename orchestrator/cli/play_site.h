@@ -39,6 +39,10 @@ class PlaySite {
   StateReader& state() noexcept { return *state_; }
   /// Has the process gone by itself?
   bool is_gone();
+  /// Ends it without a warning, as a power cut does.
+  void kill();
+  /// Another process, at the same addresses, takes up what the last one left.
+  Status start_again();
   /// Puts it where players see it: into the inbox of the panel. False: only the terminal tells it.
   bool deliver(const Inject& inject);
   /// The drill's approver says yes to the plan `digest`, in a process of its own.
@@ -47,7 +51,7 @@ class PlaySite {
  private:
   explicit PlaySite(Session& session) : session_(session) {}
   Status write_files(const Scenario& scenario, range::SocketFront& front);
-  Status start();
+  Status start(const std::string& log);
   Result<pid_t> spawn(std::vector<std::string> arguments, const std::string& output) const;
 
   Session& session_;

@@ -63,7 +63,7 @@ class ApprovalPrompt {
       session_.err().clear_live();
       if (!approval->why.empty()) session_.err().line(approval->why);
       session_.err().write("Approve plan " + approval->digest.substr(0, 12) + " as " +
-                           Session::who() + "? Type " + with_commas(count_) +
+                           Session::who() + "? Type " + std::to_string(count_) +
                            ", the irreversible requests: ");
       session_.err().flush();
       return;

@@ -15,6 +15,7 @@
 #include "orchestrator/cli/run_text.h"
 #include "orchestrator/cli/verb.h"
 #include "orchestrator/drill/drill.h"
+#include "orchestrator/drill/drill_desk.h"
 #include "orchestrator/drill/drill_site.h"
 #include "orchestrator/panel/drill_pages.h"
 #include "orchestrator/report/drill_report.h"
@@ -27,8 +28,8 @@ namespace {
 
 constexpr std::string_view kDrillHelp =
     R"(quell drill - practise a leak on the embedded range; nothing leaves this machine
-usage: quell drill SCENARIO... [--auto] [--expect] [--seed N] [--speed X] [--json]
-       quell drill SCENARIO --play [--expect] [--seed N] [--json]
+usage: quell drill SCENARIO... [--auto] [--expect] [--seed N] [--speed X] [--team NAME] [--json]
+       quell drill SCENARIO --play [--expect] [--seed N] [--team NAME] [--json]
        quell drill SCENARIO --against CONNECTION -i NAME=VALUE ...
        quell drill list
        quell drill history [SCENARIO...]
@@ -41,6 +42,7 @@ DRILL       d21d, its number, or last
 --expect    exit 0 if result, truth and score are as the scenario demands, else 1
 --seed N    world and people are the same for the same seed (7)
 --speed X   drill seconds per second (20); max: as fast as it goes
+--team NAME who practises: history and the panel show how each team does over time
 --against C a tabletop on the real platform behind that connection: reads alone, what the playbook
             would send there, and what the scenario tells and asks; the inputs are real ones
 --server U  that quell plays it, as fast as it goes; its score comes at the end
@@ -65,6 +67,7 @@ struct DrillVerbOptions {
   bool people = false;  // --play
   std::uint64_t seed = 7;
   std::string speed = "20";
+  std::string team{};
   std::string format = "md";
   std::string output{};
   std::string against{};
@@ -186,8 +189,8 @@ std::optional<double> speed_of(const std::string& text) {
   double speed = 0;
   const char* const end = text.data() + text.size();
   const auto [stop, error] = std::from_chars(text.data(), end, speed);
-  if (error != std::errc{} || stop != end || speed < 0.1 || speed > 10'000) return std::nullopt;
-  return speed;
+  const bool is_known = error == std::errc{} && stop == end && speed >= 0.1 && speed <= 10'000;
+  return is_known ? std::optional(speed) : std::nullopt;
 }
 
 Value outcome_value(const DrillOutcome& outcome) {
@@ -205,11 +208,13 @@ Error error_of_play(const Value& error) {
 
 /// Has the quell that --server names play it, as fast as it goes, and waits for the outcome; what
 /// happened in between is in its record. A signal ends the waiting alone.
-Result<DrillOutcome> play_far(Session& session, const Scenario& scenario, std::uint64_t seed) {
+Result<DrillOutcome> play_far(Session& session, const Scenario& scenario,
+                              const DrillVerbOptions& options) {
   const Result<ApiClient> server = session.remote();
   if (!server) return server.error();
   const Result<Value> asked = server->post(
-      "/api/v1/drills", Value::map({{"scenario", scenario.id}, {"seed", seed}}));
+      "/api/v1/drills",
+      Value::map({{"scenario", scenario.id}, {"seed", options.seed}, {"team", options.team}}));
   if (!asked) return asked.error();
   while (StopSignals::received() == 0) {
     const Result<Value> found = server->get((*asked)["location"].string_or(""));
@@ -243,6 +248,7 @@ std::string ending(Stream& out, const DrillRecord& record) {
 int play(Session& session, const Config& config, const DrillVerbOptions& options) {
   const StopSignals signals;
   DrillOptions how{.seed = options.seed,
+                   .team = options.team,
                    .database = drills_database(config.database.value),
                    .incidents_database = config.database.value,
                    .keys = session.key_paths()};
@@ -284,7 +290,7 @@ int play(Session& session, const Config& config, const DrillVerbOptions& options
                     Timestamp begun) { teller.note(words, at, begun); },
         .stopped = [] { return StopSignals::received() != 0; }};
     Result<DrillOutcome> outcome = is_far(session)
-                                       ? play_far(session, scenario, options.seed)
+                                       ? play_far(session, scenario, options)
                                        : run_drill(scenario, how, session.random(), events);
     if (!outcome) {
       const bool is_mistake = outcome.error().topic == "check";  // of the file: nothing was begun
@@ -348,6 +354,12 @@ int tabletop(Session& session, const Config& config, const DrillVerbOptions& opt
                    "no connection \"" + shown(options.against) + "\" is configured.",
                    "add it under connections: in quell.yaml"));
   }
+  if (config.connections.at(options.against).kind.value != "managed_agents") {
+    return session.fail(
+        make_error(ErrorCode::invalid, "usage",
+                   "\"" + shown(options.against) + "\" is no agent platform.",
+                   "name a connection of kind managed_agents"));
+  }
   const Result<PlaybookFile> file = playbook_of(*scenario);
   if (!file) return session.fail(file.error());
   const StopSignals signals;
@@ -381,6 +393,7 @@ int drill(Session& session, const DrillVerbOptions& options) {
   if (first == "history")
     return history(session, {options.words.begin() + 1, options.words.end()});
   if (first == "report") return report(session, options);
+  if (Status named = check_team(options.team); !named) return session.fail(named.error());
   if (!options.against.empty()) {
     if (!is_far(session)) return tabletop(session, *config, options);
     return session.fail(make_error(ErrorCode::invalid, "server",
@@ -396,7 +409,8 @@ int drill(Session& session, const DrillVerbOptions& options) {
                                      "quell help drill"));
     const Result<Scenario> scenario = find_scenario(first);
     if (!scenario) return session.fail(scenario.error());
-    return play_with_people(session, *config, *scenario, options.seed, options.expect);
+    return play_with_people(session, *config, *scenario, options.seed, options.team,
+                            options.expect);
   }
   return play(session, *config, options);
 }
@@ -414,9 +428,10 @@ Verb drill_verb() {
                 app.add_flag("--auto", options->automatic);
                 app.add_flag("--expect", options->expect);
                 app.add_flag("--play", options->people)->excludes("--auto");
-                app.add_option("--seed", options->seed);
-                app.add_option("--speed", options->speed);
-                app.add_option("--against", options->against);
+                app.add_option("--seed", options->seed)->check(CLI::NonNegativeNumber);
+                app.add_option("--speed", options->speed)->excludes("--play");
+                app.add_option("--team", options->team);
+                app.add_option("--against", options->against)->excludes("--play");
                 app.add_option("-i,--input", options->inputs)->allow_extra_args(false);
                 app.add_option("--format", options->format);
                 app.add_option("-o", options->output);

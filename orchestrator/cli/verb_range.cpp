@@ -41,14 +41,14 @@ int serve(Session& session, const RangeOptions& options) {
     session.out().write(table(rows, "  "));
     return kExitOk;
   }
-  const Result<range::CrowdSize> crowd = range::parse_crowd(options.crowd);
+  const Result<range::Population> crowd = range::parse_crowd(options.crowd);
   if (!crowd) return session.fail(crowd.error());
   const StopSignals signals;
   Result<std::unique_ptr<range::SocketFront>> front = range::SocketFront::start(
       {.seed = options.seed,
        .profile = options.profile,
        .start = session.clock().now(),
-       .crowd = *crowd},
+       .population = *crowd},
       session.clock(), options.port);
   if (!front) return session.fail(front.error());
   (*front)->with_world([&](range::World& world, Timestamp) {
@@ -69,7 +69,7 @@ Verb range_verb() {
               [options](CLI::App& app) {
                 app.add_option("--port", options->port);
                 app.add_option("--profile", options->profile);
-                app.add_option("--seed", options->seed);
+                app.add_option("--seed", options->seed)->check(CLI::NonNegativeNumber);
                 app.add_option("--crowd", options->crowd);
               },
           .run = [options](Session& session) { return serve(session, *options); }};

@@ -215,9 +215,9 @@ int serve(Session& session) {
     people = *std::move(desk);
   }
   PreflightDesk preflights;                    // outlives the owner, whose API asks it
-  DrillDesk drills(session.random(), [config](const std::string& scenario, std::uint64_t seed,
+  DrillDesk drills(session.random(), [config](const DrillWish& wish,
                                               const std::function<bool()>& should_stop) {
-    return play_drill_apart(config->file, scenario, seed, should_stop);
+    return play_drill_apart(config->file, wish, should_stop);
   });
   std::optional<NotifyService> notifications;  // outlives the owner: nobody waits for its end
   // What cannot be resolved is a warning of the service that tells them of runs.

@@ -37,11 +37,11 @@ class Drill {
         options_(options),
         random_(random),
         events_(events),
-        scaled_(options.speed > 0 ? options.speed : 1),
         // At a whole minute, for schedules know no less: the second of the real one changes nothing.
-        jumping_(std::chrono::floor<std::chrono::minutes>(scaled_.now())),
+        begun_(std::chrono::floor<std::chrono::minutes>(SystemClock().now())),
+        scaled_(options.speed > 0 ? options.speed : 1, begun_),
+        jumping_(begun_),
         clock_(options.speed > 0 ? static_cast<const Clock&>(scaled_) : jumping_),
-        begun_(clock_.now()),
         world_options_(world_options(scenario, options.seed, begun_)),
         policy_(drill_policy(scenario)) {
     // People are not clocks: the seed makes them up to a fifth faster or slower.
@@ -119,11 +119,11 @@ class Drill {
   const DrillOptions& options_;
   Random& random_;
   const DrillEvents& events_;
+  Timestamp begun_;
   // The one clock of a drill: scaled for people, jumping from event to event where nobody watches.
   ScaledClock scaled_;
   ManualClock jumping_;
   const Clock& clock_;
-  Timestamp begun_;
   range::WorldOptions world_options_;
   Policy policy_;
   double pace_ = 1;
@@ -415,6 +415,7 @@ Result<DrillOutcome> Drill::finish() {
   outcome.record = score_->finish(*state, owner_->connectors(),
                                   gate_ ? gate_->counts() : AlertCounts{}, clock_.now());
   outcome.record.seed = options_.seed;
+  outcome.record.team = options_.team;
   outcome.record.speed = options_.speed;
   outcome.as_expected = !outcome.stopped && outcome.record.agrees();
   if (outcome.stopped) return outcome;

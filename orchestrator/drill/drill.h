@@ -16,6 +16,7 @@ namespace quell {
 
 struct DrillOptions {
   std::uint64_t seed = 7;
+  std::string team{};                // who practises; may be empty
   double speed = 20;                 // drill seconds per real second; 0: as fast as it goes
   std::string database{};            // of drills
   std::string incidents_database{};  // of real runs, which shares the keys; may be empty

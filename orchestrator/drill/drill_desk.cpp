@@ -6,6 +6,7 @@
 
 #include "orchestrator/api/problem.h"
 #include "orchestrator/drill/scenario.h"
+#include "state/base/bytes.h"
 
 namespace quell {
 namespace {
@@ -13,6 +14,7 @@ namespace {
 constexpr std::size_t kKeptMax = 8;
 constexpr std::size_t kIdBytes = 6;
 constexpr std::int64_t kSeedDefault = 7;
+constexpr std::size_t kTeamBytesMax = 60;
 
 HttpReply ask_drill(DrillDesk& desk, const ApiCall& call) {
   const std::int64_t seed = call.body["seed"].int_or(kSeedDefault);
@@ -20,8 +22,9 @@ HttpReply ask_drill(DrillDesk& desk, const ApiCall& call) {
     return problem_reply(make_error(ErrorCode::invalid, "bad-input", "seed is negative.",
                                     "leave it out, or give a whole number from 0"));
   }
-  const Result<std::string> id =
-      desk.ask(call.body["scenario"].string_or(""), static_cast<std::uint64_t>(seed));
+  const Result<std::string> id = desk.ask({.scenario = call.body["scenario"].string_or(""),
+                                           .seed = static_cast<std::uint64_t>(seed),
+                                           .team = call.body["team"].string_or("")});
   if (!id) return problem_reply(id.error());
   return json_reply(200, Value::map({{"id", *id}, {"location", "/api/v1/drills/plays/" + *id}}));
 }
@@ -35,6 +38,13 @@ HttpReply show_play(const DrillDesk& desk, const ApiCall& call) {
 
 }  // namespace
 
+Status check_team(const std::string& team) {
+  if (team.size() <= kTeamBytesMax && escape_untrusted(team) == team) return ok();
+  return make_error(ErrorCode::invalid, "bad-input",
+                    "a team's name has at most 60 bytes and no control characters.",
+                    "quell help drill");
+}
+
 DrillDesk::DrillDesk(Random& random, Play play) : random_(random), play_(std::move(play)) {}
 
 DrillDesk::~DrillDesk() {
@@ -42,11 +52,12 @@ DrillDesk::~DrillDesk() {
   if (worker_.joinable()) worker_.join();
 }
 
-Result<std::string> DrillDesk::ask(const std::string& scenario, std::uint64_t seed) {
+Result<std::string> DrillDesk::ask(const DrillWish& wish) {
+  if (Status named = check_team(wish.team); !named) return named.error();
   // An id of ours alone: find_scenario() would read any file of a path.
   const auto& shipped = shipped_scenarios();
   const bool is_shipped = std::any_of(shipped.begin(), shipped.end(), [&](const auto& one) {
-    return one.first == scenario + ".yaml";
+    return one.first == wish.scenario + ".yaml";
   });
   if (!is_shipped) {
     return make_error(ErrorCode::invalid, "drill", "no scenario of that id comes with quell.",
@@ -55,25 +66,25 @@ Result<std::string> DrillDesk::ask(const std::string& scenario, std::uint64_t se
   const std::lock_guard lock(mutex_);
   if (!played_.empty() && !played_.front().outcome) {
     return make_error(ErrorCode::conflict, "drill",
-                      "a drill is being played: " + played_.front().scenario + ".",
+                      "a drill is being played: " + played_.front().wish.scenario + ".",
                       "ask again when it is over");
   }
   if (worker_.joinable()) worker_.join();  // it has told its outcome and ends
   std::string id = random_.hex(kIdBytes);
-  played_.push_front({.id = id, .scenario = scenario, .seed = seed});
+  played_.push_front({.id = id, .wish = wish});
   if (played_.size() > kKeptMax) played_.pop_back();
   // Signals are the main thread's.
   sigset_t all;
   sigset_t before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  worker_ = std::thread([this, id, scenario, seed] { play(id, scenario, seed); });
+  worker_ = std::thread([this, id, wish] { play(id, wish); });
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   return id;
 }
 
-void DrillDesk::play(const std::string& id, const std::string& scenario, std::uint64_t seed) {
-  Result<Value> outcome = play_(scenario, seed, [this] { return stops_.load(); });
+void DrillDesk::play(const std::string& id, const DrillWish& wish) {
+  Result<Value> outcome = play_(wish, [this] { return stops_.load(); });
   const std::lock_guard lock(mutex_);
   const auto place = std::find_if(played_.begin(), played_.end(),
                                   [&id](const Played& played) { return played.id == id; });
@@ -88,8 +99,9 @@ std::optional<Value> DrillDesk::find(const std::string& id) const {
   const std::optional<Result<Value>>& outcome = place->outcome;
   const bool is_ready = outcome && outcome->has_value();
   ValueMap document{{"id", id},
-                    {"scenario", place->scenario},
-                    {"seed", place->seed},
+                    {"scenario", place->wish.scenario},
+                    {"seed", place->wish.seed},
+                    {"team", place->wish.team},
                     {"state", !outcome ? "computing" : is_ready ? "ready" : "failed"}};
   if (is_ready) document["drill"] = **outcome;
   if (outcome && !is_ready) {
@@ -112,7 +124,8 @@ std::vector<ApiRoute> drill_desk_routes(DrillDesk& desk) {
            .body = {{.name = "scenario", .about = "Its id, as in quell drill list", .required = true},
                     {.name = "seed",
                      .about = "World and people are the same for the same seed (7)",
-                     .kind = ApiField::Kind::integer}},
+                     .kind = ApiField::Kind::integer},
+                    {.name = "team", .about = "Who practises", .bytes_max = kTeamBytesMax}},
            .answer = "`id`, and `location` where the outcome will be; one at a time, else 409",
            .handle = [&desk](const ApiCall& call) { return ask_drill(desk, call); }},
           {.method = "GET",

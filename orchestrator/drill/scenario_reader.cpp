@@ -11,12 +11,14 @@
 #include "orchestrator/engine/step_walk.h"
 #include "orchestrator/range/faults.h"
 #include "orchestrator/range/profile.h"
+#include "state/base/bytes.h"
 
 namespace quell {
 namespace {
 
 constexpr std::size_t kScriptMax = 500;  // entries of one list
 constexpr std::size_t kTextBytesMax = 500;
+constexpr std::size_t kIdBytesMax = 64;
 constexpr Duration kLastsMax{std::chrono::hours(12)};
 constexpr std::int64_t kPerMinuteMax = 1'000'000;
 constexpr std::int64_t kCopiesMax = 1'000;
@@ -47,10 +49,10 @@ class ScenarioReader {
   Scenario read(const YamlNode& root) {
     scenario_.approve_after = Duration{0};
     read_map(root, "a scenario",
-             {{"scenario", text_into(scenario_.id), true},
+             {{"scenario", [&](const YamlNode& node) { scenario_.id = id(node); }, true},
               {"title", text_into(scenario_.title), true},
               {"teaches", text_into(scenario_.teaches), true},
-              {"playbook", text_into(scenario_.playbook), true},
+              {"playbook", [&](const YamlNode& node) { scenario_.playbook = id(node); }, true},
               {"world", [&](const YamlNode& node) { read_world(node); }},
               {"intruder", [&](const YamlNode& node) { read_acts(node); }},
               {"injects", [&](const YamlNode& node) { read_injects(node); }},
@@ -113,8 +115,20 @@ class ScenarioReader {
       findings_.error(node, "wrong-type", "a text belongs here");
     } else if (node.text.size() > kTextBytesMax) {
       findings_.error(node, "too-long", "a text here holds at most 500 bytes");
+    } else if (escape_untrusted(node.text) != node.text) {
+      // It is shown in terminals, in the players' inbox and in reports.
+      findings_.error(node, "bad-text", "a text here holds no control and no invisible characters");
     }
     return node.text;
+  }
+
+  /// Files and settings are named after it.
+  std::string id(const YamlNode& node) {
+    constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyz0123456789-";
+    const std::string read = text(node);
+    if (read.find_first_not_of(kLetters) != std::string::npos || read.size() > kIdBytesMax)
+      findings_.error(node, "bad-id", "an id here is made of a-z, 0-9 and -, at most 64 of them");
+    return read;
   }
 
   Duration duration(const YamlNode& node) {
@@ -222,10 +236,10 @@ class ScenarioReader {
     read_map(
         node, "world",
         {{"profile", [&](const YamlNode& names) { read_profile(names); }},
-         {"vaults", number_into(population.vaults, 0, range::kVaultsMax)},
+         {"vaults", number_into(population.tenants, 0, range::kTenantsMax)},
          {"credentials_per_vault",
-          number_into(population.credentials_per_vault, 1, range::kCredentialsPerVaultMax)},
-         {"idle_vaults", number_into(population.idle_vaults, 0, range::kVaultsMax)},
+          number_into(population.tokens_per_tenant, 1, range::kTokensPerTenantMax)},
+         {"idle_vaults", number_into(population.idle_vaults, 0, range::kTenantsMax)},
          {"retired", flag_into(population.retired)},
          {"latency", duration_into(scenario_.latency)},
          {"limits",

@@ -17,8 +17,11 @@ constexpr std::size_t kMomentsMax = 400;
 constexpr std::size_t kExclusionsMax = 500;
 constexpr std::size_t kExposuresMax = 100;
 constexpr std::size_t kMinutesMax = 12 * 60;
+// What the intruder's log calls its uses of what it stole.
 constexpr std::string_view kUse = "tools/list";
 constexpr std::string_view kRefresh = "refresh";
+constexpr std::string_view kKeyUse = "sessions";
+constexpr std::array<std::string_view, 3> kUses{kUse, kRefresh, kKeyUse};
 
 bool passed(const range::LogLine& line) { return line.status >= 200 && line.status < 300; }
 
@@ -50,6 +53,7 @@ std::string words_for(const range::LogLine& line) {
   const bool in = passed(line);
   if (line.note == kUse) return in ? "The stolen token works" : "Refused";
   if (line.note == kRefresh) return in ? "Refreshed: new tokens" : "Refresh refused";
+  if (line.note == kKeyUse) return in ? "The stolen key works" : "Refused";
   return line.note + " in the " + line.path + (in ? "" : ", refused");
 }
 
@@ -59,6 +63,13 @@ void add_difference(std::vector<std::string>& out, std::string_view what, std::s
 }
 
 }  // namespace
+
+Duration ScoreKeeper::since(Timestamp at) const {
+  Duration whole = at - begun_;
+  for (const auto& [from, until] : pauses_)
+    if (at > from) whole -= std::min(at, until) - from;
+  return whole;
+}
 
 void ScoreKeeper::moment(Timestamp at, DrillMoment::Side side, std::string text, bool is_bad) {
   if (timeline_.size() < kMomentsMax)
@@ -92,8 +103,9 @@ void ScoreKeeper::see(const RunState& run, const Entry& entry, const ConnectorSe
   } else if (kind == EntryKind::run_finished) {
     if (!first_result_) first_result_ = run.result;
     told("Result: " + std::string(to_string(*run.result)), run.result == RunResult::exposed);
-    if (run.result == RunResult::contained)
-      greens_.push_back({.subject = "the run's result", .use = std::string(kUse), .at = entry.at});
+    if (run.result != RunResult::contained) return;
+    for (const std::string_view use : kUses)
+      greens_.push_back({.subject = "the run's result", .use = std::string(use), .at = entry.at});
   }
 }
 
@@ -191,18 +203,20 @@ void ScoreKeeper::see_look(const RunState& run, const Entry& entry,
   const ProbeSpec* spec = nullptr;
   if (step != nullptr && probe < step->verify.size()) spec = &step->verify[probe];
   if (id.empty() && probe < run.verify.size()) spec = run.verify[probe].spec;
-  const bool of_tokens = spec != nullptr && (spec->connection == "issuer" ||
+  const bool of_key =
+      step != nullptr && std::ranges::find(step->kills, Kill::key) != step->kills.end();
+  const bool of_tokens = spec != nullptr && (spec->connection == "issuer" || of_key ||
                                              (step != nullptr && !step->proves.empty()));
   if (of_tokens) judge_tokens(run, connectors, entry.at);
 }
 
-/// From the moment that a claim about a token is called proved, the intruder's next use of that
-/// kind must fail.
+/// From the moment that a claim about a token or key is called proved, the intruder's next use of
+/// that kind must fail.
 void ScoreKeeper::judge_tokens(const RunState& run, const ConnectorSet& connectors, Timestamp at) {
-  constexpr std::array<std::pair<Kill, std::string_view>, 2> kUses{
-      {{Kill::access_token, kUse}, {Kill::refresh_token, kRefresh}}};
+  constexpr std::array<std::pair<Kill, std::string_view>, 3> kUseOf{
+      {{Kill::access_token, kUse}, {Kill::refresh_token, kRefresh}, {Kill::key, kKeyUse}}};
   for (const Claim& claim : claims_of(run, connectors)) {
-    for (const auto& [kill, use] : kUses) {
+    for (const auto& [kill, use] : kUseOf) {
       if (!has_kill(claim, kill)) continue;
       const std::pair key(claim.step + " " + claim.subject, std::string(to_string(kill)));
       if (claim.verdict != Verdict::proved) {
@@ -304,7 +318,7 @@ void ScoreKeeper::add_intruder(DrillRecord& record, Timestamp now) const {
       DrillMinute& cell = record.minutes[minute];
       (in ? cell.passed : cell.refused) += 1;
     }
-    if (line.note == kUse || line.note == kRefresh) {
+    if (std::ranges::find(kUses, line.note) != kUses.end()) {
       if (in) {
         record.last_success = since(line.at);
         record.first_failure.reset();  // a refusal that a refresh undid did not keep him out
@@ -314,7 +328,7 @@ void ScoreKeeper::add_intruder(DrillRecord& record, Timestamp now) const {
     }
     const auto [known, is_new] = last.try_emplace(line.note, in);
     const bool changed = std::exchange(known->second, in) != in;
-    const bool tells = is_new || changed || (in && line.note != kUse);
+    const bool tells = is_new || changed || (in && line.note != kUse && line.note != kKeyUse);
     if (tells && record.timeline.size() < 2 * kMomentsMax) {
       record.timeline.push_back({.at = since(line.at),
                                  .side = DrillMoment::Side::intruder,
@@ -340,7 +354,7 @@ std::int64_t ScoreKeeper::blind_repeats() const {
 }
 
 void ScoreKeeper::compare(DrillRecord& record, const std::vector<Claim>& claims,
-                          const RunState& run, const AlertCounts& alerts) const {
+                          const RunState& run, const AlertCounts& alerts, Timestamp end) const {
   std::vector<std::string>& out = record.differences;
   const Truth& truth = scenario_.truth;
   const auto count = [&](std::string_view what, const std::optional<std::int64_t>& wanted,
@@ -359,7 +373,7 @@ void ScoreKeeper::compare(DrillRecord& record, const std::vector<Claim>& claims,
     add_difference(out, "the intruder", *wanted_in ? "in" : "out",
                    record.inside_at_the_end ? "in" : "out");
   if (truth.memory_clean) {
-    const Value now = world_.truth(begun_ + record.lasted);
+    const Value now = world_.truth(end);
     const bool clean = now["memory_poisoned"].list_or_empty().empty() &&
                        now["memory_poisoned_versions"].list_or_empty().empty() &&
                        now["memory_restored"].bool_or(false);
@@ -410,7 +424,7 @@ DrillRecord ScoreKeeper::finish(const RunState& run, const ConnectorSet& connect
                      .timeline = timeline_,
                      .questions = scenario_.questions};
   if (refuted_) record.refuted_after = since(*refuted_);
-  if (last_kill_ && decided_) record.contained_after = *last_kill_ - *decided_;
+  if (last_kill_ && decided_) record.contained_after = since(*last_kill_) - since(*decided_);
   const std::vector<Claim> claims = claims_of(run, connectors);
   add_intruder(record, now);
   add_false_greens(record);
@@ -422,7 +436,7 @@ DrillRecord ScoreKeeper::finish(const RunState& run, const ConnectorSet& connect
   }
   add_times(record, claims, run);
   add_exposures(record, claims);
-  compare(record, claims, run, alerts);
+  compare(record, claims, run, alerts, now);
   std::ranges::stable_sort(record.timeline, {}, &DrillMoment::at);
   return record;
 }

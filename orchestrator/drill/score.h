@@ -37,6 +37,8 @@ class ScoreKeeper {
   void leave_out(const std::string& item, const Exclusion& exclusion, Timestamp at);
   void died(Timestamp at);
   void restarted(Timestamp at);
+  /// The drill stood still between the two; `until` is not before the last pause's.
+  void paused(Timestamp from, Timestamp until) { pauses_.emplace_back(from, until); }
 
   /// The score of the drill, whose last run is `run`, at its end.
   DrillRecord finish(const RunState& run, const ConnectorSet& connectors, const AlertCounts& alerts,
@@ -62,13 +64,15 @@ class ScoreKeeper {
   void add_exposures(DrillRecord& record, const std::vector<Claim>& claims) const;
   void add_intruder(DrillRecord& record, Timestamp now) const;
   void compare(DrillRecord& record, const std::vector<Claim>& claims, const RunState& run,
-               const AlertCounts& alerts) const;
+               const AlertCounts& alerts, Timestamp end) const;
   std::int64_t blind_repeats() const;
-  Duration since(Timestamp at) const { return at - begun_; }
+  /// Of the drill's own time: what lies in a pause is none.
+  Duration since(Timestamp at) const;
 
   const Scenario& scenario_;
   const range::World& world_;
   Timestamp begun_;
+  std::vector<std::pair<Timestamp, Timestamp>> pauses_{};
   std::vector<DrillMoment> timeline_{};
   std::optional<Timestamp> started_{};
   std::optional<Timestamp> planned_{};

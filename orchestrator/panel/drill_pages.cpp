@@ -16,6 +16,7 @@ constexpr std::size_t kCellsMax = 60;
 constexpr std::size_t kMarksMax = 8;
 constexpr std::size_t kRowsShown = 20;
 constexpr std::size_t kHistoryShown = 10;
+constexpr std::size_t kTrendsShown = 100;
 constexpr double kBase = 154;    // y of the axis
 constexpr double kUp = 110;      // px for the most that passed
 constexpr double kDown = 44;     // px for the most that was refused
@@ -274,6 +275,35 @@ Markup history_table(const std::vector<DrillRecord>& before, Timestamp now) {
       rows);
 }
 
+std::string from_to(const std::string& first, const std::string& last) {
+  return first == last ? first : first + " to " + last;
+}
+
+/// Whether a team gets better: its first drill of a scenario beside its last.
+Markup trend_table(const std::vector<DrillRecord>& records) {
+  Markup rows;
+  const std::vector<DrillTrend> trends = trends_of(records);
+  for (std::size_t i = 0; i < trends.size() && i < kTrendsShown; ++i) {
+    const DrillTrend& trend = trends[i];
+    const auto both = [&trend](const auto& tell) {
+      return from_to(tell(*trend.first), tell(*trend.last));
+    };
+    rows += html(
+        R"(<tr><th scope="row"><span class="id">{}</span><br><span class="soft">{}</span></th><td class="num">{} of {}</td><td class="num">{}</td><td class="num">{}</td><td class="num">{}</td></tr>)",
+        trend.scenario, trend.players, trend.passed, trend.played,
+        both([](const DrillRecord& one) { return took(time_to(one, "decide")); }),
+        both([](const DrillRecord& one) { return took(one.last_success); }),
+        both([](const DrillRecord& one) { return grouped(one.passed()); }));
+  }
+  if (trends.empty()) {
+    return html(
+        R"(<p class="card pad soft">A scenario that a team plays twice stands here, its first time beside its last. <code>quell drill SCENARIO --play --team NAME</code></p>)");
+  }
+  return html(
+      R"(<div class="card scroll" role="region" tabindex="0" aria-label="Trend"><table class="score" id="trend"><thead><tr><th scope="col">scenario and team</th><th scope="col" class="num">passed</th><th scope="col" class="num">decided after</th><th scope="col" class="num">intruder's last success</th><th scope="col" class="num">intruder got</th></tr></thead><tbody>{}</tbody></table></div>)",
+      rows);
+}
+
 std::string lede(const DrillRecord& record) {
   std::string text = record.title + ". It teaches: " + record.teaches + ".";
   if (record.last_success)
@@ -283,7 +313,7 @@ std::string lede(const DrillRecord& record) {
 }
 
 std::string pace(const DrillRecord& record) {
-  return fmt::format("seed {}, {}, {} long", record.seed,
+  return fmt::format("{}, seed {}, {}, {} long", players_of(record), record.seed,
                      record.speed > 0 ? fmt::format("{:g} to 1", record.speed)
                                       : std::string("as fast as it went"),
                      format_duration(record.lasted));
@@ -339,8 +369,8 @@ Page drills_page(const std::vector<ScenarioLine>& scenarios,
           .section = Section::drills,
           .head = html(R"(<h1>Drills</h1><p class="lede">{}</p>)", last_passed),
           .body = html(
-              R"(<div class="card scroll" role="region" tabindex="0" aria-label="Drills"><table class="score" id="drills"><thead><tr><th scope="col">scenario and what it teaches</th><th scope="col">ends</th><th scope="col">last played</th><th scope="col">result</th></tr></thead><tbody>{}</tbody></table></div><p class="hint">A drill is played on the command line: <code>quell drill SCENARIO</code>. Its score card appears here.</p>)",
-              rows),
+              R"(<div class="card scroll" role="region" tabindex="0" aria-label="Drills"><table class="score" id="drills"><thead><tr><th scope="col">scenario and what it teaches</th><th scope="col">ends</th><th scope="col">last played</th><th scope="col">result</th></tr></thead><tbody>{}</tbody></table></div><p class="hint">A drill is played on the command line: <code>quell drill SCENARIO</code>. Its score card appears here.</p><section aria-labelledby="h-trend"><div class="bar"><h2 id="h-trend">Trend</h2><p class="soft">first drill to last</p></div>{}</section>)",
+              rows, trend_table(records)),
           .is_drill = true};
 }
 

@@ -15,7 +15,7 @@
 namespace quell::range {
 namespace {
 
-constexpr CrowdSize kLarge{
+constexpr Population kLarge{
     .vaults = 700, .credentials = 3'000, .sessions = 2'000, .stores = 200, .deployments = 50};
 constexpr int kSizeMax = 20'000;
 constexpr int kCredentialsPerVault = 20;
@@ -52,7 +52,7 @@ class Dice {
 
 class Crowding {
  public:
-  Crowding(const CrowdSize& size, Platform& platform, Issuer& issuer, const Keys& keys,
+  Crowding(const Population& size, Platform& platform, Issuer& issuer, const Keys& keys,
            const std::string& mcp_endpoint, std::uint64_t seed, Timestamp start)
       : size_(size),
         issuer_(issuer),
@@ -75,7 +75,7 @@ class Crowding {
   bool is_vendors(const std::vector<std::string>& vault_ids) const;
   Timestamp before(Duration most);
 
-  const CrowdSize& size_;
+  const Population& size_;
   Issuer& issuer_;
   const Keys& keys_;
   const std::string& mcp_endpoint_;
@@ -228,7 +228,7 @@ void Crowding::add_deployments() {
 }
 
 Crowd Crowding::fill() {
-  if (size_.none()) return {};
+  if (size_.vaults == 0) return {};
   add_vaults();
   add_credentials();
   add_places();
@@ -240,15 +240,15 @@ Crowd Crowding::fill() {
 
 }  // namespace
 
-Crowd seed_crowd(const CrowdSize& size, Platform& platform, Issuer& issuer, const Keys& keys,
+Crowd seed_crowd(const Population& size, Platform& platform, Issuer& issuer, const Keys& keys,
                  const std::string& mcp_endpoint, std::uint64_t seed, Timestamp start) {
   return Crowding(size, platform, issuer, keys, mcp_endpoint, seed, start).fill();
 }
 
-Result<CrowdSize> parse_crowd(std::string_view text) {
-  if (text.empty()) return CrowdSize{};
+Result<Population> parse_crowd(std::string_view text) {
+  if (text.empty()) return Population{};
   if (text == "large") return kLarge;
-  CrowdSize size;
+  Population size;
   const std::array<std::pair<std::string_view, int*>, 5> names{{{"vaults", &size.vaults},
                                                                 {"credentials", &size.credentials},
                                                                 {"sessions", &size.sessions},
@@ -273,7 +273,7 @@ Result<CrowdSize> parse_crowd(std::string_view text) {
         *name->second > kSizeMax)
       return wrong;
   }
-  if (size.none()) return wrong;
+  if (size.vaults == 0) return wrong;
   return size;
 }
 

@@ -26,12 +26,12 @@ struct Crowd {
 /// each, a few of them for the world's MCP server with grants of its issuer, sessions and
 /// deployments that name vaults and mount memory, sessions of which most are archived. The same seed
 /// makes the same crowd.
-Crowd seed_crowd(const CrowdSize& size, Platform& platform, Issuer& issuer, const Keys& keys,
+Crowd seed_crowd(const Population& size, Platform& platform, Issuer& issuer, const Keys& keys,
                  const std::string& mcp_endpoint, std::uint64_t seed, Timestamp start);
 
 /// `vaults=700,credentials=3000,...`, `large`, or nothing. Error topic "usage", with the sizes that
 /// there are.
-Result<CrowdSize> parse_crowd(std::string_view text);
+Result<Population> parse_crowd(std::string_view text);
 
 /// The crowd as the control host tells it.
 Value to_value(const Crowd& crowd);

@@ -78,9 +78,9 @@ void seed_tenants(Inhabitant& by, const Population& population, Leaked& leaked, 
     }
     return id;
   };
-  for (std::int64_t i = 1; i <= population.vaults; ++i)
+  for (std::int64_t i = 1; i <= population.tenants; ++i)
     leaked.tenant_vault_ids.push_back(
-        vault_of(fmt::format("Tenant {}", i), population.credentials_per_vault));
+        vault_of(fmt::format("Tenant {}", i), population.tokens_per_tenant));
   for (std::int64_t i = 1; i <= population.idle_vaults; ++i)
     leaked.idle_vault_ids.push_back(vault_of(fmt::format("Service account {}", i), 1));
 }

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <utility>
 
+#include "orchestrator/range/faults.h"
 #include "state/base/json.h"
 
 namespace quell::range {
@@ -33,6 +34,11 @@ void Intruder::step() {
   } else {
     use(use_due_);
   }
+}
+
+void Intruder::postpone(Duration by) {
+  use_due_ += by;
+  refresh_due_ += by;
 }
 
 bool Intruder::refresh(Timestamp now) {
@@ -112,8 +118,8 @@ void Intruder::log(Timestamp at, Host host, std::string_view path, Effect effect
   if (log_.size() >= kLogLinesMax) return;
   log_.push_back({.at = at,
                   .who = "intruder",
-                  .host = host == Host::issuer ? "issuer" : "mcp_server",
-                  .method = "POST",
+                  .host = std::string(to_string(host)),
+                  .method = host == Host::platform ? "GET" : "POST",
                   .path = std::string(path),
                   .effect = effect,
                   .status = status,

@@ -36,6 +36,8 @@ class Intruder {
   bool refresh(Timestamp now);
   /// It has got hold of other tokens of the same client.
   void take_tokens(std::string access_token, std::string refresh_token, Timestamp now);
+  /// Everything that it is about to do comes that much later.
+  void postpone(Duration by);
   /// Into its log: what it did by another way.
   void note(LogLine line);
 

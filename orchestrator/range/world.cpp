@@ -123,7 +123,7 @@ class RangeWorld final : public World {
         platform_(profiles_, keys_, random_, options_.seed, fetch_as("platform", true)),
         incident_(seed_incident(platform_, issuer_, keys_, mcp_.endpoint(), options_.population,
                                 now_)),
-        crowd_(seed_crowd(options_.crowd, platform_, issuer_, keys_, mcp_.endpoint(),
+        crowd_(seed_crowd(options_.population, platform_, issuer_, keys_, mcp_.endpoint(),
                           options_.seed, now_)),
         meddling_(profiles_, platform_, keys_, incident_.leaked, mcp_.endpoint()),
         poisoning_(profiles_.has("poisoned")
@@ -193,6 +193,7 @@ class RangeWorld final : public World {
   }
 
   LogLine act(const Act& act, Timestamp now) override;
+  void hold_intruder(bool held, Timestamp now) override;
 
   StreamPart follow(EventStream& stream, Timestamp now) override {
     advance(now);
@@ -255,6 +256,7 @@ class RangeWorld final : public World {
   Meddling meddling_;
   Poisoning poisoning_;
   Intruder intruder_;
+  std::optional<Timestamp> held_since_{};  // the intruder stands still
   Webhooks webhooks_;
   Allowance reads_;
   Allowance writes_;
@@ -445,8 +447,15 @@ Response RangeWorld::handle(const Request& request, Timestamp now) {
 
 std::optional<Timestamp> RangeWorld::next_timer() const {
   const auto platform = platform_.next_timer();
-  if (!options_.intruder) return platform;
+  if (!options_.intruder || held_since_) return platform;
   return platform ? std::min(*platform, intruder_.next()) : intruder_.next();
+}
+
+void RangeWorld::hold_intruder(bool held, Timestamp now) {
+  advance(now);
+  if (held == held_since_.has_value()) return;
+  if (!held) intruder_.postpone(now - *held_since_);
+  held_since_ = held ? std::optional(now) : std::nullopt;
 }
 
 void RangeWorld::advance(Timestamp now) {
@@ -629,13 +638,13 @@ std::optional<Act::Kind> act_kind_from_string(std::string_view text) noexcept {
 
 Result<std::unique_ptr<World>> World::create(WorldOptions options) {
   const Population& population = options.population;
-  if (population.vaults < 0 || population.vaults > kVaultsMax || population.idle_vaults < 0 ||
-      population.idle_vaults > kVaultsMax || population.credentials_per_vault < 1 ||
-      population.credentials_per_vault > kCredentialsPerVaultMax) {
+  if (population.tenants < 0 || population.tenants > kTenantsMax || population.idle_vaults < 0 ||
+      population.idle_vaults > kTenantsMax || population.tokens_per_tenant < 1 ||
+      population.tokens_per_tenant > kTokensPerTenantMax) {
     return make_error(ErrorCode::invalid,
                       fmt::format("A world holds at most {} vaults of each kind, with 1 to {} "
                                   "credentials each.",
-                                  kVaultsMax, kCredentialsPerVaultMax));
+                                  kTenantsMax, kTokensPerTenantMax));
   }
   Result<ProfileSet> profiles = ProfileSet::parse(options.profile);
   if (!profiles) return profiles.error();

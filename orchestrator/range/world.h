@@ -61,23 +61,12 @@ struct Response {
   std::optional<EventStream> stream{};
 };
 
-/// How much of an organization stands around the incident: `seed_crowd` fills it in.
-struct CrowdSize {
-  int vaults = 0;
-  int credentials = 0;  // at most 20 a vault
-  int sessions = 0;
-  int stores = 0;
-  int deployments = 0;
-
-  bool none() const noexcept { return vaults == 0; }
-};
-
 /// What a world holds beside the objects of the incident, and what its platform allows.
 struct Population {
   /// Vaults "Tenant 1" and on, with so many bearer tokens each (at most 20), each for a service of
   /// its own.
-  std::int64_t vaults = 0;
-  std::int64_t credentials_per_vault = 20;
+  std::int64_t tenants = 0;
+  std::int64_t tokens_per_tenant = 20;
   /// Vaults "Service account 1" and on, one token each: nothing has used them for a long time.
   std::int64_t idle_vaults = 0;
   /// The integration was removed: no session and no deployment names the leaked vault any more.
@@ -86,9 +75,16 @@ struct Population {
   /// `retry-after`. 0: it takes all.
   std::int64_t reads_per_minute = 0;
   std::int64_t writes_per_minute = 0;
+  /// An organization around the incident, which `seed_crowd` draws: vaults of teams, their
+  /// credentials (at most 20 a vault), sessions, memory stores and deployments.
+  int vaults = 0;
+  int credentials = 0;
+  int sessions = 0;
+  int stores = 0;
+  int deployments = 0;
 };
-inline constexpr std::int64_t kVaultsMax = 4'000;
-inline constexpr std::int64_t kCredentialsPerVaultMax = 20;
+inline constexpr std::int64_t kTenantsMax = 4'000;
+inline constexpr std::int64_t kTokensPerTenantMax = 20;
 
 struct WorldOptions {
   std::uint64_t seed = 7;
@@ -104,7 +100,6 @@ struct WorldOptions {
   std::string control_url{};
   Population population{};
   bool intruder = true;
-  CrowdSize crowd{};
   /// Makes the platform's own requests (validate, refresh, running sessions) to servers that are no
   /// host of this world; none is what a broken connection looks like. Without it nothing leaves the
   /// world.
@@ -196,6 +191,9 @@ class World {
   /// A new grant for the platform at the world's MCP server, as if the user had consented again:
   /// what a team puts into the vault when it rotates.
   virtual FreshGrant mint_fresh(Timestamp now) = 0;
+
+  /// While it is held the intruder does nothing; afterwards it goes on where it was.
+  virtual void hold_intruder(bool held, Timestamp now) = 0;
 
   /// Somebody does `act` now; what became of it, as the intruder's log or the request log has it.
   virtual LogLine act(const Act& act, Timestamp now) = 0;

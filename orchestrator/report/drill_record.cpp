@@ -4,6 +4,7 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <utility>
 
 #include "state/base/bytes.h"
@@ -194,6 +195,34 @@ std::string DrillRecord::headline() const {
   return "Drill passed: " + end;
 }
 
+std::string players_of(const DrillRecord& record) {
+  if (!record.team.empty()) return record.team;
+  return record.people ? "people" : "the playbook alone";
+}
+
+std::optional<Duration> time_to(const DrillRecord& record, std::string_view word) {
+  for (const DrillTime& time : record.times)
+    if (time.word == word) return time.took;
+  return std::nullopt;
+}
+
+std::vector<DrillTrend> trends_of(const std::vector<DrillRecord>& records) {
+  std::map<std::pair<std::string, std::string>, DrillTrend> trends;
+  for (const DrillRecord& record : records) {
+    const std::string players = players_of(record);
+    DrillTrend& trend = trends[{record.scenario, players}];
+    if (trend.first == nullptr)
+      trend = {.scenario = record.scenario, .players = players, .first = &record};
+    trend.last = &record;
+    ++trend.played;
+    trend.passed += record.agrees() ? 1 : 0;
+  }
+  std::vector<DrillTrend> repeated;
+  for (auto& [key, trend] : trends)
+    if (trend.played > 1) repeated.push_back(std::move(trend));
+  return repeated;
+}
+
 Value to_value(const DrillRecord& record) {
   return Value::map(
       {{"format", 1},
@@ -203,6 +232,8 @@ Value to_value(const DrillRecord& record) {
        {"teaches", record.teaches},
        {"playbook", record.playbook},
        {"playbook_sha256", record.playbook_sha256},
+       {"team", record.team},
+       {"people", record.people},
        {"seed", record.seed},
        {"speed", record.speed},
        {"played_at", Value(record.played_at)},
@@ -247,6 +278,8 @@ Result<DrillRecord> drill_record_from(const Value& document) {
       .teaches = document["teaches"].string_or(""),
       .playbook = document["playbook"].string_or(""),
       .playbook_sha256 = document["playbook_sha256"].string_or(""),
+      .team = document["team"].string_or(""),
+      .people = document["people"].bool_or(false),
       .seed = static_cast<std::uint64_t>(document["seed"].int_or(0)),
       .speed = speed.is_number() ? speed.as_number() : static_cast<double>(speed.int_or(0)),
       .played_at = *played_at,

@@ -83,6 +83,8 @@ struct DrillRecord {
   std::string teaches{};
   std::string playbook{};
   std::string playbook_sha256{};
+  std::string team{};   // who practised; empty: nobody said
+  bool people = false;  // people played it, and not the playbook alone
   std::uint64_t seed = 0;
   double speed = 0;       // drill seconds per second; 0: as fast as it went
   Timestamp played_at{};  // the intruder's first use
@@ -116,6 +118,23 @@ struct DrillRecord {
   /// The first sentence of the score card.
   std::string headline() const;
 };
+
+/// Who practised, in words.
+std::string players_of(const DrillRecord& record);
+
+/// A team's drills of one scenario: did they get better?
+struct DrillTrend {
+  std::string scenario{};
+  std::string players{};  // players_of()
+  std::size_t played = 0;
+  std::size_t passed = 0;
+  const DrillRecord* first = nullptr;
+  const DrillRecord* last = nullptr;
+};
+/// Of `records`, oldest first, those that were played more than once; they outlive the answer.
+std::vector<DrillTrend> trends_of(const std::vector<DrillRecord>& records);
+/// How long `record` took to the moment `word`, as `decide`; none: it never came.
+std::optional<Duration> time_to(const DrillRecord& record, std::string_view word);
 
 Value to_value(const DrillRecord& record);
 /// Error `corrupt` for a document that is none.

@@ -40,9 +40,9 @@ std::string drill_report_markdown(const DrillRecord& record) {
   md += "**" + cell(record.headline()) +
         "** This was a drill. Nothing here touched production.\n\n";
   md += fmt::format(
-      "It teaches: {}. Played {} UTC, seed {}, {} long by its own clock, with playbook {} "
+      "It teaches: {}. Played by {}, {} UTC, seed {}, {} long by its own clock, with playbook {} "
       "(SHA-256 {}).\n\n",
-      cell(record.teaches), format_rfc3339(record.played_at), record.seed,
+      cell(record.teaches), cell(players_of(record)), format_rfc3339(record.played_at), record.seed,
       format_duration(record.lasted), cell(record.playbook), record.playbook_sha256.substr(0, 12));
   md += "| | |\n|---|---|\n";
   md += fmt::format("| False greens | {} |\n", record.false_greens.size());

@@ -89,9 +89,9 @@ std::chrono::nanoseconds SystemClock::real_time_until(Timestamp due) const {
   return std::max(std::chrono::nanoseconds(due - now()), std::chrono::nanoseconds{0});
 }
 
-ScaledClock::ScaledClock(double speed)
+ScaledClock::ScaledClock(double speed, Timestamp start)
     : speed_(speed),
-      wall_start_(std::chrono::floor<milliseconds>(std::chrono::system_clock::now())),
+      start_(start),
       steady_start_(std::chrono::steady_clock::now()) {
   QUELL_ASSERT(speed > 0);
 }
@@ -99,7 +99,7 @@ ScaledClock::ScaledClock(double speed)
 Timestamp ScaledClock::now() const {
   const std::chrono::duration<double, std::milli> real =
       std::chrono::steady_clock::now() - steady_start_;
-  return wall_start_ + milliseconds(static_cast<std::int64_t>(real.count() * speed_));
+  return start_ + milliseconds(static_cast<std::int64_t>(real.count() * speed_));
 }
 
 std::chrono::nanoseconds ScaledClock::real_time_until(Timestamp due) const {

@@ -52,16 +52,16 @@ class SystemClock final : public Clock {
   std::chrono::nanoseconds began_;  // since 1970, when the machine was switched on
 };
 
-/// Starts at the real time of its making and runs `speed` times as fast, by the monotonic clock.
+/// Starts at `start` when it is made and runs `speed` times as fast as the monotonic clock.
 class ScaledClock final : public Clock {
  public:
-  explicit ScaledClock(double speed);
+  ScaledClock(double speed, Timestamp start);
   Timestamp now() const override;
   std::chrono::nanoseconds real_time_until(Timestamp due) const override;
 
  private:
   double speed_;
-  Timestamp wall_start_;
+  Timestamp start_;
   std::chrono::steady_clock::time_point steady_start_;
 };
 

@@ -35,7 +35,8 @@ TEST_CASE("what was played is listed, remembered and reported") {
   const Site site;
   CHECK(has(site.run({"drill", "history"}).out, "No drill was played yet."));
   CHECK(has(site.run({"drill", "list"}).out, "never"));
-  const Finished played = site.run({"drill", "lying-200", "--speed", "max"});
+  const Finished played =
+      site.run({"drill", "lying-200", "--speed", "max", "--team", "Night shift"});
   CAPTURE(played.out);
   CHECK(played.exit == 4);
   CHECK(has(played.out, "false greens 0"));
@@ -44,6 +45,8 @@ TEST_CASE("what was played is listed, remembered and reported") {
   CHECK(has(played.out, "claim     Ivo: "));
   CHECK(has(site.run({"drill", "list"}).out, "today"));
   CHECK(has(site.run({"drill", "history", "lying-200"}).out, "passed"));
+  CHECK(has(site.run({"drill", "history"}).out, "Night shift"));
+  CHECK(site.run({"drill", "lying-200", "--team", "a\x1b[31m"}).exit == 2);
   CHECK(has(site.run({"drill", "history", "rotate-only"}).out, "No drill was played yet."));
 
   const Value data = site.run({"drill", "report", "last", "--format", "json"}).json();
@@ -81,19 +84,23 @@ TEST_CASE("a tabletop shows what would be sent, asks its questions, and sends re
   CHECK(has(table.out, "Who calls this vendor at night"));
   CHECK(site.changes_seen() == 0);
   CHECK(has(site.run({"drill", "history"}).out, "No drill was played yet."));
-  const Finished none = site.run({"drill", "lying-200", "--against", "platfrom"});
-  CHECK(none.exit == 2);
+  for (const char* const other : {"platfrom", "issuer"})
+    CHECK(site.run({"drill", "lying-200", "--against", other}).exit == 2);
 }
 
 // Goal: what people cannot play is refused before anything is started, and says what can be done.
-TEST_CASE("people play one scenario that neither alerts nor a crash begin") {
+TEST_CASE("people play one scenario that no alert begins") {
   const Site site;
-  const Finished crash = site.run({"drill", "worst-moment", "--play"});
-  CHECK(crash.exit == 2);
-  CHECK(has(crash.err, "worst-moment kills its own process"));
-  CHECK(has(crash.err, "quell drill worst-moment"));
+  const Finished storm = site.run({"drill", "alert-storm", "--play"});
+  CHECK(storm.exit == 2);
+  CHECK(has(storm.err, "alert-storm begins by alerts"));
+  CHECK(has(storm.err, "quell drill alert-storm"));
   CHECK(site.run({"drill", "rotate-only", "leaked-mcp-oauth", "--play"}).exit == 2);
   CHECK(site.run({"drill", "rotate-only", "--play", "--auto"}).exit == 2);
+  CHECK(site.run({"drill", "rotate-only", "--play", "--speed", "max"}).exit == 2);
+  CHECK(site.run({"drill", "rotate-only", "--play", "--against", "platform"}).exit == 2);
+  CHECK(site.run({"drill", "rotate-only", "--speed", "nan"}).exit == 2);
+  CHECK(site.run({"drill", "rotate-only", "--speed", "max", "--seed", "-1"}).exit == 2);
   CHECK(has(site.run({"drill", "history"}).out, "No drill was played yet."));
 }
 

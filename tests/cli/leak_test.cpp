@@ -72,6 +72,33 @@ TEST_CASE("the plan's digest is the approval's digest") {
   CHECK(right.json()["digest"].string_or("") == digest);
 }
 
+// Goal: at a terminal nothing is sent before a person has typed how much of it cannot be undone, as
+// the prompt spells it (threat T53).
+TEST_CASE("a terminal asks for the count, and another one changes nothing") {
+  const Site site;
+  std::string command = quell_path();
+  for (const std::string& word : site.leak_arguments()) command += " " + word;
+  command += " --no-watch --config " + site.folder().path() + "/quell.yaml";
+  const auto type = [&](const std::string& line) {
+    return Process({"/usr/bin/script", "-qec", command, "/dev/null"},
+                   {{"HOME", site.folder().path()}, {"SHELL", "/bin/sh"}}, line + "\n")
+        .wait();
+  };
+  const Finished wrong = type("1");
+  CAPTURE(wrong.out);
+  CHECK(wrong.exit == 6);
+  CHECK(site.changes_seen() == 0);
+  const std::string prompt = "? Type ";
+  const std::size_t at = wrong.out.find(prompt);
+  REQUIRE(at != std::string::npos);
+  const std::size_t from = at + prompt.size();
+  command += " --reason misread";  // who denied it asks again with a reason (threat T31)
+  const Finished right = type(wrong.out.substr(from, wrong.out.find(',', from) - from));
+  CAPTURE(right.out);
+  CHECK(right.exit == 0);
+  CHECK(site.changes_seen() > 0);
+}
+
 // Goal: kill -9 in the middle loses nothing and repeats nothing blindly.
 // Method: the revocation's answer is held back, the process is killed there, and another one
 // resumes.

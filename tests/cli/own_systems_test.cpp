@@ -10,6 +10,7 @@
 #include <doctest/doctest.h>
 
 #include "process.h"
+#include "state/base/json.h"
 #include "tests/connectors/transport/socket_server.h"
 
 namespace quell::test {
@@ -238,6 +239,38 @@ TEST_CASE("a key of an own system is revoked, and proved by reading it back") {
     if (!name.ends_with("token")) CHECK_MESSAGE(!has(content, kToken), name);
   }
   CHECK_FALSE(has(done.out + done.err, kToken));
+}
+
+// Goal: who reads a run from afar sees what ran over people's own systems too, not "unreadable".
+TEST_CASE("a run over an own system reads through --server as it does here") {
+  const Home home;
+  home.run("good");
+  home.configure(home.system.base_url(), "assert_safe: true\npanel: {listen: \"127.0.0.1:0\"}");
+  const Value token = home.quell({"token", "create", "ci", "--role", "viewer", "--json"}).json();
+  home.folder.write("api.token", token["token"].string_or(""));
+  const std::vector<std::vector<std::string>> asked{
+      {"show", "r1c"}, {"show", "r1c", "--json"}, {"runs"}, {"report", "r1c"}};
+  std::vector<Finished> here;
+  for (const std::vector<std::string>& words : asked) here.push_back(home.quell(words));
+  CHECK(has(here.front().out, "own-key"));
+  Process daemon({quell_path(), "serve", "--json", "--config", home.file("quell.yaml")},
+                 {{"HOME", home.folder.path()}});
+  std::string url;
+  for (int i = 0; i < 10 && url.empty(); ++i) {
+    const Result<Value> event = parse_json(daemon.read_line());
+    if (event && (*event)["event"].string_or("") == "ready") url = (*event)["panel"].string_or("");
+  }
+  REQUIRE(!url.empty());
+  for (std::size_t i = 0; i < asked.size(); ++i) {
+    std::vector<std::string> words = asked[i];
+    CAPTURE(words[0]);
+    words.insert(words.end(),
+                 {"--server", url, "--token", "secret://file/" + home.file("api.token")});
+    const Finished there = home.quell(words);
+    CAPTURE(there.err);
+    CHECK(there.exit == here[i].exit);
+    CHECK(there.out == here[i].out);
+  }
 }
 
 // Goal: 200 with an error in its body is no success, and no green.

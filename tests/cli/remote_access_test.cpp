@@ -154,13 +154,15 @@ TEST_CASE("playbooks are listed and handed out by id alone") {
 TEST_CASE("a drill through --server is played there, one at a time, with the same score") {
   const Site site;
   const Served served(site);
-  const Finished here = site.run({"drill", "rotate-only", "--speed", "max", "--json"});
-  const Finished there = served.run({"drill", "rotate-only", "--json"});
+  const Finished here =
+      site.run({"drill", "rotate-only", "--speed", "max", "--team", "Night shift", "--json"});
+  const Finished there = served.run({"drill", "rotate-only", "--team", "Night shift", "--json"});
   CHECK(there.exit == here.exit);
   const Value local = here.json();
   const Value remote = there.json();
   CHECK(remote["drill"].string_or("") != local["drill"].string_or(""));
-  for (const char* const member : {"result", "times", "intruder", "false_greens", "approvals"}) {
+  for (const char* const member :
+       {"result", "times", "intruder", "false_greens", "approvals", "team"}) {
     CAPTURE(member);
     CHECK(!local[member].is_null());
     CHECK(remote[member] == local[member]);

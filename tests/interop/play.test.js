@@ -36,7 +36,7 @@ async function facilitate(t, home, id) {
   });
   await told(/^type: next/m);
   const link = said.match(/^Players +(\S+)$/m)[1];
-  return { link, inputs, told, over, type: (word) => child.stdin.write(`${word}\n`), said: () => said };
+  return { child, link, inputs, told, over, type: (word) => child.stdin.write(`${word}\n`), said: () => said };
 }
 
 /** The first player signs up and starts the playbook `id` from its form, with what was found. */
@@ -64,6 +64,10 @@ test('a newcomer rotates, is told that it is done, and sees that it is not', { s
   const { person, faults } = await browser(t, new URL(drill.link).origin);
   const mara = await person();
   const run = await begin(mara, drill.link, 'rotate-only', drill.inputs);
+  drill.type('pause');
+  await drill.told(/paused: script, intruder/);
+  drill.type('resume');
+  await drill.told(/it goes on/);
   drill.type('hint');
   await drill.told(/ask them: /);
   await drill.told(/approved by \w+ for/); // nobody else is here, so the drill says yes
@@ -102,4 +106,32 @@ test('the same newcomer revokes, and the intruder is out', { skip }, async (t) =
   assert.match(drill.said(), /CONTAINED[^]*false greens 0/);
   const history = await quell(home, ['drill', 'history', '--json']);
   assert.equal(history.json().drills.at(-1).scenario, 'leaked-mcp-oauth');
+});
+
+// Goal: people live through the worst moment too: their quell dies with a change in flight, and its next process looks first.
+test('the players\' quell dies at the worst moment, comes back to the open page, and repeats nothing blindly', { skip }, async (t) => {
+  const home = folder(t);
+  const drill = await facilitate(t, home, 'worst-moment');
+  const { person } = await browser(t, new URL(drill.link).origin);
+  const mara = await person(); // who sees her page lose the line: errors in its console are right here
+  await begin(mara, drill.link, 'leaked-mcp-oauth', drill.inputs);
+  await drill.told(/the process dies: the change was sent/);
+  await drill.told(/another process takes the run up/);
+  await drill.told(/r\d+\w is over: contained/);
+  await titled(mara, /contained/);
+  drill.type('end');
+  assert.equal(await drill.over, 0, drill.said());
+  assert.match(drill.said(), /CONTAINED[^]*false greens 0/);
+});
+
+// Goal: whatever ends the facilitator's terminal leaves no quell of the players behind.
+test('a facilitator who is killed takes the players\' quell along', async (t) => {
+  const drill = await facilitate(t, folder(t), 'rotate-only');
+  const { origin } = new URL(drill.link);
+  assert.equal((await fetch(`${origin}/healthz`)).status, 200);
+  drill.child.kill('SIGKILL');
+  await drill.over;
+  const until = Date.now() + LIVE_MS;
+  const answers = () => fetch(`${origin}/healthz`).then(() => true, () => false);
+  while (await answers()) assert.ok(Date.now() < until, 'the panel still answers');
 });

@@ -119,6 +119,7 @@ class Network final : public range::World {
   const range::Leaked& leaked() const override { return world_.leaked(); }
   range::Injected injected() const override { return world_.injected(); }
   range::LogLine act(const range::Act& act, Timestamp now) override { return world_.act(act, now); }
+  void hold_intruder(bool held, Timestamp now) override { world_.hold_intruder(held, now); }
   const range::Keys& keys() const override { return world_.keys(); }
   const std::vector<range::LogLine>& request_log() const override { return world_.request_log(); }
   const std::vector<range::LogLine>& intruder_log() const override { return world_.intruder_log(); }

@@ -56,6 +56,9 @@ TEST_CASE("mistakes of a scenario are found where they stand") {
         "8:18 [unknown-word] 8:26 [unknown-word] ");
   CHECK(findings("truth: {announced_within_percent: 10}\n") == "8:8 [missing-key] ");
   CHECK(findings("exclude: {by: A, because: idle}\n") == "8:10 [missing-key] ");
+  // What is shown in terminals and inboxes steers neither (threat T33).
+  CHECK(findings("questions: [\"\\e[31mred\"]\n") == "8:14 [bad-text] ");
+  CHECK(findings("questions: [\"\\u202eback\"]\n") == "8:14 [bad-text] ");
   CHECK(findings("wrold: {}\nwatch: perhaps\n") == "8:1 [unknown-key] 9:8 [wrong-type] ");
 }
 
@@ -63,6 +66,19 @@ TEST_CASE("a mistake comes with the nearest word") {
   const std::vector<Diagnostic> found = check_scenario(kGood + "inejcts: []\n", nullptr);
   REQUIRE(found.size() == 1);
   CHECK(found[0].hint == "did you mean \"injects\"?");
+}
+
+// Goal: an id names files and settings of the players' quell, so it cannot hold a path or a line.
+TEST_CASE("the id of a scenario is a plain word") {
+  for (const char* const id : {"../up", "a b", "A", "\"x\\ny\""}) {
+    CAPTURE(id);
+    std::string text = kGood;
+    const std::size_t at = text.find("scenario: ") + 10;
+    text.replace(at, text.find('\n') - at, id);
+    const std::vector<Diagnostic> found = check_scenario(text, nullptr);
+    REQUIRE_FALSE(found.empty());
+    CHECK((found[0].code == "bad-id" || found[0].code == "bad-text"));
+  }
 }
 
 TEST_CASE("a scenario is told from a playbook") {

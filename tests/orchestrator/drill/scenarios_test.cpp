@@ -3,12 +3,15 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <string>
 
 #include <doctest/doctest.h>
 
 #include "state/base/json.h"
 #include "tests/orchestrator/drill/playing.h"
+#include "tests/support/temp_folder.h"
 
 namespace quell {
 namespace {
@@ -21,9 +24,11 @@ std::uint64_t seeds() {
   return wanted == nullptr ? 10 : std::strtoull(wanted, nullptr, 10);
 }
 
-/// The two with thousands of stored tokens take a second or more each.
+/// Thousands of stored tokens take a second, 40,000 take a quarter of a minute.
 std::uint64_t seeds_of(const Scenario& scenario) {
-  return scenario.population.vaults > 0 ? std::max<std::uint64_t>(1, seeds() / 3) : seeds();
+  const std::int64_t tenants = scenario.population.tenants;
+  const std::uint64_t part = tenants > 1'000 ? 10 : tenants > 0 ? 3 : 1;
+  return std::max<std::uint64_t>(1, seeds() / part);
 }
 
 }  // namespace
@@ -79,6 +84,53 @@ TEST_CASE("a drill that ends otherwise than its scenario demands does not pass")
   CHECK(outcome.record.differences[1] == "the intruder is in, not out");
 }
 
+// Goal: the score finds a false green of any kind of loot, whatever the verdicts say.
+// Method: a playbook that proves the key dead and then switches it on again, before the intruder's
+// next use.
+TEST_CASE("a stolen key that works after it was called dead is a false green") {
+  const TempFolder folder;
+  std::filesystem::create_directory(folder / "drills");
+  std::ofstream(folder / "believer.yaml") << R"(quell: 1
+id: believer
+title: Off and on
+purpose: To be caught.
+inputs:
+  api_key_id: {type: string, required: true}
+steps:
+  - id: turn_off
+    use: platform.deactivate_api_key
+    with: {api_key_id: "${inputs.api_key_id}"}
+    plane: issuer
+    kills: [key]
+    irreversible: true
+    verify: [{probe: platform.api_key_is_inactive, with: {api_key_id: "${inputs.api_key_id}"}}]
+  - id: turn_on
+    use: platform.activate_api_key
+    with: {api_key_id: "${inputs.api_key_id}"}
+    irreversible: true
+    verify: none
+    reason: it is the mistake
+)";
+  const std::string file = folder / "drills/believer.yaml";
+  std::ofstream(file) << R"(scenario: believer
+title: off and on
+teaches: the log is the judge
+playbook: believer
+world: {profile: steals_api_key}
+respond_after: 4s
+lasts: 1m
+ends: contained
+inputs: {api_key_id: "${leaked.api_key_id}"}
+)";
+  const Result<Scenario> scenario = find_scenario(file);
+  if (!scenario) FAIL(describe(scenario.error()));
+  const DrillRecord record = play(*scenario, 7).record;
+  CHECK(record.last_success);
+  CHECK_FALSE(record.agrees());
+  REQUIRE_FALSE(record.false_greens.empty());
+  CHECK(record.false_greens[0].how == "sessions");
+}
+
 // Goal: after a death between the act and its record the next process looks first and goes on.
 TEST_CASE("worst-moment dies once, is taken up, and loses nothing") {
   std::vector<std::string> told;
@@ -92,7 +144,10 @@ TEST_CASE("worst-moment dies once, is taken up, and loses nothing") {
 
 // Goal: people learn the end early enough to tell somebody.
 TEST_CASE("walk-or-wipe announces when it ends") {
-  const DrillRecord record = play(shipped("walk-or-wipe"), 7).record;
+  Scenario scenario = shipped("walk-or-wipe");
+  scenario.population.tenants = 199;
+  scenario.population.writes_per_minute = 10;
+  const DrillRecord record = play(scenario, 7).record;
   REQUIRE(record.announced);
   REQUIRE(record.contained_after);
   const double real = static_cast<double>(record.contained_after->count());
@@ -119,6 +174,25 @@ TEST_CASE("an exclusion that names an owner counts as owned") {
   REQUIRE(record.excluded.size() == 4);
   CHECK(record.excluded[0].owner == "Petra");
   CHECK(record.agrees());
+}
+
+// Goal: a team sees whether it gets better, apart from other teams and from the playbook's own play.
+TEST_CASE("a trend is the first and the last drill of one team and scenario") {
+  const auto drill = [](const char* id, const char* team, bool passed) {
+    DrillRecord record{.drill = id, .scenario = "rotate-only", .team = team};
+    if (!passed) record.differences.emplace_back("otherwise");
+    return record;
+  };
+  const std::vector<DrillRecord> records{drill("d1", "days", false), drill("d2", "", true),
+                                         drill("d3", "nights", true), drill("d4", "days", true),
+                                         drill("d5", "days", true)};
+  const std::vector<DrillTrend> trends = trends_of(records);
+  REQUIRE(trends.size() == 1);
+  CHECK(trends[0].players == "days");
+  CHECK(trends[0].played == 3);
+  CHECK(trends[0].passed == 2);
+  CHECK(trends[0].first->drill == "d1");
+  CHECK(trends[0].last->drill == "d5");
 }
 
 // Goal: a score that was kept is read back whole, and damage is not taken for one.

@@ -205,7 +205,7 @@ TEST_CASE("many exchanges at once are deterministic") {
 
 // Goal: with a clock of its own the transport sleeps, and another thread can end that.
 TEST_CASE("with a running clock poll waits for answers and for wake") {
-  const ScaledClock clock(1'000);
+  const ScaledClock clock(1'000, SystemClock().now());
   WorldOptions options = urls();
   options.start = clock.now();
   EchoWorld world(options);

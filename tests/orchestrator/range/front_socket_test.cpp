@@ -59,7 +59,7 @@ TEST_CASE("the front serves each host on its own port") {
 
 // Goal: timers happen although nobody asks, in the clock's time.
 TEST_CASE("timers run by themselves at the speed of the clock") {
-  const ScaledClock clock(kSpeed);
+  const ScaledClock clock(kSpeed, SystemClock().now());
   const auto front = start(clock);
   std::size_t ticks = 0;
   while (ticks < 10) {
@@ -74,7 +74,7 @@ TEST_CASE("timers run by themselves at the speed of the clock") {
 }
 
 TEST_CASE("delays and broken lines of the world reach the wire") {
-  const ScaledClock clock(kSpeed);
+  const ScaledClock clock(kSpeed, SystemClock().now());
   const auto front = start(clock);
   CHECK(status_of(get(front->options().mcp_url, "/delay")) == 200);
   RawClient cut(port_of(front->options().mcp_url));

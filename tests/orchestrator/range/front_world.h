@@ -61,6 +61,7 @@ class EchoWorld final : public World {
   void delivered(std::uint64_t, int, Timestamp) override {}
 
   LogLine act(const Act&, Timestamp now) override { return {.at = now}; }
+  void hold_intruder(bool, Timestamp) override {}
   const Leaked& leaked() const override { return leaked_; }
   Injected injected() const override { return {}; }
   const Keys& keys() const override { return keys_; }

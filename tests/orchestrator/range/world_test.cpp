@@ -59,6 +59,29 @@ TEST_CASE("the intruder stays through a rotation") {
   for (const LogLine& line : client.world->request_log()) CHECK(line.who != "intruder");
 }
 
+// Goal: a facilitator who stops the drill stops the intruder, who then goes on as if nothing had
+// been.
+TEST_CASE("a held intruder does nothing, and afterwards keeps its rhythm") {
+  WorldClient held("", true);
+  WorldClient free("", true);
+  held.wait(seconds{100});
+  free.wait(seconds{100});
+  held.world->hold_intruder(true, held.now);
+  held.world->hold_intruder(true, held.now);  // twice is once
+  const std::size_t before = held.world->intruder_log().size();
+  held.wait(minutes{1});
+  CHECK(held.world->intruder_log().size() == before);
+  held.world->hold_intruder(false, held.now);
+  held.wait(minutes{5});
+  free.wait(minutes{5});
+  const std::vector<LogLine>& log = held.world->intruder_log();
+  REQUIRE(log.size() == free.world->intruder_log().size());
+  for (std::size_t i = 0; i < log.size(); ++i) {
+    CHECK(log[i].note == free.world->intruder_log()[i].note);
+    CHECK(log[i].at == free.world->intruder_log()[i].at + minutes{i < before ? 0 : 1});
+  }
+}
+
 // Goal: revoking the grant puts the intruder out within one use, and it finds its refresh dead.
 TEST_CASE("the intruder is out after a revocation") {
   WorldClient client("", true);
