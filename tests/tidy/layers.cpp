@@ -91,6 +91,7 @@ const std::vector<Owned>& owners() {
       {"zlib.h", {"orchestrator/access/api_token.cpp"}},
       {"openssl/",
        {"orchestrator/access/password.cpp",     // scrypt
+        "state/base/openssl.h",                 // what owns its handles
         "state/base/sha256.cpp",                // hashes
         "state/base/random.cpp",                // the generator
         "state/base/secret.cpp",                // wiping
@@ -113,6 +114,8 @@ const std::vector<Owned>& owners() {
 bool header_may_show(std::string_view path, std::string_view type) {
   // Verbs declare their options on the parser itself.
   if (path == "orchestrator/cli/verb.h") return type == "CLI::";
+  // The owners of its handles, for the source files that call it.
+  if (path == "state/base/openssl.h") return type == "BIO" || type.starts_with("EVP_");
   // Forward declarations of opaque handles, seen by no file outside state/.
   if (path == "state/sqlite_database.h") return type.starts_with("sqlite3");
   return false;

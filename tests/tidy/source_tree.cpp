@@ -5,6 +5,8 @@
 #include <fstream>
 #include <iterator>
 
+#include "tests/tidy/source_text.h"
+
 namespace quell::tidy {
 namespace {
 
@@ -57,7 +59,11 @@ std::set<std::string> built_files(const fs::path& build, const fs::path& root) {
     const std::size_t from = key + kKey.size();
     const std::size_t to = line.find('"', from);
     if (to == std::string_view::npos) continue;
-    built.insert(fs::path(line.substr(from, to - from)).lexically_relative(root).generic_string());
+    const fs::path file = line.substr(from, to - from);
+    built.insert(file.lexically_relative(root).generic_string());
+    if (file.parent_path().filename() != "Unity") continue;
+    for (const Include& part : includes_of(read_file(file)))
+      built.insert(fs::path(part.name).lexically_relative(root).generic_string());
   }
   return built;
 }
