@@ -16,6 +16,8 @@ namespace {
 
 /// What the platform keeps at least (API sheet 2.7).
 constexpr Duration kKept = std::chrono::days{30};
+/// Between the platform's clock and ours.
+constexpr Duration kClockSkew{60'000};
 
 struct Question {
   Suspicion suspicion{};
@@ -85,36 +87,55 @@ Status check_times(const StoreSight& store) {
   return ok();
 }
 
+/// Drops the stores whose list failed since they were deleted meanwhile, and says so; every other
+/// failure, and that of a store that was named, is one of the whole look.
+Status leave_out_deleted(const std::vector<Status>& results, bool are_named, Look& look) {
+  std::vector<StoreSight> kept;
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    StoreSight& store = look.stores[i];
+    if (results[i]) {
+      kept.push_back(std::move(store));
+      continue;
+    }
+    if (are_named || results[i].error().code != ErrorCode::gone) return results[i].error();
+    look.unseen.push_back(
+        fmt::format("{}: deleted while it was read, with all it held", outside_text(store.id)));
+  }
+  look.stores = std::move(kept);
+  return ok();
+}
+
 Task<Status> read_versions(Io& io, Api api, bool are_named, Look& look) {
   std::vector<ListCall> calls;
   for (StoreSight& store : look.stores)
     calls.push_back(memory_version_list(api, store.id, {}, store.versions));
   const std::vector<Status> results = co_await read_lists(io, api, std::move(calls));
-  std::vector<StoreSight> kept;
-  for (std::size_t i = 0; i < results.size(); ++i) {
-    StoreSight& store = look.stores[i];
-    if (!results[i]) {
-      if (are_named || results[i].error().code != ErrorCode::gone) co_return results[i].error();
-      look.unseen.push_back(
-          fmt::format("{}: deleted while it was read, with all it held", outside_text(store.id)));
-      continue;
-    }
+  if (const Status left = leave_out_deleted(results, are_named, look); !left) co_return left;
+  for (StoreSight& store : look.stores) {
     if (const Status timed = check_times(store); !timed) co_return timed.error();
     drop_copies(store);
-    kept.push_back(std::move(store));
   }
-  look.stores = std::move(kept);
   co_return ok();
 }
 
-/// What the stores with suspects hold now, and the heads that were written while this was read.
-Task<Status> read_heads(Io& io, Api api, Look& look) {
+/// A head that was there before the list of versions was read, and not in that list: it was cut off,
+/// and what it left out may be the poison. The platform drops versions of more than 30 days itself.
+Status check_whole(const StoreSight& store, const MemoryVersion& version, Timestamp began) {
+  const Timestamp written = *version.created_at;
+  if (written > began - kClockSkew || written < began - kKept) return ok();
+  return make_error(ErrorCode::invalid, "answer",
+                    fmt::format("the versions of {} were listed without {}, which was there before.",
+                                outside_text(store.id), outside_text(version.id)),
+                    "a list that is cut off hides suspects: compare the pagination of this "
+                    "platform in quell.yaml");
+}
+
+/// What the stores hold now, and the heads that were written while this was read.
+Task<Status> read_heads(Io& io, Api api, bool are_named, Timestamp began, Look& look) {
   std::vector<ListCall> calls;
   for (StoreSight& store : look.stores) calls.push_back(memory_list(api, store.id, store.heads));
   const std::vector<Status> results = co_await read_lists(io, api, std::move(calls));
-  for (const Status& result : results) {
-    if (!result) co_return result.error();
-  }
+  if (const Status left = leave_out_deleted(results, are_named, look); !left) co_return left;
   for (StoreSight& store : look.stores) {
     std::set<std::string, std::less<>> known;
     for (const MemoryVersion& version : store.versions) known.insert(version.id);
@@ -126,8 +147,10 @@ Task<Status> read_heads(Io& io, Api api, Look& look) {
       Result<MemoryVersion> version = MemoryVersion::read(*object, store.id);
       if (!version) co_return version.error();
       store.versions.push_back(*std::move(version));
+      if (const Status timed = check_times(store); !timed) co_return timed.error();
+      const Status whole = check_whole(store, store.versions.back(), began);
+      if (!whole) co_return whole.error();
     }
-    if (const Status timed = check_times(store); !timed) co_return timed.error();
   }
   co_return ok();
 }
@@ -261,6 +284,7 @@ void tell_limits(const Question& question, const Look& look, const Told& told,
 ActionTask find_memory_versions(Io& io, Api api, Value params) {
   const Result<Question> question = read_suspicion(params);
   if (!question) co_return question.error();
+  const Timestamp began = io.now();
   Result<std::vector<StoreSight>> scope = co_await stores_in_scope(io, api, *question);
   if (!scope) co_return scope.error();
   Look look{.stores = *std::move(scope)};
@@ -268,25 +292,16 @@ ActionTask find_memory_versions(Io& io, Api api, Value params) {
   const Status versions = co_await read_versions(io, api, question->store_ids.has_value(), look);
   if (!versions) co_return versions.error();
 
-  Look affected;
-  std::vector<StoreSight> rest;
-  for (StoreSight& store : look.stores) {
-    const bool has_suspects = std::ranges::any_of(
-        store.versions,
-        [&](const MemoryVersion& version) { return question->suspicion.holds(version); });
-    (has_suspects ? affected.stores : rest).push_back(std::move(store));
-  }
-  const Status heads = co_await read_heads(io, api, affected);
+  const Status heads =
+      co_await read_heads(io, api, question->store_ids.has_value(), began, look);
   if (!heads) co_return heads.error();
 
   std::vector<std::string> unseen = std::move(look.unseen);
   Told told;
-  for (const StoreSight& store : affected.stores) {
+  for (const StoreSight& store : look.stores) {
     for (const MemoryFinding& found : find_poisoned(store, question->suspicion))
       tell(found, told, unseen);
   }
-  look.stores = std::move(rest);
-  std::ranges::move(affected.stores, std::back_inserter(look.stores));
   tell_limits(*question, look, told, unseen, io.now());
   Outcome out;
   out.outputs = Value::map({{"versions", Value(std::move(told.versions))},

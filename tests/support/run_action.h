@@ -53,7 +53,7 @@ struct ActionLog {
 struct RunActionOptions {
   Intent intent = Intent::act;
   Value baseline{};
-  Timestamp start{std::chrono::milliseconds{1'930'453'567'000}};  // 2031-03-04T05:06:07Z
+  Timestamp start{std::chrono::milliseconds{1'930'453'567'000}};  // 2031-03-05T05:06:07Z
   ManualClock* clock = nullptr;  // instead of one that starts at `start`
   ActionLog* log = nullptr;
   /// What becomes of evidence; empty: there is no room for it.

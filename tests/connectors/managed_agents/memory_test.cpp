@@ -229,11 +229,9 @@ TEST_CASE("what no version can show is named") {
   CHECK(outcome->outputs["to_redact"].as_list().size() == 2);
 }
 
-// Goal: a head that was written while the lists were read is looked at by itself, and what cannot
-// be put in order is never taken for good.
-// Method: a head that the list of versions lacks; two versions of one second.
-TEST_CASE("what was written meanwhile or in the same second is not called good") {
-  Script script;
+/// One memory of two versions as listed, and a head `memver_13`, written at `at`, that is not among
+/// them.
+void furnish_unlisted_head(Script& script, const std::string& at) {
   script.on("GET /v1/memory_stores", page({store_json("memstore_1")}));
   VersionShape twin = good("memver_11", "mem_1");
   twin.operation = "modified";
@@ -242,11 +240,35 @@ TEST_CASE("what was written meanwhile or in the same second is not called good")
             page({version_json(twin), version_json(bad("memver_12", "mem_1", "modified"))}));
   script.on("GET " + kStore + "/memories", page({memory_json("mem_1", "memver_13", kPoisonHash)}));
   VersionShape third = bad("memver_13", "mem_1", "modified");
-  third.at = "2031-03-02T00:00:05Z";
+  third.at = at;
   script.on("GET " + kStore + "/memory_versions/memver_13", version_json(third));
+}
+
+// Goal: a head that was written while the lists were read is looked at by itself, and what cannot
+// be put in order is never taken for good.
+// Method: a head of this moment that the list of versions lacks; two versions of one second.
+TEST_CASE("what was written meanwhile or in the same second is not called good") {
+  Script script;
+  furnish_unlisted_head(script, "2031-03-05T05:06:05Z");
   const Result<Outcome> outcome = run(script, "find_memory_versions", by_author());
   CHECK(remedies(outcome) == Lines{"mem_1 delete -"});
   CHECK(outcome->outputs["to_redact"].as_list().size() == 2);
+}
+
+// Goal: a list of versions that was cut off is no look: the poison may be in what it left out.
+// Method: a head of yesterday that the list lacks, in a store with suspects and in one without; one
+// of two months ago, whose version the platform need not list any more.
+TEST_CASE("a list of versions without a head that was there is cut off") {
+  Script script;
+  furnish_unlisted_head(script, "2031-03-03T00:00:00Z");
+  CHECK(result_of(run(script, "find_memory_versions", by_author())) == "invalid");
+  Script clean;
+  furnish_unlisted_head(clean, "2031-03-03T00:00:00Z");
+  clean.on("GET " + kStore + "/memory_versions", page({version_json(good("memver_11", "mem_1"))}));
+  CHECK(result_of(run(clean, "find_memory_versions", by_author())) == "invalid");
+  Script old;
+  furnish_unlisted_head(old, "2031-01-01T00:00:00Z");
+  CHECK(run(old, "find_memory_versions", by_author()).has_value());
 }
 
 // Goal: a store that cannot be read is an error and never an empty one.
