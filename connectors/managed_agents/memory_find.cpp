@@ -48,6 +48,7 @@ Task<Result<std::vector<StoreSight>>> stores_in_scope(Io& io, Api api, const Que
   }
   std::vector<MemoryStore> listed;
   ListCall call = memory_store_list(api, listed);
+  call.confirms_end = true;
   const Status read = co_await read_list(io, api, std::move(call));
   if (!read) co_return read.error();
   std::set<std::string, std::less<>> seen;
@@ -87,8 +88,10 @@ Status check_times(const StoreSight& store) {
 
 Task<Status> read_versions(Io& io, Api api, bool are_named, Look& look) {
   std::vector<ListCall> calls;
-  for (StoreSight& store : look.stores)
+  for (StoreSight& store : look.stores) {
     calls.push_back(memory_version_list(api, store.id, {}, store.versions));
+    calls.back().confirms_end = true;
+  }
   const std::vector<Status> results = co_await read_lists(io, api, std::move(calls));
   std::vector<StoreSight> kept;
   for (std::size_t i = 0; i < results.size(); ++i) {
@@ -110,7 +113,10 @@ Task<Status> read_versions(Io& io, Api api, bool are_named, Look& look) {
 /// What the stores with suspects hold now, and the heads that were written while this was read.
 Task<Status> read_heads(Io& io, Api api, Look& look) {
   std::vector<ListCall> calls;
-  for (StoreSight& store : look.stores) calls.push_back(memory_list(api, store.id, store.heads));
+  for (StoreSight& store : look.stores) {
+    calls.push_back(memory_list(api, store.id, store.heads));
+    calls.back().confirms_end = true;
+  }
   const std::vector<Status> results = co_await read_lists(io, api, std::move(calls));
   for (const Status& result : results) {
     if (!result) co_return result.error();
