@@ -303,12 +303,28 @@ ActionSpec session_is_stopped() {
   return spec;
 }
 
+ActionSpec no_active_deployment() {
+  ActionSpec spec =
+      probe("no_active_deployment", "is every deployment that could start something off?",
+            Plane::runtime, Kill::schedule);
+  spec.inputs = {optional("vault_ids", texts(), "deployments that name one of these vaults"),
+                 optional("agent_ids", texts(), "or start one of these agents")};
+  spec.outputs = Type::object(
+      {list_field("active", id_and_status()), field("deployments_seen", Kind::integer)});
+  spec.errors = list_errors();
+  spec.cost = {.read = 2};
+  spec.note =
+      "paused and archived ones are off; where the server offers no deployments at all it is weak";
+  return spec;
+}
+
 ActionSpec no_new_session() {
   ActionSpec spec = probe("no_new_session", "runs no session that was started since?",
                           Plane::runtime, Kill::session);
   spec.inputs = {optional("vault_ids", texts(), "sessions that name one of these vaults"),
                  optional("agent_ids", texts(), "or run one of these agents, by a roster too"),
-                 required("since", Type::of(Kind::timestamp), "created at or after")};
+                 required("since", Type::of(Kind::timestamp),
+                          "created at or after, by the platform's clock")};
   spec.outputs =
       Type::object({list_field("sessions", id_and_status()), field("running", Kind::integer)});
   spec.errors = list_errors();
@@ -450,7 +466,7 @@ ActionSpec pause_deployment() {
   spec.inputs = {deployment_id()};
   spec.outputs = deployment_object();
   spec.requests = {post("/deployments/{deployment_id}/pause")};
-  spec.proofs = {"deployment_is_paused"};
+  spec.proofs = {"deployment_is_paused", "no_active_deployment"};
   spec.note = "a person or client can still run it by hand";
   return spec;
 }
@@ -472,7 +488,7 @@ ActionSpec archive_deployment() {
   spec.outputs = deployment_object();
   spec.irreversible = true;
   spec.requests = {post("/deployments/{deployment_id}/archive")};
-  spec.proofs = {"deployment_is_paused"};
+  spec.proofs = {"deployment_is_paused", "no_active_deployment"};
   spec.note = "sessions already started go on";
   return spec;
 }
@@ -556,6 +572,7 @@ std::span<const ActionSpec> managed_agents_actions() {
                                     no_active_credential(),
                                     deployment_is_paused(),
                                     session_is_stopped(),
+                                    no_active_deployment(),
                                     no_new_session(),
                                     archive_credential(),
                                     archive_credentials(),

@@ -122,6 +122,14 @@ struct ListCall {
   int limit = 100;
   std::optional<Pagination> pagination{};  // where it is not the configuration's
   Subject held_by{};  // what a 404 says is missing; without id: the list itself
+  /// An absence will be read off this list: where its last page is full, that page is asked for
+  /// again one shorter, since a server whose cursors get lost on the way says "last" there too. A
+  /// list of one page is always confirmed so.
+  bool confirms_end = false;
+  /// Set where the list ended with a full page that was not asked for again.
+  bool* ended_full = nullptr;
+  /// Sees the answer with each page.
+  std::function<void(const HttpResponse& answer, Timestamp now)> sees{};
   /// Called with each item in order; an error breaks the list off.
   std::function<Status(const Value& item)> take{};
   /// Asked after each page with the number of pages read: true ends the list there. For a search,

@@ -65,6 +65,7 @@ ActionTask credentials_are_archived(Io& io, Api api, Value params);
 ActionTask no_active_credential(Io& io, Api api, Value params);
 ActionTask deployment_is_paused(Io& io, Api api, Value params);
 ActionTask session_is_stopped(Io& io, Api api, Value params);
+ActionTask no_active_deployment(Io& io, Api api, Value params);
 ActionTask no_new_session(Io& io, Api api, Value params);
 
 /// What changes fail with when the object's state, or somebody else, stands against them.

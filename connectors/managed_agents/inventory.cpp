@@ -190,6 +190,7 @@ Task<Result<CredentialInventory>> scan_credentials(Io& io, Api api, CredentialSc
   } else {
     std::vector<Vault> vaults;
     ListCall call = vault_list(api, scan.include_archived, vaults);
+    call.confirms_end = scan.include_archived;
     const Status listed = co_await read_list(io, api, std::move(call));
     if (!listed) co_return listed.error();
     for (Vault& vault : vaults) vault_ids.push_back(std::move(vault.id));
@@ -207,6 +208,7 @@ Task<Result<CredentialInventory>> scan_credentials(Io& io, Api api, CredentialSc
         scan.include_archived ||
         std::ranges::find(scan.archived_too, vault_id) != scan.archived_too.end();
     calls.push_back(credential_list(api, vault_id, archived_too, inventory.credentials));
+    calls.back().confirms_end = scan.include_archived;
   }
   const std::vector<Status> results = co_await read_lists(io, api, std::move(calls));
   for (const Status& result : results) {

@@ -33,7 +33,7 @@ Result<std::vector<std::string>> some_ids_param(const Value& params, std::string
 
 struct CredentialScan {
   std::optional<std::vector<std::string>> vault_ids{};  // nothing: every vault
-  bool include_archived = false;
+  bool include_archived = false;  // as whoever reads an absence off it asks: ends are confirmed
   /// Among these vaults archived credentials are listed whatever `include_archived` says.
   std::vector<std::string> archived_too{};
 };

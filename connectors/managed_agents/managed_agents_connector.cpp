@@ -20,7 +20,7 @@ namespace ma = managed_agents;
 using Read = ma::ActionTask (*)(Io&, ma::Api, Value);
 using Mutation = ma::ActionTask (*)(Io&, ma::Api, Value, Intent);
 
-constexpr std::array<std::pair<std::string_view, Read>, 22> kReads{{
+constexpr std::array<std::pair<std::string_view, Read>, 23> kReads{{
     {"get_credential", ma::get_credential},
     {"find_credentials", ma::find_credentials},
     {"find_vaults", ma::find_vaults},
@@ -36,6 +36,7 @@ constexpr std::array<std::pair<std::string_view, Read>, 22> kReads{{
     {"no_active_credential", ma::no_active_credential},
     {"deployment_is_paused", ma::deployment_is_paused},
     {"session_is_stopped", ma::session_is_stopped},
+    {"no_active_deployment", ma::no_active_deployment},
     {"no_new_session", ma::no_new_session},
     {"get_session_tools", ma::get_session_tools},
     {"find_memory_versions", ma::find_memory_versions},

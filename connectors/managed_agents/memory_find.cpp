@@ -50,6 +50,7 @@ Task<Result<std::vector<StoreSight>>> stores_in_scope(Io& io, Api api, const Que
   }
   std::vector<MemoryStore> listed;
   ListCall call = memory_store_list(api, listed);
+  call.confirms_end = true;
   const Status read = co_await read_list(io, api, std::move(call));
   if (!read) co_return read.error();
   std::set<std::string, std::less<>> seen;
@@ -107,8 +108,10 @@ Status leave_out_deleted(const std::vector<Status>& results, bool are_named, Loo
 
 Task<Status> read_versions(Io& io, Api api, bool are_named, Look& look) {
   std::vector<ListCall> calls;
-  for (StoreSight& store : look.stores)
+  for (StoreSight& store : look.stores) {
     calls.push_back(memory_version_list(api, store.id, {}, store.versions));
+    calls.back().confirms_end = true;
+  }
   const std::vector<Status> results = co_await read_lists(io, api, std::move(calls));
   if (const Status left = leave_out_deleted(results, are_named, look); !left) co_return left;
   for (StoreSight& store : look.stores) {
@@ -133,7 +136,10 @@ Status check_whole(const StoreSight& store, const MemoryVersion& version, Timest
 /// What the stores hold now, and the heads that were written while this was read.
 Task<Status> read_heads(Io& io, Api api, bool are_named, Timestamp began, Look& look) {
   std::vector<ListCall> calls;
-  for (StoreSight& store : look.stores) calls.push_back(memory_list(api, store.id, store.heads));
+  for (StoreSight& store : look.stores) {
+    calls.push_back(memory_list(api, store.id, store.heads));
+    calls.back().confirms_end = true;
+  }
   const std::vector<Status> results = co_await read_lists(io, api, std::move(calls));
   if (const Status left = leave_out_deleted(results, are_named, look); !left) co_return left;
   for (StoreSight& store : look.stores) {

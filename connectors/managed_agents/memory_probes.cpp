@@ -159,6 +159,7 @@ ActionTask no_poisoned_memory(Io& io, Api api, Value params) {
       calls.push_back(memory_version_list(api, store.id, from, store.versions));
     }
   }
+  for (ListCall& call : calls) call.confirms_end = true;
   const std::vector<Status> results = co_await read_lists(io, api, std::move(calls));
   std::size_t heads = 0;
   std::vector<std::string> faults;

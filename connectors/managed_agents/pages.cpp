@@ -22,7 +22,7 @@ struct Progress {
   std::string cursor{};
   std::set<std::string> cursors{};  // followed so far
   std::size_t pages = 0;
-  bool confirming = false;  // the first page is asked again, one shorter
+  bool confirming = false;  // the last page is asked for again, one shorter
   bool finished = false;
   Status result = ok();
 
@@ -109,6 +109,7 @@ void take_page(const Api& api, const ListCall& call, const Result<HttpResponse>&
                Timestamp now, Progress& progress) {
   const Result<ListPage> page = page_of(api, call, answer, kPageBytesMax, now);
   if (!page) return progress.end(page.error());
+  if (call.sees) call.sees(*answer, now);
   const std::string& cursor = page->next;
   if (progress.confirming) {
     return progress.end(
@@ -120,12 +121,16 @@ void take_page(const Api& api, const ListCall& call, const Result<HttpResponse>&
   ++progress.pages;
   if (call.enough && call.enough(progress.pages)) return progress.end(ok());
   if (cursor.empty()) {
-    // A first page that is full to the brim and says it is the last: ask for one item less. A
-    // server whose cursors get lost on the way says "last" again, and then nothing was proved.
+    // A page that is full to the brim and says it is the last: ask for one item less. A server
+    // whose cursors get lost on the way says "last" again, and then nothing was proved.
     const auto full = static_cast<std::size_t>(call.limit);
-    if (progress.pages == 1 && page->items.size() >= full) {
-      progress.confirming = true;
-      return;
+    const bool is_asked_again = progress.pages == 1 || call.confirms_end;
+    if (page->items.size() >= full) {
+      if (is_asked_again) {
+        progress.confirming = true;
+        return;
+      }
+      if (call.ended_full != nullptr) *call.ended_full = true;
     }
     return progress.end(ok());
   }

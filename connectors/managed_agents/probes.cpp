@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "connectors/classify.h"
 #include "connectors/managed_agents/calls.h"
 #include "connectors/managed_agents/inventory.h"
 #include "connectors/managed_agents/records.h"
@@ -35,6 +36,55 @@ ActionTask absent_credential(Io& io, Api api, Subject subject, bool was_read) {
   }
   co_return judged(Verdict::proved, Grade::weak,
                    "read before in this run, now 404 and in no list of its vault", outputs);
+}
+
+/// How far the platform's clock may be behind ours before its dates cannot be compared with ours.
+constexpr Duration kBehindMax = std::chrono::minutes{10};
+
+/// The vaults and agents that a probe asks about, each list sorted.
+struct RuntimeScope {
+  std::vector<std::string> vaults{};
+  std::vector<std::string> agents{};
+
+  static Result<RuntimeScope> read(const Value& params);
+  bool empty() const { return vaults.empty() && agents.empty(); }
+  std::string_view words() const { return agents.empty() ? "vaults" : "vaults or agents"; }
+  bool has_vault_of(const std::vector<std::string>& ids) const {
+    return std::ranges::any_of(
+        ids, [this](const std::string& id) { return std::ranges::binary_search(vaults, id); });
+  }
+};
+
+Result<RuntimeScope> RuntimeScope::read(const Value& params) {
+  RuntimeScope scope;
+  Result<std::optional<std::vector<std::string>>> vaults = ids_param(params, "vault_ids");
+  if (!vaults) return vaults.error();
+  if (*vaults) scope.vaults = **std::move(vaults);
+  Result<std::optional<std::vector<std::string>>> agents = ids_param(params, "agent_ids");
+  if (!agents) return agents.error();
+  if (*agents) scope.agents = **std::move(agents);
+  return scope;
+}
+
+/// Whether this key sees one of the vaults or agents. A list of what uses them may rightly be
+/// empty, so they are what is known: a key that sees none would not see their users either.
+Task<Result<bool>> sees_one(Io& io, Api api, const RuntimeScope& scope) {
+  std::vector<Subject> known;
+  for (const std::string& id : scope.vaults) known.push_back(vault_subject(id));
+  for (const std::string& id : scope.agents) known.push_back(agent_subject(id));
+  for (const Subject& one : known) {
+    Subject subject = one;
+    const Result<Value> object = co_await fetch(io, api, std::move(subject));
+    if (object) co_return true;
+    if (object.error().code != ErrorCode::gone) co_return object.error();
+  }
+  co_return false;
+}
+
+Outcome sees_none(const RuntimeScope& scope, std::string_view what, Value outputs) {
+  return unproved(fmt::format("this key sees none of the {} (404), so no {} proves nothing",
+                              scope.agents.empty() ? "vaults" : "vaults and agents", what),
+                  std::move(outputs));
 }
 
 /// Runs one of `agents`, itself or by its roster.
@@ -207,55 +257,96 @@ ActionTask session_is_stopped(Io& io, Api api, Value params) {
                      outputs);
 }
 
+ActionTask no_active_deployment(Io& io, Api api, Value params) {
+  const Result<RuntimeScope> scope = RuntimeScope::read(params);
+  if (!scope) co_return scope.error();
+  if (scope->empty()) {
+    co_return make_error(ErrorCode::invalid, "bad-input",
+                         "no_active_deployment needs vault_ids or agent_ids.",
+                         "for instance vault_ids: [vlt_01HQ]");
+  }
+  const auto outputs = [](ValueList active, std::size_t seen) {
+    return Value::map({{"active", Value(std::move(active))},
+                       {"deployments_seen", static_cast<std::int64_t>(seen)}});
+  };
+  const Result<bool> sees = co_await sees_one(io, api, *scope);
+  if (!sees) co_return sees.error();
+  if (!*sees) co_return sees_none(*scope, "deployment", outputs({}, 0));
+  std::vector<Deployment> deployments;
+  ListCall call = deployment_list(api, deployments);
+  call.confirms_end = true;
+  const Status listed = co_await read_list(io, api, std::move(call));
+  if (!listed && listed.error().code == ErrorCode::unavailable_here) {
+    co_return judged(Verdict::proved, Grade::weak, "this server offers no deployments",
+                     outputs({}, 0));
+  }
+  if (!listed) co_return listed.error();
+  ValueList active;
+  std::vector<std::string> names;
+  for (const Deployment& deployment : deployments) {
+    const bool is_theirs = scope->has_vault_of(deployment.vault_ids) ||
+                           std::ranges::binary_search(scope->agents, deployment.agent_id);
+    if (!is_theirs || deployment.archived_at || deployment.status == "paused") continue;
+    active.push_back(Value::map({{"id", deployment.id}, {"status", deployment.status}}));
+    names.push_back(deployment.id);
+  }
+  const bool none = active.empty();
+  const Value told = outputs(std::move(active), deployments.size());
+  if (!none) {
+    co_return refuted(fmt::format("neither paused nor archived: {}", named(names)), told);
+  }
+  co_return judged(Verdict::proved, Grade::strong,
+                   fmt::format("complete list of {} deployments: none with these {} starts by "
+                               "itself",
+                               deployments.size(), scope->words()),
+                   told);
+}
+
 ActionTask no_new_session(Io& io, Api api, Value params) {
-  const Result<std::optional<std::vector<std::string>>> vaults = ids_param(params, "vault_ids");
-  if (!vaults) co_return vaults.error();
-  const Result<std::optional<std::vector<std::string>>> agents = ids_param(params, "agent_ids");
-  if (!agents) co_return agents.error();
+  const Result<RuntimeScope> scope = RuntimeScope::read(params);
+  if (!scope) co_return scope.error();
   const Value& since = params["since"];
-  const std::vector<std::string> scope = vaults->value_or(std::vector<std::string>{});
-  const std::vector<std::string> runners = agents->value_or(std::vector<std::string>{});
-  if ((scope.empty() && runners.empty()) || !since.is_timestamp()) {
+  if (scope->empty() || !since.is_timestamp()) {
     co_return make_error(ErrorCode::invalid, "bad-input",
                          "no_new_session needs vault_ids or agent_ids, and since.",
                          "for instance vault_ids: [vlt_01HQ], since: ${run.started_at}");
   }
   // Records may carry whole seconds; a session of the same second counts as started since.
-  const Timestamp from = std::chrono::floor<std::chrono::seconds>(since.as_timestamp());
-  // The scan's own list may rightly be empty, so what is known is the vaults and agents: a key that
-  // does not see them would not see their sessions either.
-  std::vector<Subject> known;
-  for (const std::string& id : scope) known.push_back(vault_subject(id));
-  for (const std::string& id : runners) known.push_back(agent_subject(id));
-  bool sees_one = false;
-  for (std::size_t i = 0; i < known.size() && !sees_one; ++i) {
-    Subject subject = known[i];
-    const Result<Value> object = co_await fetch(io, api, std::move(subject));
-    if (!object && object.error().code != ErrorCode::gone) co_return object.error();
-    sees_one = object.has_value();
-  }
-  if (!sees_one) {
-    const Value outputs = Value::map({{"sessions", Value(ValueList{})}, {"running", 0}});
-    co_return unproved(
-        fmt::format("this key sees none of the {} (404), so no session proves nothing",
-                    runners.empty() ? "vaults" : "vaults and agents"),
-        outputs);
+  Timestamp from = std::chrono::floor<std::chrono::seconds>(since.as_timestamp());
+  const Result<bool> sees = co_await sees_one(io, api, *scope);
+  if (!sees) co_return sees.error();
+  if (!*sees) {
+    co_return sees_none(*scope, "session",
+                        Value::map({{"sessions", Value(ValueList{})}, {"running", 0}}));
   }
   std::vector<Session> sessions;
-  ListCall call = session_list(api, {.since = from, .archived_too = false}, sessions);
+  ListCall call =
+      session_list(api, {.since = from - kBehindMax, .archived_too = false}, sessions);
+  call.confirms_end = true;
+  // Sessions are dated by the platform's clock: where that is behind ours, one that was started
+  // after `since` reads as older. Its answers say what time it is there, in whole seconds.
+  Duration behind{0};
+  call.sees = [&behind](const HttpResponse& answer, Timestamp now) {
+    const std::optional<Timestamp> theirs = parse_http_date(answer.header("date"));
+    if (theirs) behind = std::max(behind, now - *theirs);
+  };
   const Status listed = co_await read_list(io, api, std::move(call));
   if (!listed) co_return listed.error();
+  if (behind > kBehindMax) {
+    co_return unproved(fmt::format("the platform's clock is {} min behind: what it dates before "
+                                   "the run may have come after",
+                                   std::chrono::floor<std::chrono::minutes>(behind).count()),
+                       Value::map({{"sessions", Value(ValueList{})}, {"running", 0}}));
+  }
+  if (behind > std::chrono::seconds{1}) from -= behind;
 
   ValueList matching;
   std::vector<std::string> running;
   std::vector<std::string> waiting;
   for (const Session& session : sessions) {
-    const auto in_scope = [&scope](const std::string& vault_id) {
-      return std::ranges::binary_search(scope, vault_id);
-    };
     // The filter is the server's; a session that says it is older stays out all the same.
     if (session.created_at && *session.created_at < from) continue;
-    if (std::ranges::none_of(session.vault_ids, in_scope) && !runs_any(session, runners)) continue;
+    if (!scope->has_vault_of(session.vault_ids) && !runs_any(session, scope->agents)) continue;
     matching.push_back(Value::map({{"id", session.id}, {"status", session.status}}));
     if (session.is_running()) {
       running.push_back(session.id);
@@ -274,8 +365,7 @@ ActionTask no_new_session(Io& io, Api api, Value params) {
   }
   co_return judged(Verdict::proved, Grade::strong,
                    fmt::format("complete list of {} sessions since: none names these {} and runs",
-                               sessions.size(),
-                               runners.empty() ? "vaults" : "vaults or agents"),
+                               sessions.size(), scope->words()),
                    outputs);
 }
 

@@ -125,15 +125,21 @@ bool is_closed(const Status& result, std::string_view what, Sight& sight) {
 
 Task<Status> read_uses(Io& io, Api api, const ReachQuestion& question, Sight& sight) {
   std::vector<Session> sessions;
+  bool ended_full = false;
   std::vector<ListCall> calls;
   calls.push_back(vault_list(api, false, sight.vaults));
   // The two lists of sessions do not overlap: all that are not archived, from before the window;
   // and all that began in it.
   if (question.since) calls.push_back(session_list(api, {.since = question.since}, sessions));
   calls.push_back(session_list(api, {.before = question.since, .archived_too = false}, sessions));
+  for (ListCall& call : calls) call.ended_full = &ended_full;
   const std::vector<Status> results = co_await read_lists(io, api, std::move(calls));
   for (const Status& result : results) {
     if (!result) co_return result.error();
+  }
+  if (ended_full) {
+    sight.unseen.emplace_back(
+        "whether the list of vaults or sessions goes on: its last page was full");
   }
   for (Session& session : sessions) {
     // Read twice, it may have ended in between.

@@ -21,7 +21,7 @@ constexpr std::string_view kCredential = "vcrd_1";
 /// More answers than any list has pages; an action that asks for more never ends.
 constexpr int kTurnsMax = 100'000;
 
-constexpr std::array<std::string_view, 17> kActions{"get_credential",
+constexpr std::array<std::string_view, 18> kActions{"get_credential",
                                                     "find_credentials",
                                                     "blast_radius",
                                                     "credential_is_archived",
@@ -37,7 +37,8 @@ constexpr std::array<std::string_view, 17> kActions{"get_credential",
                                                     "survey",
                                                     "list_api_keys",
                                                     "api_key_is_inactive",
-                                                    "collect_evidence"};
+                                                    "collect_evidence",
+                                                    "no_active_deployment"};
 constexpr std::array<int, 6> kStatuses{200, 200, 404, 429, 500, 201};
 
 class Bodies {
@@ -85,6 +86,8 @@ quell::Value params_of(std::string_view action) {
     return quell::Value::map({{"session_ids", quell::Value::list({"sesn_1"})},
                               {"memory_store_ids", quell::Value::list({"memstore_1"})}});
   }
+  if (action == "no_active_deployment")
+    return quell::Value::map({{"vault_ids", quell::Value::list({kVault})}});
   if (action == "no_new_session") {
     return quell::Value::map({{"vault_ids", quell::Value::list({kVault})},
                               {"since", quell::Timestamp(std::chrono::hours(500'000))}});

@@ -203,6 +203,30 @@ TEST_CASE("versions are found by key and by time") {
   CHECK(result_of(run(both, "find_memory_versions", Value(params))) == "invalid");
 }
 
+// Goal: a history whose later pages are lost is no whole one: a suspect on them would stay unseen.
+// Method: the second page is full and says that it is the last, and says so again one shorter.
+TEST_CASE("a history that is cut off behind its first page is an error") {
+  for (const bool cut : {true, false}) {
+    CAPTURE(cut);
+    const std::string list = "GET " + kStore + "/memory_versions";
+    std::vector<std::string> first;
+    std::vector<std::string> second;
+    for (int i = 0; i < 100; ++i) {
+      first.push_back(version_json(good("memver_a" + std::to_string(i), "mem_1")));
+      second.push_back(version_json(good("memver_b" + std::to_string(i), "mem_1")));
+    }
+    Script script;
+    script.on("GET /v1/memory_stores", page({store_json("memstore_1")}));
+    script.on(list + "?limit=100", page(first, "second"));
+    script.on(list + "?limit=100&page=second", page(second));
+    second.pop_back();
+    script.on(list + "?limit=99&page=second",
+              cut ? page(second) : page(second, std::optional<std::string>("third")));
+    CHECK(result_of(run(script, "find_memory_versions", by_author())) ==
+          (cut ? "invalid" : "done"));
+  }
+}
+
 // Goal: what cannot be undone or seen is said: a history that is cut off, a deletion by the
 // intruder, what is redacted already, a version without author.
 // Method: one memory for each.

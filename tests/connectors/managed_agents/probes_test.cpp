@@ -219,6 +219,95 @@ TEST_CASE("session_is_stopped") {
         "unproved none");
 }
 
+// Goal: nothing that names a vault of scope or starts an agent of scope may start by itself; a list
+// that this key may not read, or that loses its end, is no proof (threat T9).
+// Method: one deployment per row; then a refused, a missing and a cut list, and a strange key.
+TEST_CASE("no_active_deployment") {
+  const std::string list = "GET /v1/deployments";
+  const Value scope = Value::map({{"vault_ids", Value::list({"vlt_1", "vlt_2"})}});
+  struct Row {
+    DeploymentShape shape;
+    std::string expected;
+  };
+  for (const Row& row :
+       {Row{{.status = "active"}, "refuted strong"},
+        Row{{.status = "a_new_word"}, "refuted strong"},
+        Row{{.status = "active", .vaults = {"vlt_7", "vlt_2"}}, "refuted strong"},
+        Row{{.status = "active", .vaults = {"vlt_7"}}, "proved strong"},
+        Row{{.status = "paused"}, "proved strong"},
+        Row{{.status = "active", .archived = true}, "proved strong"}}) {
+    CAPTURE(row.shape.status);
+    Script script;
+    script.on("GET /v1/vaults/vlt_1", vault_json("vlt_1"));
+    script.on(list, page({deployment_json(row.shape)}));
+    CHECK(verdict_of(run(script, "no_active_deployment", scope)) == row.expected);
+  }
+  Script by_agent;
+  by_agent.on("GET /v1/agents/agent_1", R"({"id":"agent_1"})");
+  by_agent.on(list, page({R"({"id":"depl_1","status":"active","vault_ids":[],"agent":{"id":"agent_1"},)"
+                          R"("archived_at":null})"}));
+  const Value agent = Value::map({{"agent_ids", Value::list({"agent_1"})}});
+  CHECK(verdict_of(run(by_agent, "no_active_deployment", agent)) == "refuted strong");
+
+  for (const auto& [status, expected] :
+       std::vector<std::pair<int, std::string>>{{403, "denied"}, {404, "proved weak"},
+                                                {405, "proved weak"}}) {
+    CAPTURE(status);
+    Script closed;
+    closed.on("GET /v1/vaults/vlt_1", vault_json("vlt_1")).on(list, status, error_json("x"));
+    CHECK(verdict_of(run(closed, "no_active_deployment", scope)) == expected);
+  }
+  Script blind;
+  blind.on(list, page({}));
+  CHECK(verdict_of(run(blind, "no_active_deployment", scope)) == "unproved none");
+  Script nothing;
+  CHECK(verdict_of(run(nothing, "no_active_deployment", Value::map({}))) == "invalid");
+}
+
+// Goal: a list from which absence is read and whose later page lost its cursor proves nothing.
+// Method: two pages, the last one full; asked again one shorter it says "last" or names the next.
+TEST_CASE("a list that is cut off behind its first page") {
+  for (const bool cut : {true, false}) {
+    CAPTURE(cut);
+    std::vector<std::string> full;
+    for (int i = 0; i < 100; ++i)
+      full.push_back(session_json({.id = "sesn_" + std::to_string(i), .vaults = {"vlt_7"}}));
+    const std::string from = "GET /v1/sessions?created_at%5Bgte%5D=2031-03-04T04%3A50%3A00.000Z";
+    Script script;
+    script.on("GET /v1/vaults/vlt_1", vault_json("vlt_1"));
+    script.on(from + "&limit=100", page(full, "second"));
+    script.on(from + "&limit=100&page=second", page(full));
+    full.pop_back();
+    script.on(from + "&limit=99&page=second",
+              cut ? page(full) : page(full, std::optional<std::string>("third")));
+    CHECK(verdict_of(run(script, "no_new_session", since_in({"vlt_1"}))) ==
+          (cut ? "invalid" : "proved strong"));
+  }
+}
+
+// Goal: a session is not missed because the platform's clock is behind ours.
+// Method: its answers are dated half a minute, and then an hour, before our time.
+TEST_CASE("no_new_session by the platform's clock") {
+  const auto verdict_at = [](const std::string& date, const std::string& created_at) {
+    Script script;
+    script.on("GET /v1/vaults/vlt_1", vault_json("vlt_1"));
+    script.on("GET /v1/sessions", [=]() -> Result<HttpResponse> {
+      HttpResponse response;
+      response.status = 200;
+      response.headers = {{"content-type", "application/json"}, {"date", date}};
+      response.body = page({session_json({.status = "running", .created_at = created_at})});
+      return response;
+    });
+    return verdict_of(run(script, "no_new_session", since_in({"vlt_1"})));
+  };
+  // Ours says 2031-03-05T05:06:07Z; since is the day before, 05:00:00.700.
+  CHECK(verdict_at("Wed, 05 Mar 2031 05:06:07 GMT", "2031-03-04T04:59:50Z") == "proved strong");
+  CHECK(verdict_at("Wed, 05 Mar 2031 05:05:37 GMT", "2031-03-04T04:59:50Z") == "refuted strong");
+  CHECK(verdict_at("Wed, 05 Mar 2031 05:05:37 GMT", "2031-03-04T04:59:20Z") == "proved strong");
+  CHECK(verdict_at("Wed, 05 Mar 2031 04:06:07 GMT", "2031-03-04T04:59:50Z") == "unproved none");
+  CHECK(verdict_at("Wed, 05 Mar 2031 09:06:07 GMT", "2031-03-04T04:59:50Z") == "proved strong");
+}
+
 // Goal: refuted only by a session started since that names a vault of scope and still runs.
 // Method: one session per row, beside the boundary in time, scope and state.
 TEST_CASE("no_new_session") {
@@ -246,7 +335,7 @@ TEST_CASE("no_new_session") {
     script.on(list, page({session_json(row.shape)}));
     CHECK(verdict_of(run(script, "no_new_session", since_in({"vlt_2", "vlt_1"}))) == row.expected);
     CHECK(script.lines().back() ==
-          list + "?created_at%5Bgte%5D=2031-03-04T05%3A00%3A00.000Z&limit=100");
+          list + "?created_at%5Bgte%5D=2031-03-04T04%3A50%3A00.000Z&limit=100");
   }
 }
 

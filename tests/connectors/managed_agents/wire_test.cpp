@@ -182,6 +182,7 @@ TEST_CASE("the action table is the promised one") {
       {"no_active_credential", Effect::read, true, {"mcp_server_url", "vault_ids?"}, {}},
       {"deployment_is_paused", Effect::read, true, {"deployment_id"}, {}},
       {"session_is_stopped", Effect::read, true, {"session_id"}, {}},
+      {"no_active_deployment", Effect::read, true, {"vault_ids?", "agent_ids?"}, {}},
       {"no_new_session", Effect::read, true, {"vault_ids?", "agent_ids?", "since"}, {}},
       {"archive_credential",
        Effect::mutate,
