@@ -111,13 +111,14 @@ int told_held(Session& session, const RunState& run, const ConnectorSet& connect
   return kExitNotFinished;
 }
 
-/// Why a run failed: the error of the first step that did.
+/// Why a run broke off: the error of the first step that it did not go on after.
 const Error* cause_of(const RunState& run) {
   const Error* cause = nullptr;
   for_each_step(run, run.playbook->steps, [&](const Step& step) {
     const auto state = run.steps.find(step.id);
     if (cause == nullptr && state != run.steps.end() &&
-        state->second.outcome == OutcomeKind::failed && state->second.error)
+        state->second.outcome == OutcomeKind::failed && !state->second.failed_onward &&
+        state->second.error)
       cause = &*state->second.error;
   });
   return cause;
@@ -188,8 +189,6 @@ void EntryPrinter::operator()(const RunState& run, const Entry& entry) {
   session_.err().clear_live();
   stream.line(line);
 }
-
-namespace {}  // namespace
 
 int run_to_end(Session& session, Engine& engine, RunId id, const ConnectorSet& connectors,
                const Clock& clock, const LoopOptions& options) {
@@ -286,7 +285,9 @@ int run_to_end(Session& session, Engine& engine, RunId id, const ConnectorSet& c
     session.warn("the sealed secrets of " + to_string(id) +
                  " are not erased yet: " + describe(closed.error()));
   const int exit = exit_code(*run.result);
-  const Error* const cause = run.result == RunResult::failed ? cause_of(run) : nullptr;
+  // A run that broke off may have left ways in that its last looks found.
+  const bool broke_off = run.result == RunResult::failed || run.result == RunResult::exposed;
+  const Error* const cause = broke_off ? cause_of(run) : nullptr;
   if (session.options().json) {
     ValueMap document = run_document(run, connectors).as_map();
     if (cause != nullptr) document.emplace("error", session.error_document(*cause, exit));
