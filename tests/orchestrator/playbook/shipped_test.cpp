@@ -63,7 +63,7 @@ TEST_CASE("leaked-mcp-oauth is the example of the language") {
   CHECK(look.verify.at(0).expect);
   CHECK(look.verify.at(0).refute);
 
-  CHECK(playbook.verify.size() == 2);
+  CHECK(playbook.verify.size() == 3);
   REQUIRE(playbook.watch);
   CHECK(playbook.watch->span == Duration{2 * 3'600'000});
   CHECK(playbook.watch->reopen_on.size() == 3);
