@@ -164,6 +164,8 @@ ActionSpec blast_radius() {
                                list_field("steered_deployments", id_and_status()),
                                Field{.name = "graph", .type = graph_object()},
                                Field{.name = "lateral", .type = lateral_object()},
+                               list_field("closed", Type::object({field("part", Kind::string),
+                                                                  field("why", Kind::string)})),
                                Field{.name = "unseen", .type = texts()}});
   spec.errors = list_errors();
   spec.cost = {.read = 5};

@@ -92,6 +92,7 @@ Value outputs_of(const ReachQuestion& question, const Sight& sight, const Reach&
                    {"steered_deployments", briefly(reach.steered_deployments)},
                    {"graph", Value()},
                    {"lateral", Value()},
+                   {"closed", Value(sight.closed)},
                    {"unseen", Value(std::move(sentences))}};
   if (question.deep) {
     outputs["graph"] = graph_of(question, sight, reach);
@@ -120,6 +121,7 @@ bool is_closed(const Status& result, std::string_view what, Sight& sight) {
   const ErrorCode code = result.error().code;
   if (code != ErrorCode::unavailable_here && code != ErrorCode::denied) return false;
   sight.unseen.push_back(fmt::format("{}: {}", what, result.error().message));
+  sight.closed.push_back(Value::map({{"part", what}, {"why", result.error().message}}));
   return true;
 }
 

@@ -39,6 +39,7 @@ struct Sight {
   std::vector<MemoryVersion> versions{};  // written since, in stores within reach
   std::vector<Thread> threads{};          // other than primary ones
   std::vector<std::string> unseen{};      // sentences
+  ValueList closed{};                     // parts that this server or key does not show, and why
 };
 
 /// What of it is within reach; it points into the sight.

@@ -21,13 +21,17 @@ std::string words_of(const std::string& action, const ItemState& item) {
            (out["archived_at"].is_null() ? ", active" : ", archived");
   }
   if (action == "blast_radius") {
+    std::string closed;
+    for (const Value& part : out["closed"].list_or_empty())
+      closed += "; NOT SEEN: " + escape_untrusted(part["why"].string_or(""));
     return counted(static_cast<std::int64_t>(out["live_sessions"].list_or_empty().size()),
                    "live session") +
            ", " +
            counted(static_cast<std::int64_t>(out["deployments"].list_or_empty().size()),
                    "deployment") +
            ", " +
-           counted(static_cast<std::int64_t>(out["vault_ids"].list_or_empty().size()), "vault");
+           counted(static_cast<std::int64_t>(out["vault_ids"].list_or_empty().size()), "vault") +
+           closed;
   }
   if (action == "find_memory_versions") {
     return counted(static_cast<std::int64_t>(out["versions"].list_or_empty().size()), "version") +

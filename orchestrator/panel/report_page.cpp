@@ -89,12 +89,15 @@ Markup sections_of(const Value& document) {
       quoted(document["title"]), quoted(document["playbook"]), quoted(document["incident"]),
       time_of(document["started_at"]), quoted(document["started_by"]),
       time_of(document["finished_at"]), quoted(document["as_of"]["head"]));
+  body += rows_of("Handover", document["handover"], "Nothing to hand over.", quoted);
   body += planes_of(document["planes"]);
   const bool claims = !document["claims"].list_or_empty().empty();
   body += rows_of("Residual exposure", document["exposures"],
                   claims ? "Every claim is proved." : "Nothing was claimed, so nothing is proved.",
                   exposure_line);
   body += rows_of("Open items", document["open_items"], "Nothing is open.", place_line);
+  body += rows_of("Not seen", document["not_seen"], "Nothing is known to be out of sight.",
+                  place_line);
   body += rows_of("Proofs", document["claims"], "Nothing was claimed.", claim_line);
   body += rows_of("Approvals", document["approvals"],
                   document["approved_in_advance"].bool_or(false)

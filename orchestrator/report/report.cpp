@@ -1,5 +1,6 @@
 #include "orchestrator/report/report.h"
 
+#include <algorithm>
 #include <array>
 #include <optional>
 #include <string_view>
@@ -12,6 +13,8 @@ namespace quell {
 namespace {
 
 constexpr std::size_t kTimelineMax = 2'000;
+/// Sentences of one step about what it could not see.
+constexpr std::size_t kNotSeenMax = 100;
 constexpr std::array<Plane, 4> kPlanes{Plane::holder, Plane::issuer, Plane::runtime,
                                        Plane::resource};
 
@@ -149,6 +152,34 @@ std::string_view undo_word(ItemState::Undo undo) {
   return "";
 }
 
+/// What no look of the run could see, each sentence once.
+ValueList rows_of(const std::map<std::string, ValueList>& not_seen) {
+  ValueList rows;
+  std::set<std::string> told;
+  for (const auto& [place, sentences] : not_seen) {
+    std::size_t number = 0;
+    for (const Value& sentence : sentences) {
+      std::string words = sentence.string_or("");
+      if (!told.insert(words).second) continue;
+      if (++number > kNotSeenMax) {
+        rows.push_back(row(place, {}, "and more, which the entries of the run have"));
+        break;
+      }
+      rows.push_back(row(place, {}, words));
+    }
+  }
+  return rows;
+}
+
+bool has_contained_something(const RunState& run) {
+  return run.result == RunResult::contained || run.result == RunResult::incomplete ||
+         run.result == RunResult::exposed;
+}
+
+std::string number_of(std::size_t number, std::string_view one, std::string_view many) {
+  return std::to_string(number) + " " + std::string(number == 1 ? one : many);
+}
+
 struct Ledgers {
   ValueList exclusions{};
   ValueList undo{};
@@ -195,6 +226,48 @@ Ledgers ledgers_of(const RunState& run, const std::map<std::string, std::string>
   return ledgers;
 }
 
+/// For whoever takes over: how it stands, until when it hurts, and what waits for a person.
+ValueList handover_of(const RunState& run, const std::vector<Claim>& claims,
+                      const Ledgers& ledgers, std::size_t not_seen) {
+  std::array<std::size_t, 3> counts{};
+  std::size_t endless = 0;
+  std::optional<Timestamp> until;
+  for (const Claim& claim : claims) {
+    ++counts[static_cast<std::size_t>(claim.verdict)];
+    if (claim.verdict == Verdict::proved) continue;
+    if (!claim.residual || !claim.residual->until) {
+      ++endless;
+    } else if (!until || *claim.residual->until > *until) {
+      until = claim.residual->until;
+    }
+  }
+  ValueList lines;
+  lines.emplace_back((run.result ? std::string(to_string(*run.result)) : "not over") + ": " +
+                     std::to_string(counts[0]) + " proved, " + std::to_string(counts[1]) +
+                     " refuted, " + std::to_string(counts[2]) + " unproved");
+  if (endless > 0)
+    lines.emplace_back(number_of(endless, "claim has", "claims have") +
+                       " no known end: see residual exposure");
+  if (until) lines.emplace_back("the others end at worst " + format_rfc3339(*until));
+  if (run.is_watched())
+    lines.emplace_back("watched until " + format_rfc3339(run.watch.until));
+  if (!ledgers.open.empty())
+    lines.emplace_back(number_of(ledgers.open.size(), "open item waits", "open items wait") +
+                       " for a person");
+  if (!ledgers.exclusions.empty())
+    lines.emplace_back(number_of(ledgers.exclusions.size(), "thing was", "things were") +
+                       " left out: each needs an owner");
+  if (not_seen > 0)
+    lines.emplace_back(number_of(not_seen, "thing", "things") + " quell could not see");
+  const auto liftable = std::ranges::count_if(ledgers.undo, [](const Value& one) {
+    return one["reason"].string_or("") == undo_word(ItemState::Undo::none);
+  });
+  if (liftable > 0)
+    lines.emplace_back(number_of(static_cast<std::size_t>(liftable), "change", "changes") +
+                       " can be lifted: quell undo " + to_string(run.id) + " --reason TEXT");
+  return lines;
+}
+
 }  // namespace
 
 bool keeps_evidence(const Value& body) {
@@ -225,6 +298,8 @@ void ReportReader::take(const StoredEntry& stored) {
     kept["step"] = place_of(body);
     evidence_.emplace_back(std::move(kept));
   }
+  if (entry.kind == EntryKind::attempt_finished && body["outputs"]["unseen"].is_list())
+    not_seen_[place_of(body)] = body["outputs"]["unseen"].as_list();
   if (entry.kind == EntryKind::note_added)
     notes_.push_back(Value::map({{"at", Value(entry.at)},
                                  {"who", body["who"].string_or("")},
@@ -262,6 +337,11 @@ Value ReportReader::document(const RunState& run, const ConnectorSet& connectors
       ledgers.open.push_back(row(kept["step"].string_or(""), {}, gap.string_or("")));
   }
   if (!run.finished()) ledgers.open.push_back(row("run", {}, "it is not over"));
+  if (has_contained_something(run) && run.mode == RunMode::live && run.playbook->watch &&
+      !run.watch.started)
+    ledgers.open.push_back(
+        row("watch", {}, "nobody watches whether it grows back: quell run --watch stays for it"));
+  ValueList not_seen = rows_of(not_seen_);
   std::set<std::string> approvers = approvers_;
   if (run.approved_in_advance) approvers.insert(run.who);
   ValueMap document = run_document(run, connectors).as_map();
@@ -275,9 +355,11 @@ Value ReportReader::document(const RunState& run, const ConnectorSet& connectors
   document["approvals"] = Value(approvals_);
   document["approved_in_advance"] = run.approved_in_advance;
   document["approved_by_one_person"] = approvers.size() == 1;
+  document["handover"] = Value(handover_of(run, claims, ledgers, not_seen.size()));
   document["exclusions"] = Value(std::move(ledgers.exclusions));
   document["undo"] = Value(std::move(ledgers.undo));
   document["open_items"] = Value(std::move(ledgers.open));
+  document["not_seen"] = Value(std::move(not_seen));
   document["evidence"] = Value(evidence_);
   document["notes"] = Value(notes_);
   return Value(std::move(document));

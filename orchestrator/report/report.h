@@ -28,6 +28,7 @@ class ReportReader {
   std::map<std::string, std::string> reasons_{};  // of what a person left out, by STEP or STEP/ITEM
   ValueList evidence_{};
   ValueList notes_{};
+  std::map<std::string, ValueList> not_seen_{};  // by step: what its last look could not see
   Value as_of_{};
 };
 

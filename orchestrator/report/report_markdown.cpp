@@ -83,6 +83,7 @@ std::string report_markdown(const Value& document) {
   out += fmt::format("- started {} by {}\n- finished {}\n- as of entry {}\n",
                      time_of(document["started_at"]), span_of(document["started_by"]),
                      time_of(document["finished_at"]), span_of(document["as_of"]["head"]));
+  section(out, "Handover", document["handover"], "Nothing to hand over.", span_of);
   out += "\n## Claims by plane\n\n| plane | proved | refuted | unproved |\n|---|---|---|---|\n";
   for (const Value& plane : document["planes"].list_or_empty()) {
     out += fmt::format("| {} | {} | {} | {} |\n", plane["plane"].string_or(""),
@@ -94,6 +95,7 @@ std::string report_markdown(const Value& document) {
           claims ? "Every claim is proved." : "Nothing was claimed, so nothing is proved.",
           exposure_line);
   section(out, "Open items", document["open_items"], "Nothing is open.", place_line);
+  section(out, "Not seen", document["not_seen"], "Nothing is known to be out of sight.", place_line);
   section(out, "Proofs", document["claims"], "Nothing was claimed.", claim_line);
   section(out, "Approvals", document["approvals"],
           document["approved_in_advance"].bool_or(false)

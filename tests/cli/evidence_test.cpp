@@ -230,6 +230,27 @@ TEST_CASE("a hostile name stays text in every format of the report") {
   CHECK(site.run({"report", "last", "--format", "pdf"}).exit == 2);
 }
 
+// Goal: whoever reads the report learns what no look could see, that nobody watches, and what waits
+// for them. Method: a run without the leaked token, left without a watch; its report in each format.
+TEST_CASE("a report names what was not seen and hands over") {
+  const Site site;
+  const Finished done = site.run({"run", "leaked-mcp-oauth", "--yes", "--no-watch", "-i",
+                                  "vault_id=" + site.vault_id(), "-i",
+                                  "credential_id=" + site.credential_id()});
+  CHECK(done.exit == 3);  // no token is in hand
+  const Value report = site.run({"report", "last", "--format", "json"}).json();
+  CHECK(to_json(report["not_seen"]).find("the platform records no creator") != std::string::npos);
+  CHECK(to_json(report["open_items"]).find("nobody watches") != std::string::npos);
+  CHECK(report["handover"].list_or_empty().size() >= 3);
+  CHECK(report["handover"].list_or_empty()[0].string_or("").starts_with("incomplete: "));
+  for (const std::string format : {"md", "html"}) {
+    const std::string text = site.run({"report", "last", "--format", format}).out;
+    for (const char* const part :
+         {"Handover", "Not seen", "the platform records no creator", "changes can be lifted"})
+      CHECK_MESSAGE(text.find(part) != std::string::npos, format << ": " << part);
+  }
+}
+
 // Goal: neither a cap nor a full disk is a failure: the copying ends and says so, the run goes on
 // (threat T47).
 TEST_CASE("past a limit the evidence is not whole and the run ends as it would have") {

@@ -177,6 +177,8 @@ TEST_CASE("gaps of a radius") {
     const Result<Outcome> outcome = run(script, "blast_radius", by_credential());
     CHECK(ids_in(outcome, "deployments").empty());
     CHECK(to_json(outcome->outputs["unseen"]).find("deployments: ") != std::string::npos);
+    REQUIRE(outcome->outputs["closed"].as_list().size() == 1);
+    CHECK(outcome->outputs["closed"].as_list()[0]["part"] == Value("deployments"));
   }
   Script stranger;
   furnish_leak(stranger);
