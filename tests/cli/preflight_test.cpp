@@ -99,10 +99,15 @@ TEST_CASE("an issuer that cannot revoke is named, and so is a key that is refuse
 // Method: a second platform in the configuration, each asked in turn.
 TEST_CASE("a platform that was not asked is named") {
   const Site site;
+  std::ifstream written(site.folder().path() + "/quell.yaml");
+  std::string config{std::istreambuf_iterator<char>(written), {}};
+  const std::string key = "connections:\n";
+  config.insert(config.find(key) + key.size(),
+                "  second: {kind: managed_agents, base_url: \"" + site.base_url() +
+                    "\", api_key: secret://file/api.key}\n");
+  site.folder().write("quell.yaml", config);
   const auto answer_of = [&](const std::string& name) {
-    return site.run({"preflight", "--connection", name, "--connect", "second.kind=managed_agents",
-                     "--connect", "second.base_url=" + site.base_url(), "--connect",
-                     "second.api_key=secret://file/" + site.folder().path() + "/api.key"});
+    return site.run({"preflight", "--connection", name});
   };
   const Finished first = answer_of("platform");
   CAPTURE(first.err);
