@@ -202,6 +202,12 @@ Result<Value> make_preflight(const PreflightParts& parts) {
                        .drills = parts.drills,
                        .keys = misplaced_keys(parts.config),
                        .not_established = parts.not_established};
+  for (const auto& [name, settings] : parts.config.connections) {
+    if (settings.kind.value != "managed_agents" || name == chosen->platform) continue;
+    facts.not_established.push_back(fmt::format(
+        "what {} holds: one platform is asked at a time (quell preflight --connection {})", name,
+        name));
+  }
   const Result<Url> base = parse_url(platform.base_url());
   facts.host = base ? base->host : platform.base_url();
   for (const Value& server : facts.survey["mcp_servers"].list_or_empty())

@@ -98,7 +98,8 @@ Result<ListPage> page_of(const Api& api, const ListCall& call, const Result<Http
   const Result<Value> page = parse_body(*answer, limits);
   if (!page || !page->is_map()) return broken_chain(api, call, "a page is no JSON object");
   if (!(*page)["data"].is_list()) return broken_chain(api, call, "a page has no data");
-  Result<std::string> next = next_cursor(*page, pagination_of(api, call), api.config().absent_next_page_ends);
+  Result<std::string> next =
+      next_cursor(*page, pagination_of(api, call), api.config().absent_next_page_ends);
   if (!next) return broken_chain(api, call, next.error().message);
   if (next->size() > kCursorBytesMax) return broken_chain(api, call, "a cursor is too long");
   return ListPage{.items = (*page)["data"].as_list(), .next = *std::move(next)};

@@ -21,7 +21,8 @@ where it was issued (issuer), and where it is used (runtime)? Reads only; no tok
 anywhere. It also writes the paragraph that a threat model needs: what flows into memory, who can
 read it, how access is revoked.
 --all               list the credentials that are ready everywhere too
---connection NAME   of kind managed_agents; without it the first one of quell.yaml
+--connection NAME   of kind managed_agents; without it the first one of quell.yaml. The others are
+                    not asked, and named under what is not established
 Exit codes  0 every credential could be killed at its issuer  1 some could not  2 not started
             5 a read failed
 Examples    quell preflight

@@ -120,9 +120,15 @@ std::optional<Timestamp> recorded_expiry(const RunState& run, const Claim& claim
 
 /// What the act itself found out bounds what a probe can prove.
 void heed_doubts(Claim& claim, const ItemState& item) {
-  if (claim.verdict != Verdict::proved) return;
   for (const Doubt& doubt : item.doubts) {
     if (!contains(claim.kills, doubt.kill)) continue;
+    if (claim.verdict == Verdict::refuted && doubt.at_best == Grade::none) {
+      // That it works is known; what else may live is not.
+      std::string seen = claim.residual ? claim.residual->reason : "it was seen to work";
+      if (!claim.residual) claim.residual.emplace();
+      claim.residual->reason = std::move(seen) + "; " + doubt.reason;
+    }
+    if (claim.verdict != Verdict::proved) continue;
     claim.grade = std::min(claim.grade, doubt.at_best);
     if (doubt.at_best == Grade::none) {
       claim.verdict = Verdict::unproved;
@@ -171,6 +177,8 @@ void explain(Claim& claim, const RunState& run, const ItemState* item) {
     residual.reason = item != nullptr && !item->skipped_by.empty()
                           ? "skipped by " + item->skipped_by
                           : "the step did not run";
+  } else if (claim.verdict == Verdict::refuted) {
+    residual.reason = "it was seen to work";
   } else {
     residual.reason = "no probe could look at it";
   }

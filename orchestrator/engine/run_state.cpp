@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "orchestrator/engine/cut_looks.h"
 #include "orchestrator/engine/entry_bodies.h"
 #include "orchestrator/engine/expansion.h"
 #include "orchestrator/engine/step_walk.h"
@@ -242,6 +243,7 @@ void apply_probe(RunState& run, const Entry& entry) {
   } else if (ItemState* const item = item_of(run, body);
              item != nullptr && index < item->probes.size()) {
     probe = &item->probes[index];
+    settle_look(run, *item, body);
   }
   if (probe == nullptr) return;
   if (body["skipped"].bool_or(false)) {
@@ -472,6 +474,9 @@ void apply(RunState& run, const Entry& entry, const ConnectorSet& connectors) {
       if (ItemState* const item = item_of(run, body); item != nullptr && body["probe"].is_null()) {
         item->request_left |= body["effect"].string_or("") == "mutate";
         if (!body["doubts"].is_null()) item->doubts = doubts_of(body["doubts"]);
+      } else if (item != nullptr && body["effect"].string_or("") == "mutate" &&
+                 body["probe"].int_or(-1) >= 0) {
+        doubt_look(run, *item, body, connectors);
       }
       return;
     case EntryKind::attempt_finished:
@@ -591,6 +596,8 @@ void apply(RunState& run, const Entry& entry, const ConnectorSet& connectors) {
     case EntryKind::run_paused:
     case EntryKind::run_resumed: {
       const bool paused = entry.kind == EntryKind::run_paused;
+      // The process that looked is gone: `why` says so, a person's word has none.
+      if (!paused && !body["why"].is_null()) cut_looks_off(run);
       if (body["step"].is_null()) {
         run.paused = paused;
         if (body["machine"].is_string()) run.machine = body["machine"].as_string();

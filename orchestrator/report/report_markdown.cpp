@@ -95,7 +95,8 @@ std::string report_markdown(const Value& document) {
           claims ? "Every claim is proved." : "Nothing was claimed, so nothing is proved.",
           exposure_line);
   section(out, "Open items", document["open_items"], "Nothing is open.", place_line);
-  section(out, "Not seen", document["not_seen"], "Nothing is known to be out of sight.", place_line);
+  section(out, "Not seen", document["not_seen"], "Nothing is known to be out of sight.",
+          place_line);
   section(out, "Proofs", document["claims"], "Nothing was claimed.", claim_line);
   section(out, "Approvals", document["approvals"],
           document["approved_in_advance"].bool_or(false)

@@ -231,7 +231,8 @@ TEST_CASE("a hostile name stays text in every format of the report") {
 }
 
 // Goal: whoever reads the report learns what no look could see, that nobody watches, and what waits
-// for them. Method: a run without the leaked token, left without a watch; its report in each format.
+// for them.
+// Method: a run without the leaked token, left without a watch; its report in each format.
 TEST_CASE("a report names what was not seen and hands over") {
   const Site site;
   const Finished done = site.run({"run", "leaked-mcp-oauth", "--yes", "--no-watch", "-i",

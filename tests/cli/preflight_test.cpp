@@ -91,6 +91,27 @@ TEST_CASE("an issuer that cannot revoke is named, and so is a key that is refuse
   CHECK(site.run({"preflight", "--connection", "issuer"}).exit == 2);
 }
 
+// Goal: nobody takes a preflight of one platform for that of all.
+// Method: a second platform in the configuration, each asked in turn.
+TEST_CASE("a platform that was not asked is named") {
+  const Site site;
+  std::ifstream written(site.folder().path() + "/quell.yaml");
+  std::string config{std::istreambuf_iterator<char>(written), {}};
+  const std::string key = "connections:\n";
+  config.insert(config.find(key) + key.size(),
+                "  second: {kind: managed_agents, base_url: \"" + site.base_url() +
+                    "\", api_key: secret://file/api.key}\n");
+  site.folder().write("quell.yaml", config);
+  const auto answer_of = [&](const std::string& name) {
+    return site.run({"preflight", "--connection", name});
+  };
+  const Finished first = answer_of("platform");
+  CAPTURE(first.err);
+  CHECK(has(first.out, "what second holds: one platform is asked at a time"));
+  CHECK_FALSE(has(first.out, "what platform holds"));
+  CHECK(has(answer_of("second").out, "what platform holds: one platform is asked at a time"));
+}
+
 TEST_CASE("a key in the folder of the state is told in red") {
   const Site site;
   std::filesystem::create_directories(site.folder().path() + "/state");

@@ -55,6 +55,17 @@ const breaksDown = (of) => ({ issuer }) => {
   issuer.fault = (request, pass) => (issuer.requests.some(isRevocation) ? of(request) : pass());
 };
 
+/** The MCP server belongs to a thief: its resource metadata name an issuer of his, whose own metadata are in order. */
+const namesItsOwnIssuer = ({ mcp, elsewhere }) => {
+  const json = (document) => answer(200, JSON.stringify(document), { 'content-type': 'application/json' });
+  mcp.fault = (request, pass) => (isMetadata(request) && request.url.includes('protected-resource')
+    ? json({ resource: mcp.url, authorization_servers: [elsewhere.origin] }) : pass());
+  elsewhere.fault = (request, pass) => (isMetadata(request) ? json({
+    issuer: elsewhere.origin, token_endpoint: `${elsewhere.origin}/token`,
+    revocation_endpoint: `${elsewhere.origin}/revoke`, introspection_endpoint: `${elsewhere.origin}/introspect`,
+  }) : pass());
+};
+
 const revocationsOf = ({ issuer }) => issuer.requests.filter(isRevocation);
 /** No revocation came sooner than `ms` after the one before it, the first `count` times. */
 const kept = (ms, count) => (world) => {
@@ -169,6 +180,12 @@ const FALSE_FRIENDS = [
         document[name] = `${elsewhere.origin}/${name}`;
     }),
   },
+  { name: 'a resource that names a hostile issuer, ours pinned', ...PROVED, fault: namesItsOwnIssuer },
+  // Nothing names our issuer, so nobody is told anything.
+  {
+    name: 'a resource that names a hostile issuer, none pinned', ...UNTOUCHED, check: atMost(0),
+    config: () => ({ pinned: false }), fault: namesItsOwnIssuer,
+  },
   {
     name: 'no revocation endpoint', ...UNTOUCHED, check: atMost(0),
     fault: inMetadata((document) => { delete document.revocation_endpoint; }),
@@ -241,7 +258,11 @@ const WEAK_CASCADES = [
 
 /** No secret where it does not belong; the issuer alone is named for all of them. */
 function assertKept({ issuer, mcp, elsewhere, minted }, run) {
-  assert.deepEqual(elsewhere.requests.map(({ method, url }) => `${method} ${url}`), [], 'a host that nobody named');
+  // Metadata may be read there, without a word of ours.
+  const told = elsewhere.requests.filter((request) => !isMetadata(request) || request.headers.authorization);
+  assert.deepEqual(told.map(({ method, url }) => `${method} ${url}`), [], 'a host that nobody named');
+  for (const secret of [minted.refresh, minted.access, issuer.clientSecret, 'client_assertion='])
+    assert.ok(!elsewhere.heard(secret), 'a host that nobody named hears no secret');
   for (const secret of [minted.refresh, issuer.clientSecret, 'client_assertion='])
     assert.ok(!mcp.heard(secret), 'the MCP server hears the access token alone');
   for (const secret of [minted.refresh, minted.access, issuer.clientSecret])

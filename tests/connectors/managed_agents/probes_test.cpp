@@ -244,8 +244,8 @@ TEST_CASE("no_active_deployment") {
   }
   Script by_agent;
   by_agent.on("GET /v1/agents/agent_1", R"({"id":"agent_1"})");
-  by_agent.on(list, page({R"({"id":"depl_1","status":"active","vault_ids":[],"agent":{"id":"agent_1"},)"
-                          R"("archived_at":null})"}));
+  by_agent.on(list, page({R"({"id":"depl_1","status":"active","vault_ids":[],)"
+                          R"("agent":{"id":"agent_1"},"archived_at":null})"}));
   const Value agent = Value::map({{"agent_ids", Value::list({"agent_1"})}});
   CHECK(verdict_of(run(by_agent, "no_active_deployment", agent)) == "refuted strong");
 

@@ -195,6 +195,29 @@ TEST_CASE("gaps of a radius") {
   CHECK(nothing.log().empty());
 }
 
+// Goal: a list that ends with a full page may have lost its cursor; a radius asks no list twice, and
+// says so.
+// Method: two pages of sessions, the last one full or one short.
+TEST_CASE("a radius names a list whose last page was full") {
+  for (const std::size_t size : {99U, 100U}) {
+    CAPTURE(size);
+    std::vector<std::string> sessions;
+    for (std::size_t i = 0; i < size; ++i)
+      sessions.push_back(session_json({.id = "sesn_x" + std::to_string(i), .vaults = {"vlt_7"}}));
+    Script script;
+    script.on(kBefore, page(sessions, "second"));
+    script.on(kBefore + "&page=second", page(sessions));
+    furnish(script);
+    const Result<Outcome> outcome = run(script, "blast_radius", by_credential());
+    REQUIRE(outcome);
+    const bool said = to_json(outcome->outputs["unseen"]).find("was full") != std::string::npos;
+    CHECK(said == (size == 100U));
+    CHECK(std::ranges::count_if(script.lines(), [](const std::string& line) {
+            return line.find("limit=99") != std::string::npos;
+          }) == 0);
+  }
+}
+
 // Goal: a run that begins again after the purge still knows the credential and its sessions.
 // Method: the credential is archived already.
 TEST_CASE("the radius of an archived credential") {

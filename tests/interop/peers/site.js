@@ -37,7 +37,7 @@ async function post(platform, path, body) {
   return said;
 }
 
-function yaml({ platform, issuer, mcp, clientId, auth, endpoints }) {
+function yaml({ platform, issuer, mcp, clientId, auth, endpoints, pinned = true }) {
   const secret = {
     none: '', private_key_jwt: '        private_key_jwt: secret://file/client.jwk\n',
   }[auth] ?? '        client_secret: secret://file/client.secret\n';
@@ -49,15 +49,14 @@ connections:
     kind: oauth
     issuers:
       - match: {mcp_server_url: "${mcp.url}"}
-        issuer: ${issuer.url}
-        client_id: ${clientId}
+${pinned ? `        issuer: ${issuer.url}\n` : ''}        client_id: ${clientId}
         client_auth: ${auth}
 ${endpoints ? `        endpoints: ${JSON.stringify(endpoints)}\n` : ''}${secret}`;
 }
 
 /**
  * Puts the grant `minted` into a vault of `platform` and writes quell's configuration for it. `clientId`, `auth`,
- * `clientSecret` and `endpoints` replace what the configuration would say; `shipped: true` keeps the playbook as it is.
+ * `clientSecret` and `endpoints` replace what the configuration would say, `pinned: false` leaves the issuer out; `shipped: true` keeps the playbook as it is.
  * Gives {run(), verify()}.
  */
 export async function site(t, { platform, issuer, mcp, minted, shipped = false, ...other }) {

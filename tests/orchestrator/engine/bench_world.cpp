@@ -53,10 +53,16 @@ std::vector<ActionSpec> vendor_actions(Repeat repeat, bool can_look) {
   revive.requests = {{.method = "POST", .url = "{base}/things/{id}/revive"}};
   ActionSpec poke = list;
   poke.name = "poke";
+  // A look that brings something to life where it finds something alive.
+  ActionSpec test = look;
+  test.name = "thing_stays_dead";
+  test.effect = Effect::mutate;
+  test.requests = {{.method = "POST", .url = "{base}/things/{id}/test"}};
+  test.cost = {.mutate = 1};
   // Under a name that the regrowth watch knows.
   ActionSpec regrowth = look;
   regrowth.name = "no_active_credential";
-  return {list, look, kill, revive, poke, regrowth};
+  return {list, look, kill, revive, poke, test, regrowth};
 }
 
 class VendorConnector final : public Connector {
@@ -72,6 +78,7 @@ class VendorConnector final : public Connector {
 
   Task<Result<Outcome>> perform(const ActionSpec& action, Inputs inputs, Io& io) const override {
     if (action.name == "list_things") return list(io);
+    if (action.name == "thing_stays_dead") return test(std::move(inputs), io);
     if (action.is_probe) return look(std::move(inputs), io);
     if (action.name == "poke") return poke(io);
     if (action.name == "revive_thing") return revive(std::move(inputs), io);
@@ -123,6 +130,22 @@ class VendorConnector final : public Connector {
     judgement.verdict = dead ? Verdict::proved : Verdict::refuted;
     judgement.grade = Grade::strong;
     judgement.proof = dead ? "404 read back" : "still there";
+    outcome.judgement = judgement;
+    co_return outcome;
+  }
+
+  static Task<Result<Outcome>> test(Inputs inputs, Io& io) {
+    HttpRequest act = get("/things/" + inputs.params["id"].as_string() + "/test");
+    act.method = "POST";
+    act.effect = Effect::mutate;
+    const Result<HttpResponse> answer = co_await io.send(std::move(act));
+    if (!answer) co_return answer.error();
+    Outcome outcome;
+    outcome.outputs = Value::map({{"alive", answer->status == 200}});
+    Judgement judgement;
+    judgement.verdict = answer->status == 200 ? Verdict::refuted : Verdict::proved;
+    judgement.grade = Grade::strong;
+    judgement.proof = "tested";
     outcome.judgement = judgement;
     co_return outcome;
   }
@@ -187,6 +210,7 @@ Result<HttpResponse> Vendor::handle(const HttpRequest& request) {
     alive.insert(id);
     return HttpResponse(200, "");
   }
+  if (path.ends_with("/test")) return HttpResponse(alive.contains(id) ? 200 : 404, "");
   ++kill_requests;
   if (throttled_kills > 0) {
     --throttled_kills;

@@ -6,6 +6,7 @@
 #include <doctest/doctest.h>
 
 #include "bench_world.h"
+#include "orchestrator/engine/claims.h"
 #include "orchestrator/engine/effect_guard.h"
 #include "tests/support/memory_journal.h"
 
@@ -314,6 +315,33 @@ TEST_CASE("a run survives a crash at every journal append") {
     CHECK(bench.vendor.alive.empty());
     for (const auto& [thing, kills] : bench.vendor.kills) CHECK(kills == 1);
   });
+}
+
+// Goal: a look that may itself bring something to life and whose answer was lost with its process
+// leaves its claim unproved, whatever it says when it is made again (threat T11).
+// Method: die at each append; where the vendor was asked twice, the first answer was lost.
+TEST_CASE("a look that may change something and was cut off is a doubt") {
+  std::string source(kKillAll);
+  const std::string look = "thing_is_dead, with: {id: \"${t.id}\"}, until: {every: 2s, for: 10s}";
+  source.replace(source.find(look), look.size(), "thing_stays_dead, with: {id: \"${t.id}\"}");
+  int cut_off = 0;
+  crash_everywhere(source, {}, [&](Bench& bench, const RunState& run) {
+    CHECK(bench.vendor.alive.empty());
+    const auto tests = std::ranges::count_if(bench.vendor.requests, [](const std::string& request) {
+      return request.ends_with("/test");
+    });
+    REQUIRE(tests >= 3);
+    // An entry that the disk kept although the process never sent anything counts as sent.
+    const bool doubted = std::ranges::any_of(
+        claims_of(run, vendor_connectors()), [](const Claim& claim) {
+          return claim.residual &&
+                 claim.residual->reason.find("thing_stays_dead was cut off") != std::string::npos;
+        });
+    if (tests > 3) CHECK(doubted);
+    CHECK(run.result == (doubted ? RunResult::incomplete : RunResult::contained));
+    cut_off += doubted ? 1 : 0;
+  });
+  CHECK(cut_off > 0);
 }
 
 TEST_CASE("request templates fit by segment, base and whole URL") {

@@ -63,8 +63,8 @@ EvidenceFile kept(EvidenceStore& store, FileOp op) {
 
 // Goal: an attempt goes on behind the last whole page, whatever instant the process died at, and
 // the file is byte for byte the one of an attempt that was never cut off.
-// Method: after two pages the disk is cut, or grown, at every byte, in the file and in the manifest;
-// a new store then copies on from where it says that it stands.
+// Method: after two pages the file, and then the manifest, is cut at every byte, or grown; a new
+// store then copies on from where it says that it stands.
 TEST_CASE("evidence goes on after a kill at any byte") {
   const std::string whole = "{\"a\":1}\n{\"b\":2}\n{\"c\":3}\n";
   const auto copy_on = [&](const Place& place) {
