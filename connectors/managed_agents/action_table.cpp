@@ -316,7 +316,7 @@ ActionSpec no_active_deployment() {
   spec.errors = list_errors();
   spec.cost = {.read = 2};
   spec.note =
-      "paused and archived ones are off; where the server offers no deployments at all it is weak";
+      "paused and archived ones are off; weak where the server is declared to offer none at all";
   return spec;
 }
 

@@ -33,14 +33,6 @@ std::string_view resource_of(std::string_view path) {
   return path.substr(0, path.find('/'));
 }
 
-/// A call that the configuration says this server may lack.
-bool may_lack(const ManagedAgentsConfig& config, std::string_view path) {
-  const std::string_view last = path.substr(path.rfind('/') + 1);
-  return std::ranges::any_of(config.may_lack, [&](const std::string& call) {
-    return call == resource_of(path) || call == last;
-  });
-}
-
 /// "the runtime plane is not reached this way", of the call behind `path`.
 Error not_offered(const Api& api, std::string_view path, int status) {
   const std::string what = path.ends_with("/mcp_oauth_validate") ? "to validate credentials"
@@ -65,6 +57,13 @@ std::string_view parameter_of(std::string_view kind) {
 }
 
 }  // namespace
+
+bool may_lack(const ManagedAgentsConfig& config, std::string_view path) {
+  const std::string_view last = path.substr(path.rfind('/') + 1);
+  return std::ranges::any_of(config.may_lack, [&](const std::string& call) {
+    return call == resource_of(path) || call == last;
+  });
+}
 
 std::string Subject::words() const {
   return holder.empty() ? outside_text(id)

@@ -137,6 +137,9 @@ struct ListCall {
   std::function<bool(std::size_t pages)> enough{};
 };
 
+/// Is the call at `path` one that the configuration says this server may lack?
+bool may_lack(const ManagedAgentsConfig& config, std::string_view path);
+
 /// One page, and where the list goes on; empty: it is the last.
 struct ListPage {
   ValueList items{};

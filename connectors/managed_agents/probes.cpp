@@ -274,10 +274,18 @@ ActionTask no_active_deployment(Io& io, Api api, Value params) {
   if (!*sees) co_return sees_none(*scope, "deployment", outputs({}, 0));
   std::vector<Deployment> deployments;
   ListCall call = deployment_list(api, deployments);
+  const std::string call_path = call.path;
   call.confirms_end = true;
   const Status listed = co_await read_list(io, api, std::move(call));
   if (!listed && listed.error().code == ErrorCode::unavailable_here) {
-    co_return judged(Verdict::proved, Grade::weak, "this server offers no deployments",
+    // An answer alone is none: a wrong base path says the same.
+    if (!may_lack(api.config(), call_path)) {
+      co_return unproved("this server answers that it offers no deployments, and nobody has "
+                         "declared so (may_lack)",
+                         outputs({}, 0));
+    }
+    co_return judged(Verdict::proved, Grade::weak,
+                     "this server is declared to offer no deployments, and says so",
                      outputs({}, 0));
   }
   if (!listed) co_return listed.error();

@@ -221,7 +221,8 @@ TEST_CASE("session_is_stopped") {
 
 // Goal: nothing that names a vault of scope or starts an agent of scope may start by itself; a list
 // that this key may not read, or that loses its end, is no proof (threat T9).
-// Method: one deployment per row; then a refused, a missing and a cut list, and a strange key.
+// Method: one deployment per row; then a refused and a missing list, of a server that is declared to
+// lack it and of one that is not, and a strange key.
 TEST_CASE("no_active_deployment") {
   const std::string list = "GET /v1/deployments";
   const Value scope = Value::map({{"vault_ids", Value::list({"vlt_1", "vlt_2"})}});
@@ -250,12 +251,18 @@ TEST_CASE("no_active_deployment") {
   CHECK(verdict_of(run(by_agent, "no_active_deployment", agent)) == "refuted strong");
 
   for (const auto& [status, expected] :
-       std::vector<std::pair<int, std::string>>{{403, "denied"}, {404, "proved weak"},
-                                                {405, "proved weak"}}) {
+       std::vector<std::pair<int, std::string>>{{403, "denied"}, {404, "unproved none"},
+                                                {405, "unproved none"}}) {
     CAPTURE(status);
     Script closed;
     closed.on("GET /v1/vaults/vlt_1", vault_json("vlt_1")).on(list, status, error_json("x"));
     CHECK(verdict_of(run(closed, "no_active_deployment", scope)) == expected);
+    ManagedAgentsConfig declared = test_config();
+    declared.may_lack = {"deployments"};
+    Script lacking;
+    lacking.on("GET /v1/vaults/vlt_1", vault_json("vlt_1")).on(list, status, error_json("x"));
+    CHECK(verdict_of(run(lacking, "no_active_deployment", scope, Intent::act, declared)) ==
+          "proved weak");
   }
   Script blind;
   blind.on(list, page({}));
