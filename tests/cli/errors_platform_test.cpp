@@ -115,7 +115,7 @@ TEST_CASE("a credential that the platform does not know") {
   }
   arguments.emplace_back("--yes");
   const Finished done = site.run(arguments);
-  CHECK(done.exit == 4);  // nothing was touched: what uses the vault goes on
+  CHECK(done.exit == 5);
   const Told said = told(done);
   CHECK(said.word == "gone");
   CHECK(said.sentence == site.vault_id() + " has no credential vcrd_unknown (404).");

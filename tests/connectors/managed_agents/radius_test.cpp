@@ -207,7 +207,7 @@ TEST_CASE("a radius names a list whose last page was full") {
     Script script;
     script.on(kBefore, page(sessions, "second"));
     script.on(kBefore + "&page=second", page(sessions));
-    furnish(script);
+    furnish_leak(script);
     const Result<Outcome> outcome = run(script, "blast_radius", by_credential());
     REQUIRE(outcome);
     const bool said = to_json(outcome->outputs["unseen"]).find("was full") != std::string::npos;

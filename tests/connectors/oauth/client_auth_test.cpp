@@ -6,8 +6,6 @@
 #include <vector>
 
 #include <doctest/doctest.h>
-#include <openssl/bio.h>
-#include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/ecdsa.h>
 #include <openssl/evp.h>
@@ -17,6 +15,7 @@
 #include "connectors/oauth/jws.h"
 #include "state/base/bytes.h"
 #include "state/base/json.h"
+#include "state/base/openssl.h"
 #include "state/base/sha256.h"
 #include "tests/connectors/oauth/web.h"
 
@@ -104,17 +103,8 @@ TEST_CASE("the next form of authentication") {
 // --- Keys made for this test alone
 // ----------------------------------------------------------------------------------
 
-template <auto Release>
-struct Releases {
-  template <typename T>
-  void operator()(T* owned) const noexcept {
-    Release(owned);
-  }
-};
-using Key = std::unique_ptr<EVP_PKEY, Releases<EVP_PKEY_free>>;
-
 std::string pem_of(EVP_PKEY* key) {
-  const std::unique_ptr<BIO, Releases<BIO_free>> bio(BIO_new(BIO_s_mem()));
+  const BioPtr bio(BIO_new(BIO_s_mem()));
   REQUIRE(PEM_write_bio_PrivateKey(bio.get(), key, nullptr, nullptr, 0, nullptr, nullptr) == 1);
   char* text = nullptr;
   const long size = BIO_get_mem_data(bio.get(), &text);
@@ -124,7 +114,7 @@ std::string pem_of(EVP_PKEY* key) {
 std::string number(EVP_PKEY* key, const char* name, int width = 0) {
   BIGNUM* value = nullptr;
   REQUIRE(EVP_PKEY_get_bn_param(key, name, &value) == 1);
-  const std::unique_ptr<BIGNUM, Releases<BN_free>> owned(value);
+  const BignumPtr owned(value);
   const int size = width > 0 ? width : BN_num_bytes(value);
   std::string bytes(static_cast<std::size_t>(size), '\0');
   BN_bn2binpad(value, reinterpret_cast<unsigned char*>(bytes.data()), size);
@@ -216,10 +206,10 @@ std::string signed_by(const std::string& key_text, const std::string& key_id = "
 // Goal: assertions of every supported key verify with its public half, from JWK and from PEM, and
 // carry the right claims.
 TEST_CASE("assertions are signed by every kind of key") {
-  const Key rsa(EVP_PKEY_Q_keygen(nullptr, nullptr, "RSA", std::size_t{2048}));
-  const Key p256(EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256"));
-  const Key p384(EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-384"));
-  const Key ed(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519"));
+  const PkeyPtr rsa(EVP_PKEY_Q_keygen(nullptr, nullptr, "RSA", std::size_t{2048}));
+  const PkeyPtr p256(EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256"));
+  const PkeyPtr p384(EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-384"));
+  const PkeyPtr ed(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519"));
   CHECK(verifies(rsa.get(), signed_by(pem_of(rsa.get())), "RS256"));
   CHECK(verifies(rsa.get(), signed_by(rsa_jwk(rsa.get(), "", true)), "RS256"));
   CHECK(verifies(rsa.get(), signed_by(rsa_jwk(rsa.get(), "", false)), "RS256"));
@@ -245,9 +235,9 @@ TEST_CASE("assertions are signed by every kind of key") {
 // Goal: a key that does not serve is refused when the configuration is loaded, and its text is
 // never quoted.
 TEST_CASE("unfit keys are refused without quoting them") {
-  const Key small(EVP_PKEY_Q_keygen(nullptr, nullptr, "RSA", std::size_t{1024}));
-  const Key p521(EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-521"));
-  const Key rsa(EVP_PKEY_Q_keygen(nullptr, nullptr, "RSA", std::size_t{2048}));
+  const PkeyPtr small(EVP_PKEY_Q_keygen(nullptr, nullptr, "RSA", std::size_t{1024}));
+  const PkeyPtr p521(EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-521"));
+  const PkeyPtr rsa(EVP_PKEY_Q_keygen(nullptr, nullptr, "RSA", std::size_t{2048}));
   const std::vector<std::string> texts{
       "",
       "canary",

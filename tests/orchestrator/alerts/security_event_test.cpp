@@ -11,8 +11,6 @@
 
 #include <doctest/doctest.h>
 
-#include <openssl/bio.h>
-#include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 
@@ -21,6 +19,7 @@
 #include "orchestrator/alerts/sample.h"
 #include "state/base/bytes.h"
 #include "state/base/json.h"
+#include "state/base/openssl.h"
 #include "state/base/sha256.h"
 
 namespace quell::test {
@@ -48,16 +47,8 @@ constexpr std::string_view kVector =
 
 Timestamp at(std::int64_t seconds) { return Timestamp(std::chrono::seconds(seconds)); }
 
-struct PkeyFree {
-  void operator()(EVP_PKEY* key) const noexcept { EVP_PKEY_free(key); }
-};
-struct BioFree {
-  void operator()(BIO* bio) const noexcept { BIO_free(bio); }
-};
-using Pkey = std::unique_ptr<EVP_PKEY, PkeyFree>;
-
 std::string pem_of(EVP_PKEY* key, bool is_private) {
-  const std::unique_ptr<BIO, BioFree> out(BIO_new(BIO_s_mem()));
+  const BioPtr out(BIO_new(BIO_s_mem()));
   if (is_private) {
     PEM_write_bio_PrivateKey(out.get(), key, nullptr, nullptr, 0, nullptr, nullptr);
   } else {
@@ -79,7 +70,7 @@ std::string number(EVP_PKEY* key, const char* name) {
 
 /// The sender's RSA key, made once.
 struct Rsa {
-  Pkey key{EVP_RSA_gen(2048)};
+  PkeyPtr key{EVP_RSA_gen(2048)};
   std::string private_pem = pem_of(key.get(), true);
   std::string public_pem = pem_of(key.get(), false);
   std::string jwk = R"({"kty":"RSA","kid":"r1","n":")" + number(key.get(), "n") + R"(","e":")" +
@@ -207,7 +198,7 @@ TEST_CASE("the hostile set is refused, each for its own reason") {
           "400 algorithm invalid_key");
   }
   SUBCASE("a key that the token brings along or names an address for") {
-    const Pkey own(EVP_RSA_gen(2048));
+    const PkeyPtr own(EVP_RSA_gen(2048));
     const std::string jwk = R"({"kty":"RSA","kid":"r1","n":")" + number(own.get(), "n") +
                             R"(","e":"AQAB"})";
     for (const std::string& more :
