@@ -32,7 +32,6 @@ constexpr std::string_view kHeadKeyInfo = "quell head mac";
 constexpr std::string_view kFingerprintKeyInfo = "quell secret fingerprint";
 constexpr std::string_view kMacKeyIdInfo = "quell mac key id";
 
-
 Secret subkey(const Secret& key, std::string_view info) {
   return Secret(hkdf_sha256(key.reveal(), "", info, kKeyBytes));
 }

@@ -21,7 +21,6 @@ constexpr std::size_t kNonceBytes = 12;
 constexpr std::size_t kTagBytes = 16;
 constexpr std::size_t kAesKeyBytes = 32;
 
-
 /// AES-256-GCM: ciphertext and tag, one after the other.
 std::string encrypt(const Secret& key, std::string_view nonce, std::string_view bound,
                     std::string_view text) {

@@ -3,6 +3,7 @@
 #include <utility>
 
 namespace quell::managed_agents {
+
 ParamSpec required(std::string name, Type type, std::string help) {
   return ParamSpec{
       .name = std::move(name), .type = std::move(type), .required = true, .help = std::move(help)};

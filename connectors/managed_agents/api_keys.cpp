@@ -20,8 +20,6 @@ constexpr std::string_view kInactive = "inactive";
 constexpr std::string_view kActive = "active";
 constexpr std::string_view kArchived = "archived";
 constexpr std::string_view kExpired = "expired";
-constexpr std::size_t kNameBytesMax = 255;
-constexpr std::size_t kStatusBytesMax = 64;
 
 struct ApiKey {
   std::string id{};
@@ -33,7 +31,7 @@ struct ApiKey {
   static Result<ApiKey> read(const Value& value) {
     ApiKey key{.id = value["id"].string_or(""),
                .name = outside_text(value["name"].string_or(""), kNameBytesMax),
-               .status = value["status"].string_or("").substr(0, kStatusBytesMax),
+               .status = value["status"].string_or("").substr(0, kWordBytesMax),
                .hint = value["partial_key_hint"].string_or("").substr(0, kNameBytesMax),
                .workspace_id = value["scope"]["workspace_id"].string_or("").substr(0, kIdBytesMax)};
     // As an older version of the API says it.

@@ -121,13 +121,14 @@ Task<Status> read_versions(Io& io, Api api, bool are_named, Look& look) {
   co_return ok();
 }
 
-/// A head that was there before the list of versions was read, and not in that list: it was cut off,
-/// and what it left out may be the poison. The platform drops versions of more than 30 days itself.
+/// A head that was there before the list of versions was read, and not in that list: it was cut
+/// off, and what it left out may be the poison. The platform drops versions of more than 30 days
+/// itself.
 Status check_whole(const StoreSight& store, const MemoryVersion& version, Timestamp began) {
   const Timestamp written = *version.created_at;
   if (written > began - kClockSkew || written < began - kKept) return ok();
   return make_error(ErrorCode::invalid, "answer",
-                    fmt::format("the versions of {} were listed without {}, which was there before.",
+                    fmt::format("the versions of {} were listed without {}, which was there.",
                                 outside_text(store.id), outside_text(version.id)),
                     "a list that is cut off hides suspects: compare the pagination of this "
                     "platform in quell.yaml");

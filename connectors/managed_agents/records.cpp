@@ -10,8 +10,6 @@
 namespace quell::managed_agents {
 namespace {
 
-constexpr std::size_t kNameBytesMax = 255;
-constexpr std::size_t kWordBytesMax = 64;
 constexpr std::size_t kUrlBytesMax = 2048;
 /// A deployment allows 50; sessions state none (API sheet 1.3).
 constexpr std::size_t kVaultIdsMax = 1000;

@@ -17,6 +17,9 @@ namespace quell::managed_agents {
 
 /// Longest id that is accepted from inputs and records.
 inline constexpr std::size_t kIdBytesMax = 256;
+/// Of what is shown of a name, and of a word such as a status.
+inline constexpr std::size_t kNameBytesMax = 255;
+inline constexpr std::size_t kWordBytesMax = 64;
 
 /// Fit to stand as one path segment: not empty, at most kIdBytesMax bytes, no '/', '\', control
 /// character or space, not "." or "..".

@@ -11,7 +11,6 @@ namespace quell::managed_agents {
 namespace {
 
 constexpr std::size_t kBodyBytesMax = 512;
-constexpr std::size_t kShownWordBytesMax = 64;
 /// Runs of token characters longer than this are masked; `invalid_request_object_type` and the like
 /// are shorter, credentials are not.
 constexpr std::size_t kPlainRunMax = 31;
@@ -60,7 +59,7 @@ Value http_outputs(const Value& response) {
   const Value& body = response["body"];
   return Value::map({{"status_code", response["status_code"].int_or(0)},
                      {"content_type", text_or_null(outside_text(
-                                          response["content_type"].string_or(""), kShownWordBytesMax))},
+                                          response["content_type"].string_or(""), kWordBytesMax))},
                      {"body", body.is_string() ? Value(outside_body(body.as_string())) : Value{}},
                      {"body_truncated", response["body_truncated"].bool_or(false)}});
 }
@@ -105,13 +104,13 @@ Result<Value> validation_outputs(const Value& validation, std::string_view vault
   Value probe_outputs;
   if (probe.is_map()) {
     probe_outputs = Value::map(
-        {{"method", text_or_null(outside_text(probe["method"].string_or(""), kShownWordBytesMax))},
+        {{"method", text_or_null(outside_text(probe["method"].string_or(""), kWordBytesMax))},
          {"http_response", http_outputs(probe["http_response"])}});
   }
   Value refresh_outputs;
   if (refresh.is_map()) {
     refresh_outputs =
-        Value::map({{"status", outside_text(refresh["status"].string_or(""), kShownWordBytesMax)},
+        Value::map({{"status", outside_text(refresh["status"].string_or(""), kWordBytesMax)},
                     {"http_response", http_outputs(refresh["http_response"])}});
   }
   return Value::map(
@@ -119,7 +118,7 @@ Result<Value> validation_outputs(const Value& validation, std::string_view vault
        {"vault_id", vault_id},
        {"validated_at", time_or_null(parse_rfc3339(validation["validated_at"].string_or("")))},
        {"has_refresh_token", validation["has_refresh_token"].bool_or(false)},
-       {"status", outside_text(validation["status"].as_string(), kShownWordBytesMax)},
+       {"status", outside_text(validation["status"].as_string(), kWordBytesMax)},
        {"mcp_probe", std::move(probe_outputs)},
        {"refresh", std::move(refresh_outputs)},
        {"refresh_answer", to_string(read_refresh_answer(validation))}});

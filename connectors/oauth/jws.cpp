@@ -34,7 +34,6 @@ constexpr int kRsaBitsMin = 2048;  // RFC 7518 section 3.3
 constexpr std::size_t kEd25519SignatureBytes = 64;
 constexpr JsonLimits kJwkLimits{.bytes_max = kKeyBytesMax, .depth_max = 8, .nodes_max = 200};
 
-
 enum class Algorithm : std::uint8_t { rs256, ps256, es256, es384, eddsa };
 
 struct SigningKey {

@@ -29,7 +29,6 @@ constexpr int kRsaBitsMax = 8'192;  // longer ones only cost time
 constexpr std::size_t kCoordinateBytes = 32;
 constexpr std::size_t kEd25519KeyBytes = 32;
 
-
 constexpr std::array<std::string_view, 3> kAlgorithmNames{"ES256", "RS256", "EdDSA"};
 
 const unsigned char* as_bytes(std::string_view text) {

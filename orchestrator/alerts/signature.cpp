@@ -24,11 +24,6 @@ constexpr std::size_t kWebhookKeyBytesMax = 64;
 constexpr std::size_t kEd25519KeyBytes = 32;
 constexpr std::size_t kPemBytesMax = 4'096;
 
-
-const unsigned char* as_bytes(std::string_view text) {
-  return reinterpret_cast<const unsigned char*>(text.data());
-}
-
 /// The key's bytes; the caller wipes them.
 std::optional<std::string> key_bytes(KeyForm form, const Secret& secret) {
   const std::string_view text = secret.reveal();
@@ -67,7 +62,7 @@ bool verifies(EVP_PKEY* key, const EVP_MD* digest, std::string_view message,
               std::string_view signature) {
   const DigestContextPtr context(EVP_MD_CTX_new());
   return context && EVP_DigestVerifyInit(context.get(), nullptr, digest, nullptr, key) == 1 &&
-         EVP_DigestVerify(context.get(), as_bytes(signature), signature.size(), as_bytes(message),
+         EVP_DigestVerify(context.get(), bytes_of(signature), signature.size(), bytes_of(message),
                           message.size()) == 1;
 }
 
@@ -84,7 +79,7 @@ std::optional<std::string> mac_of(Digest digest, KeyForm form, const Secret& sec
   const EVP_MD* const md = digest == Digest::sha256 ? EVP_sha256() : EVP_sha512();
   const bool made =
       key.size() <= static_cast<std::size_t>(std::numeric_limits<int>::max()) &&
-      HMAC(md, key.data(), static_cast<int>(key.size()), as_bytes(bytes), bytes.size(),
+      HMAC(md, key.data(), static_cast<int>(key.size()), bytes_of(bytes), bytes.size(),
            reinterpret_cast<unsigned char*>(mac.data()), &size) != nullptr;
   wipe(*own);
   wipe(key);
@@ -107,7 +102,7 @@ bool is_secret(const Secret& secret, std::string_view given) {
 bool is_signed_ed25519(std::string_view public_key, std::string_view message,
                        std::string_view signature) {
   if (public_key.size() != kEd25519KeyBytes) return false;
-  const PkeyPtr key(EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, as_bytes(public_key),
+  const PkeyPtr key(EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, bytes_of(public_key),
                                                 public_key.size()));
   return key && verifies(key.get(), nullptr, message, signature);
 }

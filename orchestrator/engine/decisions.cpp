@@ -255,7 +255,9 @@ void Decider::begin_foreach(const Step& step) {
     return;
   }
   emit(EntryKind::step_started,
-       {{"step", step.id}, {"items", Value::texts(choice->keys)}, {"excluded", Value::texts(choice->excluded)}});
+       {{"step", step.id},
+        {"items", Value::texts(choice->keys)},
+        {"excluded", Value::texts(choice->excluded)}});
 }
 
 // NOLINTNEXTLINE(misc-no-recursion)

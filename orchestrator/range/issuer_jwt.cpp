@@ -24,7 +24,6 @@ constexpr std::size_t kEd25519Bytes = 32;
 constexpr std::size_t kP256HalfBytes = 32;
 constexpr std::string_view kKeyId = "range-1";
 
-
 bool verifies(EVP_PKEY* key, const EVP_MD* digest, std::string_view signature,
               std::string_view signed_part) {
   const DigestContextPtr context(EVP_MD_CTX_new());

@@ -259,7 +259,8 @@ Response McpServer::modern(const McpMessage& message) const {
   const bool differ = message.version_header && !in_meta.empty() && in_meta != asked;
   if (asked != kModernRevision && !differ) {
     return rpc_error(400, message.id, kUnsupportedRevision, "Unsupported protocol version",
-                     Value::map({{"requested", asked}, {"supported", Value::list({kModernRevision})}}));
+                     Value::map({{"requested", asked},
+                                 {"supported", Value::list({kModernRevision})}}));
   }
   if (in_meta != kModernRevision || message.version_header != kModernRevision) {
     return rpc_error(400, message.id, kHeaderMismatch,
