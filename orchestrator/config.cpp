@@ -13,6 +13,7 @@
 #include "connectors/url.h"
 #include "orchestrator/config_http.h"
 #include "orchestrator/config_policy.h"
+#include "orchestrator/config_reader.h"
 #include "orchestrator/connections_platform.h"
 #include "orchestrator/playbook/diagnostics.h"
 #include "orchestrator/playbook/yaml_tree.h"
@@ -45,9 +46,10 @@ constexpr std::array<std::string_view, 3> kReceiverKeys{"endpoint", "audience", 
 /// What a connection may be, and the settings of each.
 constexpr std::array<std::string_view, 4> kConnectionKinds{"managed_agents", "oauth", "http",
                                                            "shared_signals"};
-constexpr std::array<std::string_view, 10> kIssuerKeys{
+constexpr std::array<std::string_view, 11> kIssuerKeys{
     "match",         "issuer",          "endpoints", "client_id",   "client_auth",
-    "client_secret", "private_key_jwt", "profile",   "admin_token", "values"};
+    "client_secret", "private_key_jwt", "profile",   "admin_token", "values",
+    "rotates_refresh_tokens"};
 
 std::span<const std::string_view> keys_of_kind(std::string_view kind) {
   if (kind == "managed_agents") return kPlatformKeys;
@@ -365,6 +367,8 @@ class RootReader {
     } else if (key == "admin_token") {
       must_be_reference(value, key);
       issuer.admin_token = text(value, key);
+    } else if (key == "rotates_refresh_tokens") {
+      issuer.rotates_refresh_tokens = ConfigReader(findings_).flag(value, key);
     } else if (key == "values") {
       if (!expect_map(value, "values")) return;
       for (const YamlMember& member : value.members)

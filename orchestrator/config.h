@@ -46,6 +46,7 @@ struct IssuerSettings {
   Setting private_key_jwt{};
   Setting profile{};
   Setting admin_token{};
+  bool rotates_refresh_tokens = true;
   std::map<std::string, Setting, std::less<>> values{};
 };
 

@@ -131,6 +131,7 @@ Result<std::shared_ptr<const Connector>> make_issuer(const ConnectionSettings& s
     if (!admin) return admin.error();
     issuer.admin_token = *admin;
     issuer.profile = row.profile.value;
+    issuer.rotates_refresh_tokens = row.rotates_refresh_tokens;
     for (const auto& [value_name, value] : row.values) issuer.values[value_name] = value.value;
     // Without its secrets an entry only has to name itself.
     if (!resolve.needed) issuer.method = ClientAuth::none;

@@ -56,6 +56,8 @@ struct IssuerConfig {
   std::string profile{};      // empty: recognised by the issuer's own hosts (oauth/profile.h)
   std::map<std::string, std::string, std::less<>> values{};  // what the profile asks for
   SecretPtr admin_token{};  // of the profile's administrative calls, for their hosts alone
+  /// False by the operator's word alone: one refresh token serves a grant to its end.
+  bool rotates_refresh_tokens = true;
 };
 
 struct OauthConfig {

@@ -70,18 +70,19 @@ class Finder {
     const IssuerConfig& entry = *request_.entry;
     AuthServer server;
     const bool enough = !entry.endpoints.empty() && !lacks(entry.endpoints);
-    if (!entry.issuer.empty() && !enough) {
+    const bool asks = request_.needs.asks && entry.endpoints.introspection.empty();
+    if (!entry.issuer.empty() && (!enough || asks)) {
       std::optional<AuthServer> found = co_await issuer_metadata(entry.issuer);
       if (found) {
         server = *std::move(found);
-      } else if (entry.endpoints.empty() || soft_) {
+      } else if (!enough && (entry.endpoints.empty() || soft_)) {
         co_return nothing_found(
             fmt::format("the pinned issuer {} publishes no metadata that names it", entry.issuer),
             "compare `issuer:` with the issuer's own document letter by letter, or write "
             "`endpoints:`");
       }
     }
-    if (failed_) co_return *failed_;
+    if (failed_ && !enough) co_return *failed_;
     server.issuer = entry.issuer;
     if (!entry.endpoints.token.empty()) server.token_endpoint = entry.endpoints.token;
     if (!entry.endpoints.revocation.empty())

@@ -51,6 +51,8 @@ struct EndpointNeeds {
   bool token = false;
   bool revocation = false;
   bool introspection = false;
+  bool asks = false;     // introspection too, where the pinned issuer's own document names one;
+                         // what is configured serves without it
   bool confirm = false;  // read the protected-resource document even where the issuer is pinned
                          // (action `discover`)
 };

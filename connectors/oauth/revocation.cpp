@@ -85,32 +85,40 @@ Result<Outcome> summarize(const RevocationSite& site, const std::vector<TokenRev
                             {"revocation_endpoint", site.endpoint},
                             {"client_id", text_or_null(outside_text(site.client_id))},
                             {"profile", site.profile},
-                            {"refresh_token_before", to_string(site.before)},
+                            {"refresh_token_before", to_string(site.past.word)},
                             {"tokens", Value(std::move(tokens))},
                             {"note", text_or_null(site.note)}});
   return out;
 }
 
-std::vector<Doubt> doubts_about(IssuerWord before) {
-  switch (before) {
+std::vector<Doubt> doubts_about(const RefreshPast& past) {
+  Doubt doubt{.kill = Kill::refresh_token};
+  switch (past.word) {
     case IssuerWord::active:
       return {};
     case IssuerWord::inactive:
-      return {{.kill = Kill::refresh_token,
-               .at_best = Grade::none,
-               .reason = "it was already spent: whoever spent it may hold a newer one that lives "
-                         "on"}};
+      doubt.reason =
+          "it was already spent: whoever spent it may hold a newer one that lives on";
+      return {doubt};
     case IssuerWord::not_told:
     case IssuerWord::silent:
       break;
   }
-  return {{.kill = Kill::refresh_token,
-           .at_best = Grade::weak,
-           .reason = "nobody could tell whether it had been rotated before"}};
+  if (!past.shown) {
+    doubt.at_best = Grade::weak;
+    doubt.reason = "nobody showed it: that no thief had rotated it is taken on trust";
+  } else if (!past.rotates) {
+    doubt.at_best = Grade::weak;
+    doubt.reason = "that this issuer never rotates one is the configuration's word";
+  } else {
+    doubt.reason =
+        "nobody could tell whether a thief had rotated it before: then a newer one lives on";
+  }
+  return {doubt};
 }
 
-std::vector<Doubt> doubts_meanwhile(IssuerWord before) {
-  std::vector<Doubt> meanwhile = doubts_about(before);
+std::vector<Doubt> doubts_meanwhile(const RefreshPast& past) {
+  std::vector<Doubt> meanwhile = doubts_about(past);
   if (!meanwhile.empty()) return meanwhile;
   return {{.kill = Kill::refresh_token,
            .at_best = Grade::weak,
@@ -165,19 +173,20 @@ Task<Result<Outcome>> revoke_grant(Io& io, const OauthConfig& config, Value para
   if (goes_by_profile(scene)) co_return co_await revoke_by_profile(io, std::move(scene), random);
   EndpointNeeds needs;
   needs.revocation = true;
+  needs.asks = refresh != nullptr;
   GrantInputs where = inputs;
   const Result<Grant> grant = co_await resolve_grant(io, config, std::move(where), needs);
   if (!grant) co_return grant.error();
   if (Status allowed = may_send(*grant, grant->server.revocation_endpoint, "revocation"); !allowed)
     co_return allowed.error();
   AuthForm form = AuthForm::as_configured;
-  IssuerWord before = IssuerWord::not_told;
+  RefreshPast past{.shown = refresh != nullptr, .rotates = may_rotate(scene)};
   if (refresh) {
     SecretPtr shown = refresh;
-    before =
+    past.word =
         co_await ask_issuer(io, *grant, std::move(shown), TokenKind::refresh_token, form, random);
   }
-  io.doubt_meanwhile(doubts_meanwhile(before));
+  io.doubt_meanwhile(doubts_meanwhile(past));
   std::vector<TokenRevocation> done;
   const std::pair<SecretPtr, TokenKind> order[] = {{refresh, TokenKind::refresh_token},
                                                    {access, TokenKind::access_token}};
@@ -195,11 +204,11 @@ Task<Result<Outcome>> revoke_grant(Io& io, const OauthConfig& config, Value para
                             .client_id = grant->client.client_id,
                             .profile = std::string(scene.choice.id()),
                             .note = client_note(*grant, inputs),
-                            .before = before};
+                            .past = past};
   Result<Outcome> outcome = summarize(site, done);
   if (!outcome) co_return outcome;
-  outcome->doubts = doubts_about(before);
-  if (before == IssuerWord::active) {
+  outcome->doubts = doubts_about(past);
+  if (past.word == IssuerWord::active) {
     SecretPtr shown = refresh;
     const bool alive = co_await outlives_revocation(io, *grant, std::move(shown), form, random);
     if (alive) outcome->doubts.push_back(outlived());

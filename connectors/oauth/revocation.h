@@ -29,6 +29,13 @@ struct TokenRevocation {
   std::string call{};  // of a vendor's profile; empty: RFC 7009
 };
 
+/// What is known of a refresh token before it is revoked.
+struct RefreshPast {
+  IssuerWord word = IssuerWord::not_told;
+  bool shown = false;   // it was in hand, so a thief may have had it too
+  bool rotates = true;  // each use may have given a newer one
+};
+
 /// Where and by whom tokens are revoked, for outputs and errors.
 struct RevocationSite {
   std::string issuer{};
@@ -36,7 +43,7 @@ struct RevocationSite {
   std::string client_id{};
   std::string profile{};
   std::string note{};
-  IssuerWord before = IssuerWord::not_told;  // about the refresh token
+  RefreshPast past{};
 };
 
 /// What the answers amount to. A refused refresh token is a failure whatever else went well; a
@@ -44,14 +51,14 @@ struct RevocationSite {
 /// with the first, and some call that an error.
 Result<Outcome> summarize(const RevocationSite& site, const std::vector<TokenRevocation>& done);
 
-/// What the issuer's word about the refresh token before its revocation says against a later proof:
-/// afterwards every answer is the same. A token that is active is the head of its grant: nobody has
-/// rotated it away. One that is not was spent, and whoever spent it holds a newer one that its
-/// revocation need not reach (API sheet 6.1).
-std::vector<Doubt> doubts_about(IssuerWord before);
+/// What the refresh token's past says against a later proof: afterwards every answer is the same.
+/// One that is active is the head of its grant: nobody has rotated it away. One that is not was
+/// spent, and whoever spent it holds a newer one that its revocation need not reach (API sheet
+/// 6.1); so it may be where nobody can tell.
+std::vector<Doubt> doubts_about(const RefreshPast& past);
 
 /// What holds while the answer to a revocation is under way.
-std::vector<Doubt> doubts_meanwhile(IssuerWord before);
+std::vector<Doubt> doubts_meanwhile(const RefreshPast& past);
 
 /// Is the refresh token that was active still so after its revocation? The vault's own refresh need
 /// not tell: the vault may hold another one. Some issuers take a moment (RFC 7009 section 2).

@@ -289,6 +289,10 @@ CallScene make_scene(const OauthConfig& config, CallCase what) {
   return scene;
 }
 
+bool may_rotate(const CallScene& scene) {
+  return scene.entry == nullptr || scene.entry->rotates_refresh_tokens;
+}
+
 bool needs_metadata(const CallScene& scene, const VendorCall& call) {
   return std::ranges::any_of(call.url, [&scene](const TemplatePart& part) {
     return is_issuer_word(part.name) && piece(scene, part.name).empty();

@@ -39,6 +39,9 @@ struct CallScene {
 /// The scene of `what`, its endpoints by configuration alone.
 CallScene make_scene(const OauthConfig& config, CallCase what);
 
+/// May each use of a refresh token of this issuer give a newer one?
+bool may_rotate(const CallScene& scene);
+
 /// True when the call's URL starts at an endpoint that only the issuer's metadata may know.
 bool needs_metadata(const CallScene& scene, const VendorCall& call);
 

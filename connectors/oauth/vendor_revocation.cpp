@@ -185,16 +185,18 @@ Task<Result<Outcome>> revoke_by_profile(Io& io, CallScene scene, Random& random)
                       .client_id =
                           identify_client(scene.entry, scene.what.grant.client_id).client_id,
                       .profile = std::string(scene.choice.id()),
-                      .note = call_note(*shown.front().call)};
+                      .note = call_note(*shown.front().call),
+                      .past = {.shown = scene.what.refresh != nullptr,
+                               .rotates = may_rotate(scene)}};
   AuthForm form = AuthForm::as_configured;
   std::optional<Grant> asked{};
   if (scene.what.refresh) asked = co_await grant_to_ask(io, scene);
   if (asked) {
     SecretPtr token = scene.what.refresh;
-    site.before =
+    site.past.word =
         co_await ask_issuer(io, *asked, std::move(token), TokenKind::refresh_token, form, random);
   }
-  io.doubt_meanwhile(doubts_meanwhile(site.before));
+  io.doubt_meanwhile(doubts_meanwhile(site.past));
   std::vector<TokenRevocation> done;
   for (const Shown& one : shown) {
     const bool begun = !done.empty();
@@ -202,8 +204,8 @@ Task<Result<Outcome>> revoke_by_profile(Io& io, CallScene scene, Random& random)
     if (!answer) co_return answer.error();
     // "It was not alive" is the word of a token that somebody may have spent.
     if (answer->meaning == AnswerMeaning::already && one.kind == TokenKind::refresh_token &&
-        site.before != IssuerWord::active)
-      site.before = IssuerWord::inactive;
+        site.past.word != IssuerWord::active)
+      site.past.word = IssuerWord::inactive;
     done.push_back({.kind = one.kind,
                     .status = answer->status,
                     .answer = as_revocation(answer->meaning),
@@ -211,8 +213,8 @@ Task<Result<Outcome>> revoke_by_profile(Io& io, CallScene scene, Random& random)
   }
   Result<Outcome> outcome = summarize(site, done);
   if (!outcome) co_return outcome;
-  outcome->doubts = doubts_about(site.before);
-  if (asked && site.before == IssuerWord::active) {
+  outcome->doubts = doubts_about(site.past);
+  if (asked && site.past.word == IssuerWord::active) {
     SecretPtr token = scene.what.refresh;
     const bool alive = co_await outlives_revocation(io, *asked, std::move(token), form, random);
     if (alive) outcome->doubts.push_back(outlived());

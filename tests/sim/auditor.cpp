@@ -15,20 +15,21 @@ namespace {
 struct Limit {
   std::string_view profile;
   Kill kill;
+  std::string_view subject;
   std::string_view why;
 };
+constexpr std::string_view kNotHeld = "refresh token (not held)";
 constexpr std::array<Limit, 3> kLimits{{
-    {"spent_refresh_200", Kill::refresh_token,
-     "the thief rotated the token away; who does not hold it, or meets no introspection, cannot "
-     "ask"},
-    {"rotation", Kill::refresh_token, "likewise, as soon as the thief refreshes"},
-    {"rotation_family", Kill::refresh_token, "likewise"},
+    {"spent_refresh_200", Kill::refresh_token, kNotHeld,
+     "the thief rotated the token away; who does not hold it cannot ask"},
+    {"rotation", Kill::refresh_token, kNotHeld, "likewise, as soon as the thief refreshes"},
+    {"rotation_family", Kill::refresh_token, kNotHeld, "likewise"},
 }};
 
 bool is_limit(const std::string& profiles, const Claim& claim, Kill kill) {
   return claim.grade == Grade::weak &&
          std::any_of(kLimits.begin(), kLimits.end(), [&](const Limit& limit) {
-           return limit.kill == kill &&
+           return limit.kill == kill && limit.subject == claim.subject &&
                   ("," + profiles + ",").find("," + std::string(limit.profile) + ",") !=
                       std::string::npos;
          });

@@ -1,6 +1,7 @@
 // Whole incidents over the simulated world, in its own time: what quell says must never be better
 // than what is true.
 
+#include <array>
 #include <string>
 
 #include <doctest/doctest.h>
@@ -30,6 +31,23 @@ Value claim_for(const DrillOutcome& outcome, const std::string& kill) {
 
 std::string verdict(const DrillOutcome& outcome, const std::string& kill) {
   return claim_for(outcome, kill)["verdict"].string_or("");
+}
+
+/// Nothing is called contained, and nothing proved, that the intruder's own log or the world's truth
+/// speak against: of the access token that leaked, and of every refresh token of its grant.
+void check_honest(const DrillOutcome& outcome) {
+  if (outcome.result == RunResult::contained) CHECK_FALSE(outcome.record.inside_at_the_end);
+  for (const Value& claim : outcome.document["claims"].list_or_empty()) {
+    const std::string word = claim["verdict"].string_or("");
+    if (word == "unproved") CHECK_FALSE(claim["residual"]["reason"].string_or("").empty());
+    if (word != "proved" || claim["step"].string_or("") == "verify") continue;
+    for (const Value& kill : claim["kills"].list_or_empty()) {
+      if (kill == Value("access_token"))
+        CHECK_FALSE(outcome.truth["leaked_access_token_works"].bool_or(true));
+      if (kill == Value("refresh_token"))
+        CHECK_FALSE(outcome.truth["refresh_token_works"].bool_or(true));
+    }
+  }
 }
 
 }  // namespace
@@ -128,12 +146,23 @@ TEST_CASE("no profile of the range gets a false contained") {
     const DrillOutcome outcome = play_profile("leaked-mcp-oauth", name);
     MESSAGE(name << ": " << to_string(outcome.result)
                  << (outcome.record.inside_at_the_end ? ", thief in" : ", thief out"));
-    if (outcome.result == RunResult::contained) CHECK_FALSE(outcome.record.inside_at_the_end);
-    for (const Value& claim : outcome.document["claims"].list_or_empty()) {
-      if (claim["verdict"].string_or("") != "proved" &&
-          claim["verdict"].string_or("") != "refuted") {
-        CHECK_FALSE(claim["residual"]["reason"].string_or("").empty());
-      }
+    check_honest(outcome);
+  }
+}
+
+// Goal: nor does any two of an issuer and its server together: one hides what would have told the
+// other.
+TEST_CASE("no two profiles of issuer and server get a false proof") {
+  constexpr std::array<const char*, 15> kProfiles{
+      "lying_200",       "access_token_survives",  "spent_refresh_200", "jwt_offline",
+      "rotation",        "rotation_family",        "issuer_503",        "html_200",
+      "bare_401",        "no_revocation_endpoint", "no_introspection",  "rejects_all",
+      "only_modern",     "validate_inconclusive",  "slow_cache"};
+  for (std::size_t i = 0; i < kProfiles.size(); ++i) {
+    for (std::size_t j = i + 1; j < kProfiles.size(); ++j) {
+      const std::string names = std::string(kProfiles[i]) + "," + kProfiles[j];
+      CAPTURE(names);
+      check_honest(play_profile("leaked-mcp-oauth", names));
     }
   }
 }
