@@ -105,6 +105,7 @@ struct Judgement {
   Grade grade = Grade::none;
   std::string proof{};  // a few words: "401 after 200", "archived_at read back"
   std::optional<Residual> residual{};
+  bool corroborated = false;  // a second kind of look, at another owner, says the same (T8)
 };
 
 /// Why a claim of this step cannot be better than `at_best`, whatever its probes say.

@@ -228,6 +228,11 @@ ActionTask validate_credential(Io& io, Api api, Value params, Intent /*act*/) {
   Outcome out;
   out.outputs = std::move(*outputs);
   out.judgement = judge_validation(read_refresh_answer(*validation));
+  if (passes_unrefreshed(*validation)) {
+    out.doubts.push_back({.kill = Kill::access_token,
+                          .reason = "the server takes the vault's access token of this grant from "
+                                    "the platform: it may refuse quell alone"});
+  }
   co_return out;
 }
 

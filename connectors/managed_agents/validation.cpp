@@ -88,6 +88,10 @@ RefreshAnswer read_refresh_answer(const Value& validation) {
   return RefreshAnswer::inconclusive;
 }
 
+bool passes_unrefreshed(const Value& validation) {
+  return validation["status"].string_or("") == "valid" && validation["refresh"].is_null();
+}
+
 Result<Value> validation_outputs(const Value& validation, std::string_view vault_id,
                                  std::string_view credential_id) {
   const auto names = [&validation](std::string_view member, std::string_view id) {

@@ -21,6 +21,9 @@ std::string_view to_string(RefreshAnswer answer) noexcept;
 /// alone says nothing about the refresh token).
 RefreshAnswer read_refresh_answer(const Value& validation);
 
+/// Did the MCP server take the stored access token as it was?
+bool passes_unrefreshed(const Value& validation);
+
 /// The object as `validate_credential` gives it: every declared member, bodies of foreign servers
 /// escaped, cut and without anything that has the shape of a token. Code `invalid` when it is not
 /// the answer for this credential.

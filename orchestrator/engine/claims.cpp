@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 #include <string_view>
 
 #include "orchestrator/engine/expansion.h"
@@ -44,6 +45,7 @@ void judge(Claim& claim, const ProbeState& probe) {
   if (last.verdict == Verdict::proved) {
     claim.verdict = Verdict::proved;
     claim.grade = std::max(claim.grade, last.grade);
+    claim.corroborated = claim.corroborated || last.corroborated;
     claim.residual.reset();
   } else if (claim.verdict == Verdict::unproved && last.residual) {
     claim.residual = last.residual;
@@ -122,6 +124,10 @@ std::optional<Timestamp> recorded_expiry(const RunState& run, const Claim& claim
 void heed_doubts(Claim& claim, const ItemState& item) {
   for (const Doubt& doubt : item.doubts) {
     if (!contains(claim.kills, doubt.kill)) continue;
+    // It comes from another token of the grant: who saw this one alive, or heard two owners agree
+    // that it is dead, knows better.
+    const bool is_known = claim.verdict == Verdict::refuted || claim.corroborated;
+    if (doubt.kill == Kill::access_token && is_known) continue;
     if (claim.verdict == Verdict::refuted && doubt.at_best == Grade::none) {
       // That it works is known; what else may live is not.
       std::string seen = claim.residual ? claim.residual->reason : "it was seen to work";
@@ -136,6 +142,25 @@ void heed_doubts(Claim& claim, const ItemState& item) {
     } else {
       claim.proof.push_back(doubt.reason);
     }
+  }
+}
+
+/// Where a part of a grant is seen alive, a server that refuses its access token may refuse quell
+/// alone, or everybody (T8): its word counts with the issuer's beside it.
+void heed_contradiction(std::span<Claim> grant, const RunState& run) {
+  const bool lives = std::any_of(grant.begin(), grant.end(), [](const Claim& claim) {
+    return claim.verdict == Verdict::refuted;
+  });
+  if (!lives) return;
+  for (Claim& claim : grant) {
+    if (claim.verdict != Verdict::proved || claim.corroborated ||
+        !contains(claim.kills, Kill::access_token))
+      continue;
+    claim.verdict = Verdict::unproved;
+    claim.grade = Grade::none;
+    claim.residual = Residual{.until = recorded_expiry(run, claim),
+                              .reason = "its server refuses it, but the grant lives: that the "
+                                        "server refuses the thief too is not known"};
   }
 }
 
@@ -208,6 +233,7 @@ void add_step_claims(std::vector<Claim>& claims, const RunState& run, const Step
     return claim;
   };
   for (const ItemState& item : state.items) {
+    const std::size_t first = claims.size();
     for (const Kill kill : step.kills) {
       Claim claim = base(kill);
       claim.item = item.key;
@@ -241,9 +267,13 @@ void add_step_claims(std::vector<Claim>& claims, const RunState& run, const Step
       if (!item.skipped_by.empty() && claim.verdict == Verdict::proved) claim.grade = Grade::weak;
       heed_doubts(claim, item);
       for (const ItemState* const judging : later) heed_doubts(claim, *judging);
+      claims.push_back(std::move(claim));
+    }
+    const auto grant = std::span(claims).subspan(first);
+    heed_contradiction(grant, run);
+    for (Claim& claim : grant) {
       let_horizon_pass(claim, run);
       explain(claim, run, &item);
-      claims.push_back(std::move(claim));
     }
   }
   if (state.items.empty() && !(step.foreach_items && state.phase == StepState::Phase::finished &&

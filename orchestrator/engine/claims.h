@@ -20,6 +20,7 @@ struct Claim {
   Grade grade = Grade::none;
   std::vector<std::string> proof{};
   std::optional<Residual> residual{};  // of every claim that is not proved
+  bool corroborated = false;           // its proof has two owners (T8)
 };
 
 /// Every claim of the run as it stands, in the order of the steps.

@@ -195,6 +195,7 @@ std::vector<Entry> after_probe(const RunState& run, const ConnectorSet& connecto
   body["verdict"] = to_string(judgement.verdict);
   body["grade"] = to_string(judgement.grade);
   if (!judgement.proof.empty()) body["proof"] = judgement.proof;
+  if (judgement.corroborated) body["corroborated"] = true;
   if (judgement.residual) {
     body["residual"] = Value::map(
         {{"until", judgement.residual->until ? Value(*judgement.residual->until) : Value()},

@@ -260,6 +260,7 @@ void apply_probe(RunState& run, const Entry& entry) {
       from_string<Verdict>(body["verdict"].string_or("")).value_or(Verdict::unproved);
   probe->last.grade = from_string<Grade>(body["grade"].string_or("")).value_or(Grade::none);
   probe->last.proof = body["proof"].string_or("");
+  probe->last.corroborated = body["corroborated"].bool_or(false);
   probe->last.residual.reset();
   if (const Value& residual = body["residual"]; residual.is_map()) {
     probe->last.residual = Residual{.reason = residual["reason"].string_or("")};

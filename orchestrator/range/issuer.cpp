@@ -408,6 +408,7 @@ Response Issuer::refresh(const IssuerForm& form, const IssuerClient& client, Tim
 }
 
 Response Issuer::revocation_call(const Request& request, Timestamp now) {
+  was_told_ = true;
   if (profiles_.has("html_200")) {
     return Response{.headers = {{"content-type", "text/html; charset=utf-8"}},
                     .body = "<!doctype html><title>Sign in</title><p>Please sign in.</p>"};

@@ -64,6 +64,8 @@ class Issuer {
   static constexpr Duration kJwtLifetime{3'600'000};
   /// Calls of the revocation endpoint that profile issuer_503 refuses before it recovers.
   static constexpr int kUnavailableRevocations = 2;
+  /// Has anybody asked for a revocation yet?
+  bool was_told() const { return was_told_; }
 
   /// `profiles` is borrowed and read at every call; `random` only here.
   Issuer(const WorldOptions& options, SeededRandom& random, const ProfileSet& profiles);
@@ -158,6 +160,7 @@ class Issuer {
   std::map<std::string, Timestamp, std::less<>> seen_assertions_{};  // `jti` and its expiry
   std::uint64_t grant_next_ = 1;
   int unavailable_left_ = kUnavailableRevocations;
+  bool was_told_ = false;
 };
 
 }  // namespace quell::range

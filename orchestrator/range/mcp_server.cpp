@@ -122,6 +122,11 @@ std::optional<std::string> text_of(std::optional<std::string_view> text) {
   return text ? std::optional<std::string>(*text) : std::nullopt;
 }
 
+bool says_quell(std::string_view body) {
+  return body.find(R"("clientInfo":{"name":"quell")") != std::string_view::npos ||
+         body.find(R"(/clientInfo":{"name":"quell")") != std::string_view::npos;
+}
+
 /// Reads a POST that passed the bearer check, or gives the refusal. A client must accept both
 /// content types; the one it names first is what it gets.
 std::optional<McpMessage> read_message(const Request& request, Response& refusal) {
@@ -196,7 +201,9 @@ Response McpServer::handle(const Request& request, Timestamp now) {
   if (!authorization) return unauthorized("Missing Authorization header");
   const std::optional<std::string_view> token = after_scheme(*authorization, "Bearer");
   if (!token) return unauthorized("Invalid Authorization header format, expected Bearer");
-  if (!accepts(*token, now)) return unauthorized("Invalid or expired token");
+  const bool is_refused =
+      profiles_.has("refuses_us") && issuer_.was_told() && says_quell(request.body);
+  if (is_refused || !accepts(*token, now)) return unauthorized("Invalid or expired token");
   if (request.method != "POST") {  // no stream to open, no session to end
     Response refusal = rpc_error(405, {}, kTransportError, "Method not allowed.");
     refusal.headers.emplace_back("allow", "POST");

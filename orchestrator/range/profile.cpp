@@ -64,6 +64,9 @@ constexpr std::array kProfiles = {
     // MCP server.
     Profile{"bare_401", "a gateway answers 401 without a challenge"},
     Profile{"rejects_all", "the MCP server refuses every token"},
+    Profile{"refuses_us",
+            "the MCP server refuses those alone who say that they are quell, from the first "
+            "revocation on"},
     Profile{"only_modern", "the MCP server speaks revision 2026-07-28 only"},
     Profile{"slow_cache", "the MCP server accepts revoked tokens for 30 s"},
 };

@@ -45,6 +45,7 @@ const inMetadata = (change) => (world) => {
     return answer(200, JSON.stringify(document), { 'content-type': 'application/json' });
   };
 };
+const withoutIntrospection = inMetadata((document) => { delete document.introspection_endpoint; });
 /** At the MCP server: `what` for every request once the issuer was told to revoke, which it says it did and did not. */
 const atServer = (what) => ({ issuer, mcp }) => {
   issuer.fault = (request, pass) => (isRevocation(request) ? answer(200) : pass());
@@ -101,7 +102,7 @@ const HONEST = [
   { name: 'an issuer with a path', issuer: { path: '/tenant1', rotate: true } },
   { name: 'metadata at the appended place only', issuer: { path: '/tenant1', insertion: false } },
   {
-    name: 'a revocation endpoint from the configuration', weak: ['refresh_token'],
+    name: 'a revocation endpoint from the configuration',
     config: ({ issuer }) => ({ endpoints: { revocation: `${issuer.tokenEndpoint}/revocation` } }),
   },
   {
@@ -118,8 +119,8 @@ const HONEST = [
     },
   },
   {
-    name: 'an issuer without introspection', weak: ['refresh_token'],
-    fault: inMetadata((document) => { delete document.introspection_endpoint; }),
+    name: 'an issuer without introspection, whose refresh tokens never rotate', weak: ['refresh_token'],
+    config: () => ({ rotates: false }), fault: withoutIntrospection,
   },
   { name: 'a server that believes old answers for a second', mcp: { cacheMs: 1_000 } },
 ].map((row) => ({ ...PROVED, ...row }));
@@ -199,17 +200,30 @@ const FALSE_FRIENDS = [
   {
     name: 'another public client', issuer: { auth: 'none' }, ...EXPOSING, refresh: 'unproved',
     config: ({ issuer }) => ({ clientId: issuer.stranger.id }),
-    fault: inMetadata((document) => { delete document.introspection_endpoint; }),
-  },
-  {
-    name: 'a thief who rotated the refresh token', issuer: { rotate: true },
-    ...PROVED, exit: INCOMPLETE, refresh: 'unproved',
-    before: async (world) => { world.thief = await world.issuer.redeem(world.minted.refresh, world.mcp.url); },
-    check: async ({ mcp, thief }) => {
-      assert.equal(await mcp.asks(thief.access_token), 401, 'this issuer kills the whole family');
-    },
+    fault: withoutIntrospection,
   },
 ];
+
+// Kinds of access token, authentications of the client, thieves, and issuers that tell or do not: every combination.
+const stolenBefore = async (world) => { world.thief = await world.issuer.redeem(world.minted.refresh, world.mcp.url); };
+const MATRIX = ['client_secret_basic', 'client_secret_post', 'client_secret_jwt', 'private_key_jwt', 'none'].flatMap((auth) =>
+  [false, true].flatMap((jwt) => [false, true].flatMap((theft) => [true, false].map((tells) => ({
+    name: `${auth}, ${jwt ? 'JWT' : 'opaque'}, ${theft ? 'a thief who rotated before' : 'no thief'}${tells ? '' : ', without introspection'}`,
+    issuer: { auth, jwt, rotate: true },
+    // A JWT passes until its end; of a refresh token that was rotated, or may have been, the newest is nowhere.
+    access: jwt ? 'refuted' : 'proved',
+    refresh: theft || !tells ? 'unproved' : 'proved',
+    exit: jwt ? EXPOSED : theft || !tells ? INCOMPLETE : CONTAINED,
+    // The platform tries no refresh while a JWT passes, and what quell tries says less of a public client.
+    ...(jwt && auth === 'none' && { weak: ['refresh_token'] }),
+    ...(theft && {
+      before: stolenBefore,
+      check: async ({ mcp, thief }) => {
+        if (!jwt) assert.equal(await mcp.asks(thief.access_token), 401, 'this issuer kills the whole family');
+      },
+    }),
+    ...(!tells && { fault: withoutIntrospection }),
+  })))));
 
 const BLIND_SERVERS = [
   { name: '403', what: answer(403) },
@@ -223,6 +237,18 @@ const BLIND_SERVERS = [
   // Its refusals look like the real thing: only the issuer knows better.
   { name: '401 invalid_token for everybody', what: challenge('Bearer error="invalid_token"') },
 ].map(({ what, ...row }) => ({ ...UNSEEN, ...row, name: `${row.name} at the server`, fault: atServer(what) }));
+
+// Nobody tells: the server's refusal counts for nothing while the issuer goes on refreshing (threat T8).
+BLIND_SERVERS.push({
+  ...UNSEEN, name: '401 invalid_token for everybody at the server, an issuer without introspection',
+  fault: (world) => {
+    withoutIntrospection(world);
+    const document = world.issuer.fault;
+    atServer(challenge('Bearer error="invalid_token"'))(world);
+    const lies = world.issuer.fault;
+    world.issuer.fault = (request, pass) => (isMetadata(request) ? document : lies)(request, pass);
+  },
+});
 
 const DEAF_SERVERS = [
   {
@@ -314,6 +340,6 @@ const SHIPPED = { name: 'the shipped playbook, as it is', shipped: true, ...PROV
 test('a grant at servers that quell does not know', { concurrency: AT_ONCE }, async (t) => {
   const { platform } = await range(t);
   if (!hasGlewlwyd) t.diagnostic('glewlwyd could not be had, its rows are skipped');
-  const rows = [SHIPPED, ...(hasGlewlwyd ? WEAK_CASCADES : []), ...SLOW, ...HONEST, ...FALSE_FRIENDS, ...BLIND_SERVERS, ...DEAF_SERVERS];
+  const rows = [SHIPPED, ...(hasGlewlwyd ? WEAK_CASCADES : []), ...SLOW, ...HONEST, ...MATRIX, ...FALSE_FRIENDS, ...BLIND_SERVERS, ...DEAF_SERVERS];
   await Promise.all(rows.map((row) => t.test(row.name, (scene) => play(scene, platform, row))));
 });

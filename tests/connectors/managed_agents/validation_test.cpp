@@ -81,6 +81,9 @@ TEST_CASE("refresh_answer is read from the exchange alone") {
                                   : row.expected == "alive" ? "refuted strong"
                                                             : "unproved none";
       CHECK(verdict_of(outcome) == verdict);
+      // The server took the stored token as it was: then a refusal to quell alone is no proof (T8).
+      const bool gets_in = status == "valid" && row.refresh == "null";
+      CHECK(outcome->doubts.size() == (gets_in ? 1U : 0U));
     }
   }
 }

@@ -1,5 +1,5 @@
 // A foreign authorization server: panva's oidc-provider, in this process, its own storage open to the test.
-import { generateKeyPairSync, randomUUID } from 'node:crypto';
+import { createHmac, createPrivateKey, generateKeyPairSync, randomUUID, sign } from 'node:crypto';
 import Provider from 'oidc-provider';
 import { front } from './front.js';
 
@@ -95,7 +95,7 @@ export async function issuer(t, options = {}) {
   const provider = new Provider(peer.url, {
     adapter: storage(),
     clients: [client, resource, stranger],
-    clientAuthMethods: ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt'],
+    clientAuthMethods: ['none', 'client_secret_basic', 'client_secret_post', 'client_secret_jwt', 'private_key_jwt'],
     jwks: { keys: [SIGNING_KEY] },
     cookies: { keys: [randomUUID()] },
     scopes: ['openid', 'offline_access', SCOPE],
@@ -147,6 +147,10 @@ export async function issuer(t, options = {}) {
         form.set('client_secret', CLIENT_SECRET);
       }
       if (auth === 'client_secret_basic') headers.authorization = basic(client.client_id, CLIENT_SECRET);
+      if (auth.endsWith('_jwt')) {
+        form.set('client_assertion_type', 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer');
+        form.set('client_assertion', assertion(client.client_id, peer.url, auth));
+      }
       const reply = await fetch(`${peer.inner}${path}/token`, { method: 'POST', body: form, headers });
       return { status: reply.status, ...await reply.json() };
     },
@@ -161,6 +165,18 @@ export async function issuer(t, options = {}) {
       };
     },
   });
+}
+
+/** RFC 7523: who says that it is the client, signed with its key or its secret. */
+function assertion(clientId, audience, auth) {
+  const encode = (part) => Buffer.from(JSON.stringify(part)).toString('base64url');
+  const now = Math.floor(Date.now() / 1000);
+  const claims = { iss: clientId, sub: clientId, aud: audience, iat: now, exp: now + 60, jti: randomUUID() };
+  const shared = auth === 'client_secret_jwt';
+  const signed = `${encode(shared ? { alg: 'HS256' } : { alg: 'RS256', kid: CLIENT_KEY.kid })}.${encode(claims)}`;
+  const signature = shared ? createHmac('sha256', CLIENT_SECRET).update(signed).digest()
+    : sign('sha256', Buffer.from(signed), createPrivateKey({ key: CLIENT_KEY, format: 'jwk' }));
+  return `${signed}.${signature.toString('base64url')}`;
 }
 
 /** `Authorization` of RFC 6749 section 2.3.1: both parts form-encoded first. */

@@ -20,7 +20,7 @@ function hurried() {
     'mcp_server_url: "${steps.credential.mcp_server_url}", client_id: "${steps.credential.client_id}", ' +
     'refresh_token: "${inputs.leaked_refresh_token}"}}';
   const looks = swap(SHIPPED, '{every: 5s, for: 5m, consecutive: 2}}', `${until}\n${refresh}`);
-  return swap(looks, 'deadline: 90s', 'deadline: 25s');
+  return swap(swap(looks, 'deadline: 90s', 'deadline: 25s'), '{every: 5s, for: 1m, consecutive: 2}}', until);
 }
 const HURRIED = hurried();
 
@@ -37,7 +37,7 @@ async function post(platform, path, body) {
   return said;
 }
 
-function yaml({ platform, issuer, mcp, clientId, auth, endpoints, pinned = true }) {
+function yaml({ platform, issuer, mcp, clientId, auth, endpoints, pinned = true, rotates = true }) {
   const secret = {
     none: '', private_key_jwt: '        private_key_jwt: secret://file/client.jwk\n',
   }[auth] ?? '        client_secret: secret://file/client.secret\n';
@@ -51,16 +51,17 @@ connections:
       - match: {mcp_server_url: "${mcp.url}"}
 ${pinned ? `        issuer: ${issuer.url}\n` : ''}        client_id: ${clientId}
         client_auth: ${auth}
+        rotates_refresh_tokens: ${rotates}
 ${endpoints ? `        endpoints: ${JSON.stringify(endpoints)}\n` : ''}${secret}`;
 }
 
 /**
  * Puts the grant `minted` into a vault of `platform` and writes quell's configuration for it. `clientId`, `auth`,
- * `clientSecret` and `endpoints` replace what the configuration would say, `pinned: false` leaves the issuer out; `shipped: true` keeps the playbook as it is.
+ * `clientSecret` and `endpoints` replace what the configuration would say, `pinned: false` leaves the issuer out, `rotates: false` says that refresh tokens stay what they are; `shipped: true` keeps the playbook as it is.
  * Gives {run(), verify()}.
  */
 export async function site(t, { platform, issuer, mcp, minted, shipped = false, ...other }) {
-  const method = issuer.auth.startsWith('client_secret')
+  const method = ['client_secret_basic', 'client_secret_post'].includes(issuer.auth)
     ? { type: issuer.auth, client_secret: issuer.clientSecret } : { type: 'none' };
   const { id: vault } = await post(platform, '/v1/vaults', { display_name: 'Notes' });
   const { id: credential } = await post(platform, `/v1/vaults/${vault}/credentials`, {

@@ -150,14 +150,28 @@ TEST_CASE("no profile of the range gets a false contained") {
   }
 }
 
+// Goal: a server that refuses quell alone is not believed where the platform gets in with the same
+// grant (threat T8), also where a JWT's issuer calls it inactive; where the grant died, it is.
+TEST_CASE("a refusal that is meant for quell alone proves nothing beside a living grant") {
+  for (const char* const profile : {"refuses_us,lying_200,no_introspection", "refuses_us,jwt_offline"}) {
+    CAPTURE(profile);
+    const DrillOutcome outcome = play_profile("leaked-mcp-oauth", profile);
+    CHECK(outcome.result == RunResult::incomplete);
+    CHECK(outcome.truth["leaked_access_token_works"].bool_or(false));
+    CHECK(verdict(outcome, "access_token") == "unproved");
+    CHECK(verdict(outcome, "refresh_token") != "proved");
+  }
+  CHECK(play_profile("leaked-mcp-oauth", "refuses_us").result == RunResult::contained);
+}
+
 // Goal: nor does any two of an issuer and its server together: one hides what would have told the
 // other.
 TEST_CASE("no two profiles of issuer and server get a false proof") {
-  constexpr std::array<const char*, 15> kProfiles{
+  constexpr std::array<const char*, 16> kProfiles{
       "lying_200",       "access_token_survives",  "spent_refresh_200", "jwt_offline",
       "rotation",        "rotation_family",        "issuer_503",        "html_200",
       "bare_401",        "no_revocation_endpoint", "no_introspection",  "rejects_all",
-      "only_modern",     "validate_inconclusive",  "slow_cache"};
+      "refuses_us",      "only_modern",            "slow_cache",        "validate_inconclusive"};
   for (std::size_t i = 0; i < kProfiles.size(); ++i) {
     for (std::size_t j = i + 1; j < kProfiles.size(); ++j) {
       const std::string names = std::string(kProfiles[i]) + "," + kProfiles[j];
