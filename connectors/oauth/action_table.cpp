@@ -151,6 +151,7 @@ ActionSpec token_is_dead_spec() {
   spec.summary = "does the MCP server refuse the access token?";
   spec.is_probe = true;
   spec.proves = {Kill::access_token};
+  spec.inputs.back() = optional("token", Kind::secret, "the access token; without one: unproved");
   spec.inputs.push_back(client_id());
   spec.inputs.push_back(token_endpoint());
   spec.requests.push_back(

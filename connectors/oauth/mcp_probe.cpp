@@ -204,7 +204,12 @@ Value outputs_of(const Look& look, const std::string& mcp_server_url) {
   });
 }
 
-/// The inputs, checked before anything leaves.
+Error no_token() {
+  return make_error(ErrorCode::invalid, "invalid", "a probe needs a token",
+                    "guard the step with `when`");
+}
+
+/// The inputs, checked before anything leaves; a null token where none was given.
 Result<std::pair<std::string, SecretPtr>> probe_inputs(const OauthConfig& config,
                                                        const Value& params) {
   std::string url = params["mcp_server_url"].string_or("");
@@ -213,11 +218,20 @@ Result<std::pair<std::string, SecretPtr>> probe_inputs(const OauthConfig& config
                       fmt::format("mcp_server_url {} is no https URL", outside_text(url)),
                       "a token is only ever sent over https; http is for loopback alone");
   }
-  SecretPtr token = secret_input(params, "token");
-  if (!token)
-    return make_error(ErrorCode::invalid, "invalid", "a probe needs a token",
-                      "guard the step with `when`");
-  return std::pair(std::move(url), std::move(token));
+  return std::pair(std::move(url), secret_input(params, "token"));
+}
+
+/// Nothing was sent, and so nothing is known.
+Outcome unseen(const std::string& mcp_server_url, Timestamp now) {
+  Look look;
+  look.seen.now = now;
+  Outcome out;
+  out.outputs = outputs_of(look, mcp_server_url);
+  out.judgement = Judgement{
+      .proof = "no token to look with",
+      .residual = Residual{.reason = "no token was given to look with: whether its grant lives is "
+                                     "not known"}};
+  return out;
 }
 
 bool is_passing(ErrorCode code) {
@@ -257,6 +271,7 @@ Task<Result<Outcome>> probe_token(Io& io, const OauthConfig& config, Inputs inpu
   if (!checked) co_return checked.error();
   std::string url = checked->first;
   SecretPtr token = checked->second;
+  if (!token) co_return no_token();
   Value baseline = inputs.baseline;
   const Look look =
       co_await look_at_token(io, std::move(url), std::move(token), std::move(baseline), random);
@@ -277,6 +292,7 @@ Task<Result<Outcome>> token_is_dead(Io& io, const OauthConfig& config, Inputs in
   if (!checked) co_return checked.error();
   std::string url = checked->first;
   SecretPtr token = checked->second;
+  if (!token) co_return unseen(checked->first, io.now());
   Value baseline = inputs.baseline;
   Look look =
       co_await look_at_token(io, std::move(url), std::move(token), std::move(baseline), random);

@@ -446,6 +446,7 @@ void Engine::reconcile(RunState& run) {
     run_undo(run);
     return;
   }
+  const std::uint64_t before = recorded_;
   for (const WorkId& id : attempts_wanted(run)) {
     if (live_.contains({run.id, id})) continue;
     const StepState& state = run.steps.at(id.step);
@@ -458,6 +459,8 @@ void Engine::reconcile(RunState& run) {
                  false);
     }
   }
+  // Of an attempt that has ended at once, the conditions of its looks are decided first.
+  if (recorded_ != before) return;
   for (const WorkId& id : looks_due(run, parts_.connectors, parts_.clock.now())) {
     if (!live_.contains({run.id, id})) start_live(run, id, Intent::act, false);
   }

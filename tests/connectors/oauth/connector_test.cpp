@@ -49,7 +49,7 @@ TEST_CASE("the action table keeps its promises") {
        {}},
       {"probe_token", Effect::probe, "mcp_server_url token", {}, {}},
       {"introspect", Effect::probe, "token", {}, {}},
-      {"token_is_dead", Effect::probe, "mcp_server_url token", {}, {Kill::access_token}},
+      {"token_is_dead", Effect::probe, "mcp_server_url", {}, {Kill::access_token}},
       {"refresh_is_dead",
        Effect::mutate,
        "mcp_server_url refresh_token",

@@ -78,6 +78,19 @@ Value baseline_of(const std::string& era = "legacy") {
                      {"observed_at", at("2031-03-04T05:00:00Z")}});
 }
 
+// Goal: where nobody holds a token, a postcondition says so instead of vanishing from the claims.
+TEST_CASE("without a token nothing is sent and nothing proved") {
+  Web web;
+  Run what;
+  what.params = Value::map({{"mcp_server_url", kMcp}});
+  const Result<Outcome> out = run(OauthConfig{}, "token_is_dead", std::move(what), web);
+  REQUIRE(out);
+  REQUIRE(out->judgement);
+  CHECK(out->judgement->verdict == Verdict::unproved);
+  CHECK(out->judgement->residual);
+  CHECK(web.log().empty());
+}
+
 // Goal: the probe of either era is understood by servers of either era, dead tokens give 401
 // everywhere.
 TEST_CASE("both eras are probed and the one that spoke is remembered") {
