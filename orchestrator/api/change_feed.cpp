@@ -45,7 +45,17 @@ void ChangeFeed::tell(std::uint64_t seq, const Entry& entry) {
   const std::lock_guard lock(mutex_);
   changes_.push_back({.seq = seq, .run = entry.run, .key = key_of(entry.body)});
   if (changes_.size() > kChangesMax) changes_.pop_front();
+  entries_.push_back({.seq = seq, .entry = entry});
+  if (entries_.size() > kEntriesMax) entries_.pop_front();
   last_.store(seq);
+}
+
+std::optional<std::vector<StoredEntry>> ChangeFeed::entries_after(std::uint64_t seq) const {
+  const std::lock_guard lock(mutex_);
+  if (entries_.empty() || entries_.front().seq > seq + 1) return std::nullopt;
+  if (entries_.back().seq <= seq) return std::vector<StoredEntry>();
+  const auto first = entries_.begin() + static_cast<std::ptrdiff_t>(seq + 1 - entries_.front().seq);
+  return std::vector<StoredEntry>(first, entries_.end());
 }
 
 ChangeFeed::Look ChangeFeed::since(std::uint64_t seq, std::optional<RunId> run) const {

@@ -9,9 +9,10 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "orchestrator/http_server.h"
-#include "state/model/entry.h"
+#include "state/journal.h"
 
 namespace quell {
 
@@ -32,6 +33,7 @@ class ChangeFeed {
     bool has_gap = false;           // more happened than is kept: look at everything
   };
   static constexpr std::size_t kKeysMax = 200;
+  static constexpr std::size_t kEntriesMax = 1'024;
 
   /// Nothing before `seq` is told; once, before the first tell().
   void begin_at(std::uint64_t seq) noexcept { last_.store(seq); }
@@ -40,6 +42,9 @@ class ChangeFeed {
   /// What was told after `seq`, and of `run` only where one is given.
   Look since(std::uint64_t seq, std::optional<RunId> run) const;
   std::uint64_t last() const noexcept { return last_.load(); }
+  /// The entries themselves after `seq`, without hash and bytes; none where some of them are no
+  /// longer at hand, and have to be read from the journal.
+  std::optional<std::vector<StoredEntry>> entries_after(std::uint64_t seq) const;
 
  private:
   struct Change {
@@ -50,6 +55,7 @@ class ChangeFeed {
 
   mutable std::mutex mutex_{};
   std::deque<Change> changes_{};
+  std::deque<StoredEntry> entries_{};  // the last ones
   std::atomic<std::uint64_t> last_{0};
 };
 

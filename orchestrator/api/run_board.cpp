@@ -77,26 +77,41 @@ Status RunBoard::take(const StoredEntry& stored) {
   return folded_.contains(stored.entry.run) ? fold_->take(stored) : ok();
 }
 
+bool RunBoard::wants(const EntryLabel& label) {
+  seen_ = label.seq;
+  if (label.kind == EntryKind::run_started && !is_past_) folded_.insert(label.run);
+  return may_intervene(label.kind) ||
+         (label.run.number != 0 &&
+          (label.kind == EntryKind::run_started || label.kind == EntryKind::run_finished ||
+           folded_.contains(label.run)));
+}
+
+Status RunBoard::read_on() {
+  if (!is_past_) {
+    if (const auto entries = parts_.feed.entries_after(seen_)) {
+      for (const StoredEntry& stored : *entries) {
+        const Entry& entry = stored.entry;
+        if (!wants({.seq = stored.seq, .kind = entry.kind, .run = entry.run})) continue;
+        if (Status taken = take(stored); !taken) return taken;
+      }
+      return ok();
+    }
+  }
+  return journal_->read_some(
+      seen_, [this](const EntryLabel& label) { return wants(label); },
+      [this](const StoredEntry& stored) { return take(stored); });
+}
+
 Status RunBoard::catch_up() {
   if (Status opened = open(); !opened) return opened;
-  const bool is_first = seen_ == 0;
-  if (is_first) {
+  is_past_ = seen_ == 0;
+  if (is_past_) {
     // Of the past only what still goes on; the rest when somebody asks for it.
     const Result<std::set<RunId>> unfinished = unfinished_runs(*journal_);
     if (!unfinished) return unfinished.error();
     folded_ = *unfinished;
   }
-  const Status read = journal_->read_some(
-      seen_,
-      [&](const EntryLabel& label) {
-        seen_ = label.seq;
-        if (label.kind == EntryKind::run_started && !is_first) folded_.insert(label.run);
-        return may_intervene(label.kind) ||
-               (label.run.number != 0 &&
-                (label.kind == EntryKind::run_started || label.kind == EntryKind::run_finished ||
-                 folded_.contains(label.run)));
-      },
-      [this](const StoredEntry& stored) { return take(stored); });
+  const Status read = read_on();
   if (read) return ok();
   // Half of what was appended may be in: the next look begins anew.
   fold_ = std::make_unique<JournalFold>(nullptr, parts_.load_playbook, parts_.connectors);

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "orchestrator/api/change_feed.h"
 #include "orchestrator/engine/fold.h"
 #include "state/sqlite_journal.h"
 
@@ -40,15 +41,16 @@ struct Intervention {
   std::string reason{};
 };
 
-/// What the journal says, for everybody who only looks. It reads with a connection of its own what
-/// is durable, and never asks the engine: a thousand looks cost the incident nothing but the disk's
-/// cache (threat T37). Any thread; one at a time looks.
+/// What the journal says, for everybody who only looks. It takes what is durable from the feed, or
+/// reads it with a connection of its own, and never asks the engine: a thousand looks cost the
+/// incident nothing but the disk's cache (threat T37). Any thread; one at a time looks.
 class RunBoard {
  public:
   struct Parts {
     std::string database{};
     PlaybookLoader load_playbook{};
-    const ConnectorSet& connectors;  // outlives it
+    const ConnectorSet& connectors;  // these outlive it
+    const ChangeFeed& feed;
   };
 
   explicit RunBoard(Parts parts);
@@ -76,6 +78,9 @@ class RunBoard {
   Status open();
   /// Takes in what was appended since.
   Status catch_up();
+  /// Is an entry with this label worth its body? A run that has begun is folded from here on.
+  bool wants(const EntryLabel& label);
+  Status read_on();
   /// Takes in a run of the past.
   Status recall(RunId id);
   void note_row(const StoredEntry& stored);
@@ -90,6 +95,7 @@ class RunBoard {
   std::unique_ptr<JournalFold> fold_{};
   std::set<RunId> folded_{};  // whose entries go into fold_
   std::uint64_t seen_ = 0;
+  bool is_past_ = true;  // what is read now was written before the first look
   std::map<RunId, RunRow> rows_{};
   std::map<std::string, RunId, std::less<>> keys_{};
   std::deque<Intervention> interventions_{};  // the last in front
