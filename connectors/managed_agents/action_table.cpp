@@ -176,18 +176,20 @@ ActionSpec blast_radius() {
   return spec;
 }
 
-Type user_object() {
-  return Type::object({field("id", Kind::string), field("status", Kind::string),
-                       nullable("name", Kind::string), nullable("deployment_id", Kind::string),
-                       nullable("created_at", Kind::timestamp),
-                       Field{.name = "vault_ids", .type = texts()},
-                       Field{.name = "reads", .type = texts()},
-                       Field{.name = "writes", .type = texts()}});
+std::vector<Field> user_fields() {
+  return {field("id", Kind::string), field("status", Kind::string),
+          nullable("name", Kind::string), nullable("deployment_id", Kind::string),
+          nullable("created_at", Kind::timestamp),
+          Field{.name = "vault_ids", .type = texts()},
+          Field{.name = "reads", .type = texts()},
+          Field{.name = "writes", .type = texts()}};
 }
 
 ActionSpec survey() {
   ActionSpec spec = read("survey", "everything active that the key sees, each list once",
                          Plane::runtime);
+  std::vector<Field> deployment_fields = user_fields();
+  deployment_fields.push_back(nullable("updated_at", Kind::timestamp));
   spec.planes = {Plane::holder, Plane::runtime, Plane::resource};
   const auto named = [](std::string name) {
     return Type::object({field("id", Kind::string), nullable(std::move(name), Kind::string)});
@@ -198,7 +200,8 @@ ActionSpec survey() {
        list_field("mcp_servers", Type::object({field("mcp_server_url", Kind::url),
                                                nullable("token_endpoint", Kind::url),
                                                nullable("client_id", Kind::string)})),
-       list_field("sessions", user_object()), list_field("deployments", user_object()),
+       list_field("sessions", Type::object(user_fields())),
+       list_field("deployments", Type::object(std::move(deployment_fields))),
        list_field("memory_stores", named("name")),
        list_field("closed",
                   Type::object({field("part", Kind::string), field("why", Kind::string)}))});
@@ -310,7 +313,9 @@ ActionSpec no_active_deployment() {
       probe("no_active_deployment", "is every deployment that could start something off?",
             Plane::runtime, Kill::schedule);
   spec.inputs = {optional("vault_ids", texts(), "deployments that name one of these vaults"),
-                 optional("agent_ids", texts(), "or start one of these agents")};
+                 optional("agent_ids", texts(), "or start one of these agents"),
+                 optional("since", Type::of(Kind::timestamp),
+                          "or were made or changed at or after, or do not say when")};
   spec.outputs = Type::object(
       {list_field("active", id_and_status()), field("deployments_seen", Kind::integer)});
   spec.errors = list_errors();
@@ -325,8 +330,13 @@ ActionSpec no_new_session() {
                           Plane::runtime, Kill::session);
   spec.inputs = {optional("vault_ids", texts(), "sessions that name one of these vaults"),
                  optional("agent_ids", texts(), "or run one of these agents, by a roster too"),
+                 optional("deployment_ids", texts(), "or were started by one of these"),
+                 optional("everywhere", Type::of(Kind::boolean),
+                          "true: every session that the key sees"),
                  required("since", Type::of(Kind::timestamp),
-                          "created at or after, by the platform's clock")};
+                          "created at or after, by the platform's clock"),
+                 optional("before", Type::of(Kind::timestamp),
+                          "and before, where what came later is not the question")};
   spec.outputs =
       Type::object({list_field("sessions", id_and_status()), field("running", Kind::integer)});
   spec.errors = list_errors();

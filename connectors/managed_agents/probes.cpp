@@ -41,37 +41,66 @@ ActionTask absent_credential(Io& io, Api api, Subject subject, bool was_read) {
 /// How far the platform's clock may be behind ours before its dates cannot be compared with ours.
 constexpr Duration kBehindMax = std::chrono::minutes{10};
 
-/// The vaults and agents that a probe asks about, each list sorted.
+/// What a probe asks about, each list sorted.
 struct RuntimeScope {
   std::vector<std::string> vaults{};
   std::vector<std::string> agents{};
+  std::vector<std::string> deployments{};
+  bool everywhere = false;
 
   static Result<RuntimeScope> read(const Value& params);
-  bool empty() const { return vaults.empty() && agents.empty(); }
-  std::string_view words() const { return agents.empty() ? "vaults" : "vaults or agents"; }
+  bool names_none() const { return vaults.empty() && agents.empty() && deployments.empty(); }
+  /// "vaults, agents or deployments": of what the scope names.
+  std::string words(std::string_view last) const;
   bool has_vault_of(const std::vector<std::string>& ids) const {
     return std::ranges::any_of(
         ids, [this](const std::string& id) { return std::ranges::binary_search(vaults, id); });
   }
+  /// It names a vault, was started by a deployment or runs an agent of the scope, the latter by its
+  /// roster too.
+  bool has(const Session& session) const;
 };
 
 Result<RuntimeScope> RuntimeScope::read(const Value& params) {
   RuntimeScope scope;
-  Result<std::optional<std::vector<std::string>>> vaults = ids_param(params, "vault_ids");
-  if (!vaults) return vaults.error();
-  if (*vaults) scope.vaults = **std::move(vaults);
-  Result<std::optional<std::vector<std::string>>> agents = ids_param(params, "agent_ids");
-  if (!agents) return agents.error();
-  if (*agents) scope.agents = **std::move(agents);
+  for (const auto& [name, ids] : {std::pair{"vault_ids", &scope.vaults},
+                                  std::pair{"agent_ids", &scope.agents},
+                                  std::pair{"deployment_ids", &scope.deployments}}) {
+    Result<std::optional<std::vector<std::string>>> given = ids_param(params, name);
+    if (!given) return given.error();
+    if (*given) *ids = **std::move(given);
+  }
+  scope.everywhere = params["everywhere"].bool_or(false);
   return scope;
 }
 
-/// Whether this key sees one of the vaults or agents. A list of what uses them may rightly be
-/// empty, so they are what is known: a key that sees none would not see their users either.
+std::string RuntimeScope::words(std::string_view last) const {
+  std::string text;
+  for (const auto& [ids, word] : {std::pair{&vaults, "vaults"}, std::pair{&agents, "agents"},
+                                  std::pair{&deployments, "deployments"}}) {
+    if (ids->empty()) continue;
+    if (!text.empty()) text += fmt::format(" {} ", last);
+    text += word;
+  }
+  return text;
+}
+
+/// Whether this key sees one of what the scope names. A list of what uses them may rightly be
+/// empty, so they are what is known: a key that sees none would not see their users either. Where
+/// nothing is named any agent will do, since nothing runs without one.
 Task<Result<bool>> sees_one(Io& io, Api api, const RuntimeScope& scope) {
+  if (scope.names_none()) {
+    std::vector<Agent> agents;
+    ListCall call = agent_list(api, agents);
+    call.enough = [&agents](std::size_t) { return !agents.empty(); };
+    const Status listed = co_await read_list(io, api, std::move(call));
+    if (!listed) co_return listed.error();
+    co_return !agents.empty();
+  }
   std::vector<Subject> known;
   for (const std::string& id : scope.vaults) known.push_back(vault_subject(id));
   for (const std::string& id : scope.agents) known.push_back(agent_subject(id));
+  for (const std::string& id : scope.deployments) known.push_back(deployment_subject(id));
   for (const Subject& one : known) {
     Subject subject = one;
     const Result<Value> object = co_await fetch(io, api, std::move(subject));
@@ -82,14 +111,19 @@ Task<Result<bool>> sees_one(Io& io, Api api, const RuntimeScope& scope) {
 }
 
 Outcome sees_none(const RuntimeScope& scope, std::string_view what, Value outputs) {
+  if (scope.names_none()) {
+    return unproved(fmt::format("this key sees no agent at all, so no {} proves nothing", what),
+                    std::move(outputs));
+  }
   return unproved(fmt::format("this key sees none of the {} (404), so no {} proves nothing",
-                              scope.agents.empty() ? "vaults" : "vaults and agents", what),
+                              scope.words("and"), what),
                   std::move(outputs));
 }
 
-/// Runs one of `agents`, itself or by its roster.
-bool runs_any(const Session& session, const std::vector<std::string>& agents) {
-  const auto is_one = [&agents](const std::string& id) {
+bool RuntimeScope::has(const Session& session) const {
+  if (everywhere || has_vault_of(session.vault_ids)) return true;
+  if (std::ranges::binary_search(deployments, session.deployment_id)) return true;
+  const auto is_one = [this](const std::string& id) {
     return std::ranges::binary_search(agents, id);
   };
   return is_one(session.agent_id) ||
@@ -260,9 +294,12 @@ ActionTask session_is_stopped(Io& io, Api api, Value params) {
 ActionTask no_active_deployment(Io& io, Api api, Value params) {
   const Result<RuntimeScope> scope = RuntimeScope::read(params);
   if (!scope) co_return scope.error();
-  if (scope->empty()) {
+  std::optional<Timestamp> since;
+  if (params["since"].is_timestamp())
+    since = std::chrono::floor<std::chrono::seconds>(params["since"].as_timestamp());
+  if (scope->names_none() && !since) {
     co_return make_error(ErrorCode::invalid, "bad-input",
-                         "no_active_deployment needs vault_ids or agent_ids.",
+                         "no_active_deployment needs vault_ids, agent_ids or since.",
                          "for instance vault_ids: [vlt_01HQ]");
   }
   const auto outputs = [](ValueList active, std::size_t seen) {
@@ -293,20 +330,24 @@ ActionTask no_active_deployment(Io& io, Api api, Value params) {
   std::vector<std::string> names;
   for (const Deployment& deployment : deployments) {
     const bool is_theirs = scope->has_vault_of(deployment.vault_ids) ||
-                           std::ranges::binary_search(scope->agents, deployment.agent_id);
+                           std::ranges::binary_search(scope->agents, deployment.agent_id) ||
+                           (since && deployment.is_since(*since));
     if (!is_theirs || deployment.archived_at || deployment.status == "paused") continue;
     active.push_back(Value::map({{"id", deployment.id}, {"status", deployment.status}}));
     names.push_back(deployment.id);
   }
   const bool none = active.empty();
+  const std::string which = scope->names_none() ? "made or changed since"
+                            : since ? fmt::format("with these {}, or made or changed since",
+                                                  scope->words("or"))
+                                    : fmt::format("with these {}", scope->words("or"));
   const Value told = outputs(std::move(active), deployments.size());
   if (!none) {
     co_return refuted(fmt::format("neither paused nor archived: {}", named(names)), told);
   }
   co_return judged(Verdict::proved, Grade::strong,
-                   fmt::format("complete list of {} deployments: none with these {} starts by "
-                               "itself",
-                               deployments.size(), scope->words()),
+                   fmt::format("complete list of {} deployments: none {} starts by itself",
+                               deployments.size(), which),
                    told);
 }
 
@@ -314,13 +355,16 @@ ActionTask no_new_session(Io& io, Api api, Value params) {
   const Result<RuntimeScope> scope = RuntimeScope::read(params);
   if (!scope) co_return scope.error();
   const Value& since = params["since"];
-  if (scope->empty() || !since.is_timestamp()) {
+  if ((scope->names_none() && !scope->everywhere) || !since.is_timestamp()) {
     co_return make_error(ErrorCode::invalid, "bad-input",
-                         "no_new_session needs vault_ids or agent_ids, and since.",
+                         "no_new_session needs vault_ids, agent_ids, deployment_ids or "
+                         "everywhere, and since.",
                          "for instance vault_ids: [vlt_01HQ], since: ${run.started_at}");
   }
   // Records may carry whole seconds; a session of the same second counts as started since.
   Timestamp from = std::chrono::floor<std::chrono::seconds>(since.as_timestamp());
+  std::optional<Timestamp> until;
+  if (params["before"].is_timestamp()) until = params["before"].as_timestamp();
   const Result<bool> sees = co_await sees_one(io, api, *scope);
   if (!sees) co_return sees.error();
   if (!*sees) {
@@ -332,11 +376,15 @@ ActionTask no_new_session(Io& io, Api api, Value params) {
       session_list(api, {.since = from - kBehindMax, .archived_too = false}, sessions);
   call.confirms_end = true;
   // Sessions are dated by the platform's clock: where that is behind ours, one that was started
-  // after `since` reads as older. Its answers say what time it is there, in whole seconds.
+  // after `since` reads as older; where it is ahead, one from before `before` reads as newer. Its
+  // answers say what time it is there, in whole seconds.
   Duration behind{0};
-  call.sees = [&behind](const HttpResponse& answer, Timestamp now) {
+  Duration ahead{0};
+  call.sees = [&behind, &ahead](const HttpResponse& answer, Timestamp now) {
     const std::optional<Timestamp> theirs = parse_http_date(answer.header("date"));
-    if (theirs) behind = std::max(behind, now - *theirs);
+    if (!theirs) return;
+    behind = std::max(behind, now - *theirs);
+    ahead = std::max(ahead, *theirs + std::chrono::seconds{1} - now);
   };
   const Status listed = co_await read_list(io, api, std::move(call));
   if (!listed) co_return listed.error();
@@ -347,6 +395,7 @@ ActionTask no_new_session(Io& io, Api api, Value params) {
                        Value::map({{"sessions", Value(ValueList{})}, {"running", 0}}));
   }
   if (behind > std::chrono::seconds{1}) from -= behind;
+  if (until && ahead > std::chrono::seconds{1}) *until += ahead;
 
   ValueList matching;
   std::vector<std::string> running;
@@ -354,7 +403,8 @@ ActionTask no_new_session(Io& io, Api api, Value params) {
   for (const Session& session : sessions) {
     // The filter is the server's; a session that says it is older stays out all the same.
     if (session.created_at && *session.created_at < from) continue;
-    if (!scope->has_vault_of(session.vault_ids) && !runs_any(session, scope->agents)) continue;
+    if (until && session.created_at && *session.created_at >= *until) continue;
+    if (!scope->has(session)) continue;
     matching.push_back(Value::map({{"id", session.id}, {"status", session.status}}));
     if (session.is_running()) {
       running.push_back(session.id);
@@ -372,8 +422,10 @@ ActionTask no_new_session(Io& io, Api api, Value params) {
                      fmt::format("none runs; started since and idle: {}", named(waiting)), outputs);
   }
   co_return judged(Verdict::proved, Grade::strong,
-                   fmt::format("complete list of {} sessions since: none names these {} and runs",
-                               sessions.size(), scope->words()),
+                   fmt::format("complete list of {} sessions since: none {}runs", sessions.size(),
+                               scope->everywhere
+                                   ? std::string()
+                                   : fmt::format("names these {} and ", scope->words("or"))),
                    outputs);
 }
 

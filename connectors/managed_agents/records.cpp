@@ -297,9 +297,13 @@ Result<Deployment> Deployment::read(const Value& value) {
   Result<Holdings> holdings = read_holdings(value, kWhat);
   if (!holdings) return holdings.error();
   deployment.holdings = *std::move(holdings);
-  const Result<std::optional<Timestamp>> archived = read_time(value, kWhat, "archived_at");
-  if (!archived) return archived.error();
-  deployment.archived_at = *archived;
+  for (const auto& [name, time] : {std::pair{"created_at", &deployment.created_at},
+                                   std::pair{"updated_at", &deployment.updated_at},
+                                   std::pair{"archived_at", &deployment.archived_at}}) {
+    const Result<std::optional<Timestamp>> read = read_time(value, kWhat, name);
+    if (!read) return read.error();
+    *time = *read;
+  }
   return deployment;
 }
 

@@ -108,11 +108,17 @@ struct Deployment {
   std::string agent_id{};
   Holdings holdings{};
   bool has_schedule = false;
+  std::optional<Timestamp> created_at{};
+  std::optional<Timestamp> updated_at{};
   std::optional<Timestamp> archived_at{};
 
   static Result<Deployment> read(const Value& value);
   /// An archived deployment reads `active` with `archived_at` set (API sheet 1.9).
   bool is_off() const { return archived_at.has_value() || status == "paused"; }
+  /// Made or changed at or after `time`. A record that does not say when it was made counts.
+  bool is_since(Timestamp time) const {
+    return !created_at || *created_at >= time || (updated_at && *updated_at >= time);
+  }
 };
 
 struct Agent {

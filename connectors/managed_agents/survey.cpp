@@ -73,7 +73,8 @@ ValueList deployments_of(const std::vector<Deployment>& deployments) {
                  {"status", deployment.status},
                  {"name", text_or_null(deployment.name)},
                  {"deployment_id", Value()},
-                 {"created_at", Value()},
+                 {"created_at", time_or_null(deployment.created_at)},
+                 {"updated_at", time_or_null(deployment.updated_at)},
                  {"vault_ids", texts_of(deployment.vault_ids)}};
     put_mounts(deployment.holdings, one);
     list.emplace_back(std::move(one));

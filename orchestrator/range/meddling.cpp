@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "orchestrator/range/incident.h"
+
 namespace quell::range {
 namespace {
 
@@ -44,7 +46,23 @@ void Meddling::start_session(const std::vector<std::string>& vault_ids, Timestam
              now);
 }
 
+/// One that needs no vault and starts a session every minute. A key that is off by then plants
+/// nothing.
+void Meddling::plant_deployment(Timestamp now) {
+  const DeploymentRecord& like = platform_.deployments().begin()->second;
+  const Value schedule = Value::map(
+      {{"type", "cron"}, {"expression", "* * * * *"}, {"timezone", "UTC"}});
+  const Value body = Value::map({{"name", "Cleanup"},
+                                 {"agent", like.agent_id},
+                                 {"environment_id", like.environment_id},
+                                 {"initial_events", go_on()},
+                                 {"schedule", schedule}});
+  const Response made = platform_.handle(platform_request(thief_, "/v1/deployments", body), now);
+  if (made.status == 200) planted_.push_back((*parse_json(made.body))["id"].as_string());
+}
+
 void Meddling::begin(Timestamp now) {
+  if (profiles_.has("plants_deployment")) plant_deployment(now);
   if (once("twin_credential")) {
     const std::string vault =
         by_.create("/v1/vaults", Value::map({{"display_name", "Tracker, second"}}), now);
@@ -65,8 +83,12 @@ void Meddling::begin(Timestamp now) {
 }
 
 void Meddling::after(const Request& request, const Response& response, Timestamp now) {
-  if (request.method != "POST" || response.status != 200) return;
+  if (response.status != 200) return;
   const std::string path = request.target.substr(0, request.target.find('?'));
+  // Whoever looked does not know of this one.
+  if (request.method == "GET" && path == "/v1/deployments" && once("plants_deployment"))
+    plant_deployment(now);
+  if (request.method != "POST") return;
   if (path.starts_with("/v1/deployments/") && path.ends_with("/pause") && once("runs_by_hand"))
     by_.act(path.substr(0, path.rfind('/')) + "/run", now);
   if (path.starts_with("/v1/sessions/") && path.ends_with("/archive") && once("late_session"))

@@ -45,6 +45,9 @@ constexpr std::array kProfiles = {
     Profile{"late_session", "a session starts after the scan, when the first one is archived"},
     Profile{"recreated_credential",
             "a pipeline makes the credential anew as soon as it is archived"},
+    Profile{"plants_deployment",
+            "with the stolen API key somebody made a deployment that starts a session every "
+            "minute, and makes another one after the first look at them"},
     Profile{"poisoned",
             "a session has written to memory that others read, and goes on; the intruder holds no "
             "token and works through it alone"},

@@ -518,6 +518,20 @@ Value RangeWorld::truth(Timestamp now) const {
     if (deployment.archived_at || deployment.paused) continue;
     if (uses_vault(deployment.vault_ids)) active.emplace_back(id);
   }
+  const std::vector<std::string>& planted = meddling_.planted();
+  const auto is_planted = [&planted](const std::string& id) {
+    return std::ranges::find(planted, id) != planted.end();
+  };
+  ValueList planted_active;
+  ValueList planted_sessions;
+  for (const auto& [id, deployment] : platform_.deployments()) {
+    if (is_planted(id) && !deployment.archived_at && !deployment.paused)
+      planted_active.emplace_back(id);
+  }
+  for (const auto& [id, session] : platform_.sessions()) {
+    if (!session.archived_at && is_planted(session.deployment_id.value_or("")))
+      planted_sessions.emplace_back(id);
+  }
   const auto any = [](const std::vector<std::string>& tokens, const auto& works) {
     return std::ranges::any_of(tokens, works);
   };
@@ -541,6 +555,8 @@ Value RangeWorld::truth(Timestamp now) const {
        {"sessions_running", Value(std::move(running))},
        {"sessions_not_archived", Value(std::move(not_archived))},
        {"deployments_active", Value(std::move(active))},
+       {"planted_deployments_active", Value(std::move(planted_active))},
+       {"planted_sessions_not_archived", Value(std::move(planted_sessions))},
        {"bystanders_untouched", bystanders_untouched()},
        {"crowd", to_value(crowd_)},
        {"profile", profiles_.to_string()}});

@@ -271,6 +271,40 @@ TEST_CASE("no_active_deployment") {
   CHECK(verdict_of(run(nothing, "no_active_deployment", Value::map({}))) == "invalid");
 }
 
+// Goal: what was made or changed since counts wherever it works; what does not say when counts too.
+// Method: one deployment per row, without a vault; a key that sees no agent at all.
+TEST_CASE("no_active_deployment since") {
+  const std::string before = "2031-03-04T04:59:59Z";
+  const std::string later = "2031-03-04T05:00:01Z";
+  const Value since = Value::map({{"since", *parse_rfc3339("2031-03-04T05:00:00.700Z")}});
+  struct Row {
+    std::string created_at;
+    std::string updated_at;
+    std::string status;
+    std::string expected;
+  };
+  for (const Row& row : {Row{later, later, "active", "refuted strong"},
+                         Row{"2031-03-04T05:00:00Z", "", "active", "refuted strong"},
+                         Row{before, later, "active", "refuted strong"},
+                         Row{"", "", "active", "refuted strong"},
+                         Row{later, later, "paused", "proved strong"},
+                         Row{before, before, "active", "proved strong"},
+                         Row{before, "", "active", "proved strong"}}) {
+    CAPTURE(row.created_at);
+    CAPTURE(row.updated_at);
+    Script script;
+    script.on("GET /v1/agents", page({R"({"id":"agent_1","name":"Clerk"})"}));
+    script.on("GET /v1/deployments", page({deployment_json({.status = row.status,
+                                                            .vaults = {},
+                                                            .created_at = row.created_at,
+                                                            .updated_at = row.updated_at})}));
+    CHECK(verdict_of(run(script, "no_active_deployment", since)) == row.expected);
+  }
+  Script blind;
+  blind.on("GET /v1/agents", page({})).on("GET /v1/deployments", page({}));
+  CHECK(verdict_of(run(blind, "no_active_deployment", since)) == "unproved none");
+}
+
 // Goal: a list from which absence is read and whose later page lost its cursor proves nothing.
 // Method: two pages, the last one full; asked again one shorter it says "last" or names the next.
 TEST_CASE("a list that is cut off behind its first page") {
@@ -343,6 +377,52 @@ TEST_CASE("no_new_session") {
     CHECK(verdict_of(run(script, "no_new_session", since_in({"vlt_2", "vlt_1"}))) == row.expected);
     CHECK(script.lines().back() ==
           list + "?created_at%5Bgte%5D=2031-03-04T04%3A50%3A00.000Z&limit=100");
+  }
+}
+
+// Goal: a session without a vault is found too, by its time or by what started it; who came after
+// `before` is not the question.
+// Method: one session per row, for the whole workspace and for a deployment's; a platform whose
+// clock is ahead; a key that sees no agent at all.
+TEST_CASE("no_new_session everywhere") {
+  const Value everywhere = Value::map({{"everywhere", true},
+                                       {"since", *parse_rfc3339("2031-03-04T05:00:00Z")},
+                                       {"before", *parse_rfc3339("2031-03-04T05:10:00Z")}});
+  const auto verdict_at = [&](const std::string& created_at, const std::string& date = {}) {
+    Script script;
+    script.on("GET /v1/agents", page({R"({"id":"agent_1","name":"Clerk"})"}));
+    script.on("GET /v1/sessions", [=]() -> Result<HttpResponse> {
+      HttpResponse response;
+      response.status = 200;
+      response.headers = {{"content-type", "application/json"}, {"date", date}};
+      response.body = page(
+          {session_json({.status = "running", .vaults = {}, .created_at = created_at})});
+      return response;
+    });
+    return verdict_of(run(script, "no_new_session", everywhere));
+  };
+  CHECK(verdict_at("2031-03-04T04:59:59Z") == "proved strong");
+  CHECK(verdict_at("2031-03-04T05:00:00Z") == "refuted strong");
+  CHECK(verdict_at("2031-03-04T05:09:59Z") == "refuted strong");
+  CHECK(verdict_at("2031-03-04T05:10:00Z") == "proved strong");
+  // Ours says 2031-03-05T05:06:07Z.
+  CHECK(verdict_at("2031-03-04T05:10:20Z", "Wed, 05 Mar 2031 05:06:37 GMT") == "refuted strong");
+
+  Script blind;
+  blind.on("GET /v1/agents", page({})).on("GET /v1/sessions", page({}));
+  CHECK(verdict_of(run(blind, "no_new_session", everywhere)) == "unproved none");
+
+  const Value started = Value::map({{"deployment_ids", Value::list({"depl_1"})},
+                                    {"since", *parse_rfc3339("2031-03-04T05:00:00Z")}});
+  for (const auto& [deployment, expected] :
+       {std::pair<std::string, std::string>{"depl_1", "refuted strong"},
+        {"depl_2", "proved strong"}}) {
+    Script script;
+    script.on("GET /v1/deployments/depl_1", deployment_json({}));
+    script.on("GET /v1/sessions",
+              page({R"({"id":"sesn_1","status":"running","vault_ids":[],"deployment_id":")" +
+                    deployment + R"(","created_at":"2031-03-04T05:01:00Z","archived_at":null})"}));
+    CHECK(verdict_of(run(script, "no_new_session", started)) == expected);
   }
 }
 

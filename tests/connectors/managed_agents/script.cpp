@@ -249,8 +249,13 @@ std::string session_json(const SessionShape& shape) {
 }
 
 std::string deployment_json(const DeploymentShape& shape) {
+  const auto time = [](const std::string& name, const std::string& at) {
+    return at.empty() ? std::string() : ",\"" + name + "\":\"" + at + "\"";
+  };
   return R"({"id":")" + shape.id + R"(","type":"deployment","name":"Weekly","vault_ids":)" +
-         quoted_list(shape.vaults) + R"(,"status":")" + shape.status + R"(","archived_at":)" +
+         quoted_list(shape.vaults) + R"(,"status":")" + shape.status + '"' +
+         time("created_at", shape.created_at) + time("updated_at", shape.updated_at) +
+         R"(,"archived_at":)" +
          (shape.archived ? R"("2031-03-04T05:06:00Z"})" : "null}");
 }
 

@@ -111,6 +111,8 @@ struct DeploymentShape {
   std::string status = "active";
   std::vector<std::string> vaults{"vlt_1"};
   bool archived = false;
+  std::string created_at{};  // empty: the record does not say
+  std::string updated_at{};
 };
 std::string deployment_json(const DeploymentShape& shape);
 

@@ -18,7 +18,10 @@ void furnish_lists(Script& script) {
                                    .id = "vcrd_2",
                                    .url = "https://mcp.example:443/mcp/"})}));
   script.on("GET /v1/deployments",
-            page({deployment_json({}), deployment_json({.id = "depl_2", .archived = true})}));
+            page({deployment_json({.created_at = "2031-03-04T04:00:00Z",
+                                   .updated_at = "2031-03-04T05:00:00Z"}),
+                  deployment_json({.id = "depl_2", .archived = true}),
+                  deployment_json({.id = "depl_3"})}));
 }
 
 }  // namespace
@@ -35,7 +38,11 @@ TEST_CASE("a survey reads each list once and leaves out what is over") {
   CHECK(seen["vaults"].as_list().size() == 2);
   CHECK(seen["credentials"].as_list().size() == 2);
   CHECK(seen["sessions"].as_list().size() == 1);
-  CHECK(seen["deployments"].as_list().size() == 1);
+  REQUIRE(seen["deployments"].as_list().size() == 2);
+  const Value& dated = seen["deployments"].as_list()[0];
+  CHECK(format_rfc3339(dated["created_at"].as_timestamp()) == "2031-03-04T04:00:00.000Z");
+  CHECK(format_rfc3339(dated["updated_at"].as_timestamp()) == "2031-03-04T05:00:00.000Z");
+  CHECK(seen["deployments"].as_list()[1]["created_at"].is_null());
   CHECK(seen["closed"].as_list().empty());
   // The same server however it is spelled.
   CHECK(seen["mcp_servers"].as_list().size() == 1);
@@ -55,7 +62,7 @@ TEST_CASE("a list that is refused is closed, and one that breaks ends the survey
     REQUIRE(closed.size() == 2);
     CHECK(closed[0]["part"].as_string() == "sessions");
     CHECK(closed[1]["part"].as_string() == "memory stores");
-    CHECK(outcome->outputs["deployments"].as_list().size() == 1);
+    CHECK(outcome->outputs["deployments"].as_list().size() == 2);
   }
   Script broken;
   furnish_lists(broken);

@@ -9,6 +9,7 @@
 
 #include <doctest/doctest.h>
 
+#include "orchestrator/playbook_library.h"
 #include "state/base/json.h"
 #include "tests/orchestrator/drill/playing.h"
 #include "tests/support/temp_folder.h"
@@ -130,6 +131,42 @@ inputs: {api_key_id: "${leaked.api_key_id}"}
   CHECK_FALSE(record.agrees());
   REQUIRE_FALSE(record.false_greens.empty());
   CHECK(record.false_greens[0].how == "sessions");
+}
+
+// Goal: what was made with a stolen key is found and stands still, whether it was there at the look
+// or came after it; a run that leaves it alone is not called contained.
+// Method: deployments without a vault, by the intruder; the shipped playbook, and the same text
+// without its steps `pause` and `pause_late`, against the world's own truth.
+TEST_CASE("a stolen key's deployments are paused, or the run says so") {
+  const Scenario whole = shipped("compromised-api-key");
+  for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+    CAPTURE(seed);
+    const DrillOutcome outcome = play(whole, seed);
+    CHECK(outcome.result == RunResult::contained);
+    CHECK(outcome.truth["planted_deployments_active"].as_list().empty());
+    CHECK(outcome.truth["planted_sessions_not_archived"].as_list().empty());
+  }
+  const auto source = [](const auto& files, const std::string& file) {
+    const auto found = std::ranges::find(files, file, [](const auto& one) { return one.first; });
+    REQUIRE(found != files.end());
+    return found->second;
+  };
+  const std::string name = "compromised-api-key.yaml";
+  for (const std::string left_out : {"pause", "pause_late"}) {
+    CAPTURE(left_out);
+    std::string text = source(shipped_playbooks(), name);
+    const std::size_t at = text.find("  - id: " + left_out + "\n");
+    text.erase(at, text.find("  - id: ", at + 1) - at);
+    const TempFolder folder;
+    std::filesystem::create_directory(folder / "drills");
+    std::ofstream(folder / name) << text;
+    std::ofstream(folder / ("drills/" + name)) << source(shipped_scenarios(), name);
+    const Result<Scenario> without = find_scenario(folder / ("drills/" + name));
+    if (!without) FAIL(describe(without.error()));
+    const DrillOutcome outcome = play(*without, 7);
+    CHECK(outcome.result == RunResult::exposed);
+    CHECK_FALSE(outcome.truth["planted_deployments_active"].as_list().empty());
+  }
 }
 
 // Goal: after a death between the act and its record the next process looks first and goes on.
