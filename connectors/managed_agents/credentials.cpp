@@ -231,7 +231,7 @@ ActionTask validate_credential(Io& io, Api api, Value params, Intent /*act*/) {
   if (passes_unrefreshed(*validation)) {
     out.doubts.push_back({.kill = Kill::access_token,
                           .reason = "the server takes the vault's access token of this grant from "
-                                    "the platform: it may refuse quell alone"});
+                                    "the platform"});
   }
   co_return out;
 }

@@ -157,7 +157,6 @@ Task<Look> look_at_token(Io& io, std::string mcp_server_url, SecretPtr token, Va
   look.seen.without_token = read_control(look.control_status);
   look.seen.with_garbage = read_control(look.garbage_status);
   if (look.claims) {
-    look.seen.is_jwt = true;
     look.seen.expires_at = look.claims->expires_at;
     look.seen.sender_constrained = look.claims->sender_constrained;
   }

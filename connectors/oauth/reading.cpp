@@ -180,7 +180,7 @@ Judgement judge(TokenAnswer answer, const TokenCircumstances& seen, std::optiona
   const bool controlled =
       seen.without_token == Control::refused && seen.with_garbage == Control::refused;
   Judgement out;
-  out.corroborated = seen.issuer == IssuerWord::inactive && !seen.is_jwt;
+  out.corroborated = seen.issuer == IssuerWord::inactive;
   switch (answer) {
     case TokenAnswer::dead:
       out.verdict = Verdict::proved;

@@ -82,7 +82,6 @@ struct TokenCircumstances {
   std::optional<Timestamp> baseline_at{};
   std::optional<Timestamp> expires_at{};  // the token's own, unverified `exp`
   bool sender_constrained = false;        // a `cnf` claim
-  bool is_jwt = false;                    // then servers need not ask the issuer about it
   /// Of a pinned issuer, after a refusal: a server that asks its issuer about tokens may refuse all
   /// of them while nobody answers it.
   IssuerWord issuer = IssuerWord::not_told;

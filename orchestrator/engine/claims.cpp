@@ -124,10 +124,8 @@ std::optional<Timestamp> recorded_expiry(const RunState& run, const Claim& claim
 void heed_doubts(Claim& claim, const ItemState& item) {
   for (const Doubt& doubt : item.doubts) {
     if (!contains(claim.kills, doubt.kill)) continue;
-    // It comes from another token of the grant: who saw this one alive, or heard two owners agree
-    // that it is dead, knows better.
-    const bool is_known = claim.verdict == Verdict::refuted || claim.corroborated;
-    if (doubt.kill == Kill::access_token && is_known) continue;
+    // It comes from another token of the grant: who saw this one alive knows better.
+    if (doubt.kill == Kill::access_token && claim.verdict == Verdict::refuted) continue;
     if (claim.verdict == Verdict::refuted && doubt.at_best == Grade::none) {
       // That it works is known; what else may live is not.
       std::string seen = claim.residual ? claim.residual->reason : "it was seen to work";

@@ -45,6 +45,11 @@ const inMetadata = (change) => (world) => {
     return answer(200, JSON.stringify(document), { 'content-type': 'application/json' });
   };
 };
+/** At the issuer: it says 200 to the revocation of a token of this kind, and does nothing. */
+const spares = (kind) => ({ issuer }) => {
+  issuer.fault = (request, pass) => (request.method === 'POST' && `${request.body}`.includes(`token_type_hint=${kind}`) &&
+    /revo/.test(request.url) ? answer(200) : pass());
+};
 const withoutIntrospection = inMetadata((document) => { delete document.introspection_endpoint; });
 /** At the MCP server: `what` for every request once the issuer was told to revoke, which it says it did and did not. */
 const atServer = (what) => ({ issuer, mcp }) => {
@@ -159,6 +164,9 @@ const SLOW = [
 
 const FALSE_FRIENDS = [
   { name: '200 and nothing done', fault: atRevocation(answer(200)), ...EXPOSING },
+  // This issuer cascades: the end of one token is the end of the other.
+  { name: 'the refresh token spared', fault: spares('refresh_token'), ...PROVED },
+  { name: 'the access token spared', fault: spares('access_token'), ...PROVED },
   { name: '200 with a page', fault: atRevocation(html(200)), ...UNTOUCHED },
   { name: 'a redirect to a login page', fault: (world) => atRevocation(away(302, world))(world), ...UNTOUCHED },
   { name: 'a redirect that keeps the method', fault: (world) => atRevocation(away(307, world))(world), ...UNTOUCHED },
@@ -280,6 +288,8 @@ const WEAK_CASCADES = [
       assert.equal((await as.redeem(thief.refresh_token)).status, 400, 'the spent token was shown: the thief is out');
     },
   },
+  { name: 'glewlwyd, the refresh token spared', fault: spares('refresh_token'), ...PROVED, exit: EXPOSED, refresh: 'refuted' },
+  { name: 'glewlwyd, the access token spared', fault: spares('access_token'), ...PROVED, exit: EXPOSED, access: 'refuted', weak: ['refresh_token'] },
 ].map((row) => ({ ...row, peer: glewlwyd }));
 
 /** No secret where it does not belong; the issuer alone is named for all of them. */

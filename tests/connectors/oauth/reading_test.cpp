@@ -205,10 +205,6 @@ TEST_CASE("circumstances turn a signal into an answer, a verdict and a grade") {
       [&](auto& c) { baseline(c), c.issuer = IssuerWord::inactive; }, TokenAnswer::dead,
       Verdict::proved, Grade::strong);
   add(
-      "a JWT refused, and inactive at an issuer that its server need not ask", invalid_token,
-      [&](auto& c) { baseline(c), c.issuer = IssuerWord::inactive, c.is_jwt = true; },
-      TokenAnswer::dead, Verdict::proved, Grade::strong);
-  add(
       "accepted, whatever the issuer says", accepted,
       [](auto& c) { c.issuer = IssuerWord::inactive; }, TokenAnswer::alive, Verdict::refuted,
       Grade::strong);
@@ -219,7 +215,7 @@ TEST_CASE("circumstances turn a signal into an answer, a verdict and a grade") {
     CHECK(to_string(answer) == to_string(row.answer));
     CHECK(judgement.verdict == row.verdict);
     CHECK(judgement.grade == row.grade);
-    CHECK(judgement.corroborated == (row.seen.issuer == IssuerWord::inactive && !row.seen.is_jwt));
+    CHECK(judgement.corroborated == (row.seen.issuer == IssuerWord::inactive));
     CHECK_FALSE(judgement.proof.empty());
     CHECK(judgement.residual.has_value() == (row.verdict != Verdict::proved));
   }
