@@ -178,6 +178,7 @@ const FALSE_FRIENDS = [
     },
   },
   { name: 'a reset, always', fault: atRevocation(RESET), ...EXPOSING, refresh: 'unproved', check: atMost(4) },
+  { name: 'no answer, ever', fault: atRevocation(HANG), ...EXPOSING, refresh: 'unproved', check: atMost(4) },
   {
     name: 'metadata of another issuer', ...UNTOUCHED, check: atMost(0),
     fault: inMetadata((document, { elsewhere }) => { document.issuer = elsewhere.origin; }),
@@ -245,6 +246,15 @@ const BLIND_SERVERS = [
   // Its refusals look like the real thing: only the issuer knows better.
   { name: '401 invalid_token for everybody', what: challenge('Bearer error="invalid_token"') },
 ].map(({ what, ...row }) => ({ ...UNSEEN, ...row, name: `${row.name} at the server`, fault: atServer(what) }));
+
+FALSE_FRIENDS.push({
+  ...EXPOSING, name: '200 and nothing done, without introspection',
+  fault: (world) => {
+    withoutIntrospection(world);
+    const document = world.issuer.fault;
+    world.issuer.fault = (request, pass) => (isRevocation(request) ? answer(200) : document(request, pass));
+  },
+});
 
 // Nobody tells: the server's refusal counts for nothing while the issuer goes on refreshing (threat T8).
 BLIND_SERVERS.push({
