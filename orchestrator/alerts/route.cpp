@@ -38,6 +38,8 @@ std::optional<std::string> input_text(const Value& value) {
     if (!all.empty()) all += ',';
     all += text;
   }
+  // Else its elements would be read as those of a list within.
+  if (all.find_first_not_of(" \t\r\n") == all.find('[') && !all.empty()) return std::nullopt;
   return all;
 }
 

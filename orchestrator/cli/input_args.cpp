@@ -141,7 +141,8 @@ std::string inputs_help(const Playbook& playbook) {
     rows.push_back({spec.name, to_string(spec.type), words});
   }
   return "Inputs of " + playbook.id + "\n" + table(rows, "  ") +
-         "  VALUE: text, @FILE, @- (stdin), secret://env/NAME or file/PATH\n";
+         "  VALUE: text, @FILE, @- (stdin), secret://env/NAME or file/PATH;\n"
+         "  a list: a,b or [\"a\", \"b\"]\n";
 }
 
 }  // namespace quell::cli

@@ -13,7 +13,8 @@ namespace {
 constexpr std::string_view kPlanHelp =
     R"(quell plan - what a playbook would send; reads only, nothing is changed
 usage: quell plan PLAYBOOK [-i NAME=VALUE ...] [--requests] [--json]
--i NAME=VALUE  an input: text, @FILE, @- (stdin), secret://env/NAME or file/PATH
+-i NAME=VALUE  an input: text, @FILE, @- (stdin), secret://env/NAME or file/PATH;
+               a list: a,b or '["a", "b"]'
 --requests     list every request
 Exit codes  0 planned  2 not started  5 a read failed
 Examples    quell plan leaked-mcp-oauth -i vault_id=vlt_01HQ -i credential_id=vcrd_01QX

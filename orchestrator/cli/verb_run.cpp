@@ -19,7 +19,8 @@ namespace {
 
 constexpr std::string_view kRunHelp = R"(quell run - run a playbook, and prove what it did
 usage: quell run PLAYBOOK [-i NAME=VALUE ...] [options]
-Inputs      -i NAME=VALUE    text, @FILE, @- (stdin), secret://env/NAME or file/PATH
+Inputs      -i NAME=VALUE    text, @FILE, @- (stdin), secret://env/NAME or file/PATH;
+                             a list: a,b or '["a", "b"]'
 Careful     --dry-run        send reads only, predict the rest
             --probe          with --dry-run: also probe with the leaked token
             --plan DIGEST    refuse to start unless the plan is the one that was seen

@@ -395,6 +395,40 @@ Status check_scalar(const InputSpec& spec, const Value& value) {
   return ok();
 }
 
+/// The elements of a list as text: one per comma, or those of a YAML flow list, of which a JSON
+/// array is one, under the file rules of playbooks.
+Result<std::vector<std::string>> elements_of(const InputSpec& spec, std::string_view text) {
+  std::vector<std::string> elements;
+  const std::size_t first = text.find_first_not_of(" \t\r\n");
+  if (first == std::string_view::npos || text[first] != '[') {
+    for (std::size_t at = 0; !text.empty() && at <= text.size();) {
+      const std::size_t end = std::min(text.find(',', at), text.size());
+      elements.emplace_back(text.substr(at, end - at));
+      at = end + 1;
+    }
+    return elements;
+  }
+  const auto refused = [&](std::string what) {
+    return bad_input(spec, std::move(what),
+                     fmt::format("-i {0}=a,b or -i '{0}=[\"a\", \"b\"]'; quote an element that "
+                                 "begins with a bracket: '{0}=[\"[a]\"]'",
+                                 spec.name));
+  };
+  const SourceText source(text);
+  Findings findings(source);
+  YamlNode root;
+  const bool is_read = parse_yaml(findings, root);
+  if (!is_read || findings.has_errors())
+    return refused("it begins with [ and is no list: " + findings.take().front().message);
+  if (root.kind != YamlNode::Kind::list) return refused("it begins with [ and is no list");
+  for (const YamlNode& item : root.items) {
+    if (!item.is_scalar() || item.kind == YamlNode::Kind::null)
+      return refused(fmt::format("an element is {}", to_string(item.kind)));
+    elements.push_back(item.text);
+  }
+  return elements;
+}
+
 }  // namespace
 
 std::vector<InputSpec> read_inputs(Findings& findings, const YamlNode& node) {
@@ -419,17 +453,16 @@ Result<Value> input_from_text(const InputSpec& spec, std::string_view text) {
   Value value;
   if (spec.type.kind == Type::Kind::list) {
     const Type::Kind of = spec.type.element ? spec.type.element->kind : Type::Kind::string;
+    const Result<std::vector<std::string>> elements = elements_of(spec, text);
+    if (!elements) return elements.error();
     ValueList items;
-    for (std::size_t at = 0; !text.empty() && at <= text.size();) {
-      const std::size_t end = std::min(text.find(',', at), text.size());
-      std::optional<Value> item = scalar_from_text(of, text.substr(at, end - at));
+    for (const std::string& element : *elements) {
+      std::optional<Value> item = scalar_from_text(of, element);
       if (!item) {
-        return bad_input(
-            spec, fmt::format("\"{}\" is not {}", shown(text.substr(at, end - at)), article(of)),
-            example(spec, of));
+        return bad_input(spec, fmt::format("\"{}\" is not {}", shown(element), article(of)),
+                         example(spec, of));
       }
       items.push_back(std::move(*item));
-      at = end + 1;
     }
     value = Value(std::move(items));
   } else {

@@ -14,8 +14,8 @@ namespace quell {
 std::vector<InputSpec> read_inputs(Findings& findings, const YamlNode& node);
 
 /// Turns the text of a form or of `-i name=text` into the input's type. Error `invalid` with topic
-/// `bad-input` says what the type takes; a list takes one element per comma. Not for secrets:
-/// their references are resolved elsewhere.
+/// `bad-input` says what the type takes; a list takes one element per comma, or a YAML flow
+/// list such as a JSON array. Not for secrets: their references are resolved elsewhere.
 Result<Value> input_from_text(const InputSpec& spec, std::string_view text);
 
 /// Does `value` fit the input: type, pattern, bounds, values, schemes. Error as above.

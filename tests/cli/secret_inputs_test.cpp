@@ -25,6 +25,24 @@ Finished run_with(const Site& site, const std::string& leaked_token, const Envir
 
 }  // namespace
 
+// Goal: a list given as a JSON array is that list and not one odd name, and a broken one is refused
+// with its name and a remedy.
+// Method: a session of the range, as an array; the same text without its end.
+TEST_CASE("a list may be given as an array") {
+  const Site site("poisoned");
+  const std::string id = site.range()["injected"]["session_id"].string_or("");
+  REQUIRE_FALSE(id.empty());
+  const Finished planned =
+      site.run({"plan", "poisoned-memory", "-i", "session_ids=[\"" + id + "\"]"});
+  CAPTURE(planned.err);
+  CHECK(planned.exit == 0);
+  CHECK(has(planned.out, "restore"));
+  const Told said = told(site.run({"plan", "poisoned-memory", "-i", "session_ids=[\"" + id}));
+  CHECK(said.word == "bad-input");
+  CHECK(has(said.sentence, "input session_ids: it begins with [ and is no list"));
+  CHECK(has(said.help, "-i session_ids=a,b"));
+}
+
 // Goal: no way of writing it makes a connection's own key, or a key of the record, an input, which
 // a probe would carry to the address in the record (threat T3). Method: each scheme, with other
 // spellings of the same file; nothing is sent and no run begins.

@@ -101,6 +101,7 @@ TEST_CASE("a list of plain values becomes a list, and nothing else than it was")
   CHECK(text({}).empty());
   CHECK(text({Value("vcrd_1,vcrd_2")}) == "refused");
   CHECK(text({Value("")}) == "refused");
+  CHECK(text({Value("[vcrd_1]"), Value("vcrd_2")}) == "refused");
   CHECK(text({Value(ValueList{Value("vcrd_1")})}) == "refused");
 }
 

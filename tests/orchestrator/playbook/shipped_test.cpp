@@ -144,7 +144,7 @@ TEST_CASE("inputs are read from text and checked") {
   };
   struct Given {
     const char* name;
-    const char* text;
+    std::string text;
     bool fits;
     Value value{};
   };
@@ -169,6 +169,20 @@ TEST_CASE("inputs are read from text and checked") {
       {"list", "", true, Value(ValueList{})},
       {"list", "1,2,3", false},
       {"list", "1,,2", false},
+      {"list", "[1, 2]", true, Value::list({1, 2})},
+      {"list", " [\"1\",\n  '2']\n", true, Value::list({1, 2})},
+      {"list", "[]", true, Value(ValueList{})},
+      {"list", "[1, 2, 3]", false},
+      {"list", "[1, [2]]", false},
+      {"list", "[1, null]", false},
+      {"list", "[1, x]", false},
+      {"list", "[1", false},
+      {"list", "[1], 2", false},
+      {"list", "[1] # and more", true, Value::list({1})},
+      {"list", "[1, &a 2]", false},
+      {"list", "[*a]", false},
+      {"list", std::string(100'000, '['), false},
+      {"list", "[" + std::string(200'000, ',') + "]", false},
       {"wait", "2h30m", true, Duration{9'000'000}},
       {"wait", "5", false},
       {"yes", "true", true, true},
@@ -193,6 +207,9 @@ TEST_CASE("inputs are read from text and checked") {
   const Result<Value> bad = input_from_text(spec("at"), "yesterday");
   CHECK(bad.error().message == "input at: \"yesterday\" is not a timestamp");
   CHECK(bad.error().hint == "RFC 3339, for instance -i at=2026-11-20T14:00:00Z");
+  const Result<Value> broken = input_from_text(spec("list"), "[ab]*");
+  CHECK(broken.error().message.starts_with("input list: it begins with [ and is no list"));
+  CHECK(broken.error().hint.starts_with("-i list=a,b or -i 'list=[\"a\", \"b\"]'"));
   CHECK_FALSE(check_input(spec("incident"), Value()));
   CHECK(check_input(spec("n"), Value()));
   CHECK_FALSE(check_input(spec("n"), Value("5")));
