@@ -117,6 +117,15 @@ void Decider::finish_step(const Step& step, OutcomeKind outcome, ValueMap more) 
   more["step"] = step.id;
   more["outcome"] = to_string(outcome);
   if (outcome == OutcomeKind::failed && step.continue_on_failure) more["continued"] = true;
+  const auto state = run_.steps.find(step.id);
+  const bool is_idle = step.foreach_items && outcome == OutcomeKind::done && step.proves.empty() &&
+                       state != run_.steps.end() && state->second.items.empty() &&
+                       state->second.excluded.empty();
+  if (is_idle) {  // nothing was claimed
+    more["verdict"] = Value();
+    emit(EntryKind::step_finished, std::move(more));
+    return;
+  }
   // A step that proves another says what has become of that one's claims.
   const Step* const judged = step.proves.empty() ? &step : find_step(run_, step.proves);
   const std::optional<Verdict> verdict =

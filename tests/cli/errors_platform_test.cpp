@@ -124,6 +124,34 @@ TEST_CASE("a credential that the platform does not know") {
   CHECK(site.run({"journal", "verify"}).exit == 0);
 }
 
+// Goal: a run that breaks off and leaves a way in says both: that it is open, and why nobody closed
+// it. Method: a step that fails before anything is touched, and a look that finds the credential.
+TEST_CASE("a run that breaks off exposed names its cause") {
+  const Site site;
+  const std::string mcp(site.range()["mcp"]["url"].as_string());
+  const std::string playbook =
+      site.folder().write("breaks-off.yaml", R"(quell: 1
+id: breaks-off
+title: Breaks off
+purpose: Look up a credential that is not there.
+steps:
+  - {id: one, use: platform.get_credential, with: {vault_id: ")" + site.vault_id() +
+                                                 R"(", credential_id: vcrd_unknown}}
+verify:
+  - {probe: platform.no_active_credential, with: {mcp_server_url: ")" + mcp + R"("}}
+)");
+  const Finished done = site.run({"run", playbook, "--yes"});
+  CAPTURE(done.out);
+  CHECK(done.exit == 4);
+  const Told said = told(done);
+  CHECK(said.word == "gone");
+  CHECK(said.sentence == site.vault_id() + " has no credential vcrd_unknown (404).");
+  const Value document = site.run({"run", playbook, "--yes", "--json"}).json();
+  CHECK(document["result"].string_or("") == "exposed");
+  CHECK(document["error"]["code"].string_or("") == "gone");
+  CHECK(document["error"]["exit"].int_or(0) == 4);
+}
+
 // Goal: what somebody else has done already is taken as done, and is still proved.
 // Method: the same leak twice; the second run finds the credential archived.
 TEST_CASE("a credential that is archived already") {
