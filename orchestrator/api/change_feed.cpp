@@ -45,6 +45,7 @@ void ChangeFeed::tell(std::uint64_t seq, const Entry& entry) {
   const std::lock_guard lock(mutex_);
   changes_.push_back({.seq = seq, .run = entry.run, .key = key_of(entry.body)});
   if (changes_.size() > kChangesMax) changes_.pop_front();
+  if (!entries_.empty() && entries_.back().seq + 1 != seq) entries_.clear();  // no gap within
   entries_.push_back({.seq = seq, .entry = entry});
   if (entries_.size() > kEntriesMax) entries_.pop_front();
   last_.store(seq);

@@ -124,9 +124,13 @@ TEST_CASE("what the feed tells is taken from it, without gaps") {
   CHECK(whole.entries_after(tip->seq)->size() == 1);
   CHECK(whole.entries_after(tip->seq + 1)->empty());
   CHECK_FALSE(whole.entries_after(tip->seq - 1));
-  for (std::uint64_t more = 0; more < ChangeFeed::kEntriesMax; ++more)
-    whole.tell(tip->seq + 2 + more, begun);
+  whole.tell(tip->seq + 9, begun);  // a gap: what stands before it is let go
   CHECK_FALSE(whole.entries_after(tip->seq));
+  CHECK(whole.entries_after(tip->seq + 8)->size() == 1);
+  for (std::uint64_t more = 1; more <= ChangeFeed::kEntriesMax; ++more)
+    whole.tell(tip->seq + 9 + more, begun);
+  CHECK_FALSE(whole.entries_after(tip->seq + 8));
+  CHECK(whole.entries_after(tip->seq + 9)->size() == ChangeFeed::kEntriesMax);
 }
 
 TEST_CASE("a run that the feed tells of is seen before anybody reads the disk") {
