@@ -198,6 +198,17 @@ Error no_refresh_token(std::string_view what) {
                     "guard the step with `when`");
 }
 
+/// One that is refused as it is presented may be spent, and then a newer one lives unless this
+/// issuer detects reuse, which its answer does not show.
+std::vector<Doubt> doubts_of_refusal(const OauthConfig& config, const std::string& mcp_server_url) {
+  const IssuerConfig* const entry = find_issuer(config, mcp_server_url);
+  if (entry != nullptr && !entry->rotates_refresh_tokens) return {};
+  return {{.kill = Kill::refresh_token,
+           .at_best = Grade::none,
+           .reason = "it was refused when it was presented: that the issuer then ended the newer "
+                     "ones is not shown"}};
+}
+
 /// Why a claim on the refresh token cannot stand after a trip, if it cannot.
 std::vector<Doubt> doubts_of_trip(const CleanUp& done) {
   if (done.revoked == done.minted) return {};
@@ -314,6 +325,8 @@ Task<Result<Outcome>> trip_reuse_detection(Io& io, const OauthConfig& config, Va
     const CleanUp done = co_await clean_up(io, *grant, std::move(minted), form, random);
     count_minted(out, done);
     out.doubts = doubts_of_trip(done);
+  } else {
+    out.doubts = doubts_of_refusal(config, grant->mcp_server_url);
   }
   co_return out;
 }

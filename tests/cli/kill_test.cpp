@@ -138,4 +138,74 @@ steps:
                 << " archived again after a look");
 }
 
+// Goal: a refresh token that is presented and still lives gives new ones; wherever the process dies
+// then, they are revoked, or the claim says that they may live (threat T11).
+// Method: kill -9 behind each event of the rung that presents it, and take the run up again; the
+// world knows what still refreshes.
+TEST_CASE("what presenting a refresh token gives is never proved dead while it lives") {
+  const std::string rung = R"(quell: 1
+id: present
+title: Present the refresh token
+purpose: See whether the issuer detects reuse.
+inputs:
+  refresh: {type: secret, required: true}
+steps:
+  - id: trip
+    use: issuer.trip_reuse_detection
+    with: {mcp_server_url: "%", refresh_token: "${inputs.refresh}"}
+    plane: issuer
+    kills: [refresh_token]
+    irreversible: true
+    on_failure: continue
+    verify: [{probe: issuer.refresh_is_dead, with: {mcp_server_url: "%", refresh_token: "${inputs.refresh}"}}]
+)";
+  std::size_t events = 1;
+  std::size_t alive = 0;
+  for (std::size_t kill_at = 1; kill_at <= events && kill_at < 60; ++kill_at) {
+    CAPTURE(kill_at);
+    const Site site("rotation");
+    const std::string mcp(site.range()["mcp"]["url"].as_string());
+    std::string playbook = rung;
+    for (std::size_t at = 0; (at = playbook.find('%', at)) != std::string::npos; at += mcp.size())
+      playbook.replace(at, 1, mcp);
+    site.fault(R"({"latency_ms":15})");
+    Process process = site.start({"run", site.folder().write("present.yaml", playbook), "--yes",
+                                  "--json", "--follow", "--no-watch", "-i",
+                                  "refresh=@" + site.folder().path() + "/refresh"});
+    std::size_t read = 0;
+    bool ended = false;
+    while (read < kill_at && !ended) {
+      ended = process.read_line().find("\"event\":") == std::string::npos;
+      if (!ended) ++read;
+    }
+    if (!ended) {
+      process.signal(SIGKILL);
+      events = std::max(events, kill_at + 1);
+    }
+    process.wait(std::chrono::seconds(60));
+    if (!ended) {
+      Process again = site.start({"resume", "--json", "--follow", "--no-watch"});
+      // What may have been presented is a person's to settle.
+      for (std::string line = again.read_line(); line.find("\"event\":") != std::string::npos;
+           line = again.read_line()) {
+        if (line.find("run_held") == std::string::npos) continue;
+        CHECK(site.run({"skip", "r1c", "trip", "--reason", "it may have left"}).exit == 0);
+      }
+      again.wait(std::chrono::seconds(60));
+    }
+    const Value run = site.run({"show", "last", "--json"}).json();
+    const bool lives = site.control("/truth")["refresh_token_works"].bool_or(true);
+    alive += lives ? 1 : 0;
+    CAPTURE(run["result"].string_or(""));
+    REQUIRE(run["claims"].list_or_empty().size() == 1);
+    const Value claim = run["claims"].as_list().front();
+    if (lives) CHECK(claim["verdict"].string_or("") != "proved");
+    if (claim["verdict"].string_or("") != "proved")
+      CHECK_FALSE(claim["residual"]["reason"].string_or("").empty());
+    CHECK(site.run({"journal", "verify"}).exit == 0);
+  }
+  MESSAGE("died behind each of " << events - 1 << " events; " << alive << " times a token lived");
+  CHECK(events > 5);
+}
+
 }  // namespace quell::test

@@ -35,7 +35,10 @@ TEST_CASE("presenting a spent refresh token claims nothing by itself") {
   REQUIRE(out);
   CHECK(out->outputs["answer"] == Value("dead"));
   CHECK_FALSE(out->judgement.has_value());
-  CHECK(out->doubts.empty());
+  // Nor may a later look at this token speak for those that came after it.
+  REQUIRE(out->doubts.size() == 1);
+  CHECK(out->doubts[0].kill == Kill::refresh_token);
+  CHECK(out->doubts[0].at_best == Grade::none);
   REQUIRE(web.log().size() == 1);
   CHECK(web.log()[0].form("grant_type") == "refresh_token");
   CHECK(web.log()[0].effect == Effect::mutate);

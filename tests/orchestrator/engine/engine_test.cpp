@@ -51,6 +51,16 @@ TEST_CASE("a playbook runs to its result and every claim is proved") {
   CHECK(seen.back() == "run_finished");
 }
 
+// Goal: a step that found nothing to do says nothing of what became of it.
+TEST_CASE("a foreach without items has no verdict") {
+  Bench bench;
+  bench.vendor.alive.clear();
+  const RunState run = bench.run(std::string(kKillAll));
+  CHECK(run.steps.at("kill").outcome == OutcomeKind::done);
+  CHECK_FALSE(run.steps.at("kill").verdict);
+  CHECK(claims_of(run, vendor_connectors()).empty());
+}
+
 // Goal: a success answer is not proof.
 TEST_CASE("a vendor that lies leaves the run exposed") {
   Bench bench;
