@@ -402,7 +402,7 @@ class HttpServer::Impl {
   }
 
   void write_answer(Connection& connection) {
-    if (connection.reply.more) return begin_stream(connection);
+    if (connection.reply.more) return stopping_ ? close(connection) : begin_stream(connection);
     connection.phase = Phase::writing;
     set_due(connection, Steady::now() + options_.answer_deadline);
     send(connection);
@@ -513,6 +513,8 @@ class HttpServer::Impl {
     }
     gone_.clear();
     workers_.finish();
+    take_answers();  // what a handler has done meanwhile is still said
+    gone_.clear();
     streamers_.finish();
     connections_.clear();
     open_ = 0;

@@ -221,7 +221,9 @@ TEST_CASE("an abort ends the run and says who did it") {
   std::string line;
   for (int i = 0; i < 100 && line.find("waiting for") == std::string::npos; ++i)
     line = running.read_line();
-  CHECK(site.run({"abort", "r1c", "--reason", "wrong credential"}).exit == 0);
+  const Finished aborted = site.run({"abort", "r1c", "--reason", "wrong credential"});
+  CAPTURE(aborted.err);
+  CHECK(aborted.exit == 0);
   const Finished done = running.wait();
   CHECK(done.exit == 6);
   const Value log = site.control("/log");
