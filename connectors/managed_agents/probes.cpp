@@ -50,8 +50,8 @@ struct RuntimeScope {
 
   static Result<RuntimeScope> read(const Value& params);
   bool names_none() const { return vaults.empty() && agents.empty() && deployments.empty(); }
-  /// "vaults, agents or deployments": of what the scope names.
-  std::string words(std::string_view last) const;
+  /// "vaults or agents": the kinds that the scope names, joined by `joint`.
+  std::string words(std::string_view joint) const;
   bool has_vault_of(const std::vector<std::string>& ids) const {
     return std::ranges::any_of(
         ids, [this](const std::string& id) { return std::ranges::binary_search(vaults, id); });
@@ -74,12 +74,12 @@ Result<RuntimeScope> RuntimeScope::read(const Value& params) {
   return scope;
 }
 
-std::string RuntimeScope::words(std::string_view last) const {
+std::string RuntimeScope::words(std::string_view joint) const {
   std::string text;
   for (const auto& [ids, word] : {std::pair{&vaults, "vaults"}, std::pair{&agents, "agents"},
                                   std::pair{&deployments, "deployments"}}) {
     if (ids->empty()) continue;
-    if (!text.empty()) text += fmt::format(" {} ", last);
+    if (!text.empty()) text += fmt::format(" {} ", joint);
     text += word;
   }
   return text;

@@ -75,9 +75,10 @@ Task<Result<TokenRevocation>> revoke_token(Io& io, const Grant& grant, SecretPtr
                                            TokenKind kind, AuthForm& form, Random& random);
 
 /// The action `revoke_grant`: refresh token first, then access token, never relying on a cascade;
-/// by the calls of the issuer's profile where it has some, else by RFC 7009. Without any token it is `unavailable_here`. Otherwise errors as resolve_grant(), may_send() and
-/// read_revocation(); `invalid` when the refresh token was refused, `unavailable_here` when no
-/// token was of a kind that the issuer revokes.
+/// by the calls of the issuer's profile where it has some, else by RFC 7009. Without any token it
+/// is `unavailable_here`. Otherwise errors as resolve_grant(), may_send() and read_revocation();
+/// `invalid` when the refresh token was refused, `unavailable_here` when no token was of a kind
+/// that the issuer revokes.
 Task<Result<Outcome>> revoke_grant(Io& io, const OauthConfig& config, Value params, Random& random);
 
 }  // namespace quell

@@ -61,9 +61,11 @@ Task<Status> find_endpoints(Io& io, CallScene& scene) {
   co_return ok();
 }
 
-/// The grant for introspection beside a vendor's calls, where an endpoint for that is known.
+/// The grant for introspection beside a vendor's calls, where an endpoint for that is known, or the
+/// pinned issuer's own document may name one.
 Task<std::optional<Grant>> grant_to_ask(Io& io, const CallScene& scene) {
-  if (scene.server.introspection_endpoint.empty()) co_return std::nullopt;
+  if (scene.server.introspection_endpoint.empty() && scene.server.issuer.empty())
+    co_return std::nullopt;
   EndpointNeeds needs;
   needs.introspection = true;
   GrantInputs inputs = scene.what.grant;

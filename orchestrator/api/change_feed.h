@@ -16,9 +16,9 @@
 
 namespace quell {
 
-/// What moved, for pages that are open: which run, and which of its steps and items. It never says
-/// what it became; whoever wants to know reads it. Writing costs the engine a push and no wake-up;
-/// readers look several times a second.
+/// What moved. Pages that are open hear which run, and which of its steps and items, never what it
+/// became; whoever folds the journal in this process takes the last entries from here. Writing costs
+/// the engine two pushes and no wake-up; readers look several times a second.
 class ChangeFeed {
  public:
   /// Of one run.

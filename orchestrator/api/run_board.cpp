@@ -77,7 +77,7 @@ Status RunBoard::take(const StoredEntry& stored) {
   return folded_.contains(stored.entry.run) ? fold_->take(stored) : ok();
 }
 
-bool RunBoard::wants(const EntryLabel& label) {
+bool RunBoard::note(const EntryLabel& label) {
   seen_ = label.seq;
   if (label.kind == EntryKind::run_started && !is_past_) folded_.insert(label.run);
   return may_intervene(label.kind) ||
@@ -91,14 +91,14 @@ Status RunBoard::read_on() {
     if (const auto entries = parts_.feed.entries_after(seen_)) {
       for (const StoredEntry& stored : *entries) {
         const Entry& entry = stored.entry;
-        if (!wants({.seq = stored.seq, .kind = entry.kind, .run = entry.run})) continue;
+        if (!note({.seq = stored.seq, .kind = entry.kind, .run = entry.run})) continue;
         if (Status taken = take(stored); !taken) return taken;
       }
       return ok();
     }
   }
   return journal_->read_some(
-      seen_, [this](const EntryLabel& label) { return wants(label); },
+      seen_, [this](const EntryLabel& label) { return note(label); },
       [this](const StoredEntry& stored) { return take(stored); });
 }
 

@@ -78,8 +78,9 @@ class RunBoard {
   Status open();
   /// Takes in what was appended since.
   Status catch_up();
-  /// Is an entry with this label worth its body? A run that has begun is folded from here on.
-  bool wants(const EntryLabel& label);
+  /// Notes an entry by its label; true where its body is wanted. A run that begins here is folded.
+  bool note(const EntryLabel& label);
+  /// From the feed, or where that has a gap, from the journal.
   Status read_on();
   /// Takes in a run of the past.
   Status recall(RunId id);

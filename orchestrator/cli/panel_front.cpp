@@ -16,7 +16,7 @@ namespace {
 
 /// What strangers can cause in the journal, in entries a minute.
 constexpr std::int64_t kRefusalsPerMinute = 20;
-/// Threads of the panel: pages are quick, a password is hashed on one of them, and each keeps memory.
+/// Threads of the panel: pages are quick, a password is hashed on one of them, each keeps memory.
 constexpr std::size_t kWorkers = 4;
 constexpr int kNiceness = 10;  // who looks at a run does not slow it down
 

@@ -123,8 +123,7 @@ std::optional<std::string> text_of(std::optional<std::string_view> text) {
 }
 
 bool says_quell(std::string_view body) {
-  return body.find(R"("clientInfo":{"name":"quell")") != std::string_view::npos ||
-         body.find(R"(/clientInfo":{"name":"quell")") != std::string_view::npos;
+  return body.find(R"(clientInfo":{"name":"quell")") != std::string_view::npos;  // in either era
 }
 
 /// Reads a POST that passed the bearer check, or gives the refusal. A client must accept both

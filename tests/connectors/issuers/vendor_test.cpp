@@ -1,6 +1,8 @@
 // Each callable profile against a vendor that answers as the API sheet says, traps included
 // (section 8): one row per documented answer.
 #include <memory>
+#include <algorithm>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -255,16 +257,45 @@ TEST_CASE("every vendor is called as it wants, and understood") {
     const Result<Outcome> out =
         run(vendor_config(row.profile), row.action, incident(row.tokens), web);
     CHECK_MESSAGE(summary_of(out) == row.want, (out ? "" : describe(out.error())));
-    REQUIRE_FALSE(web.log().empty());
-    const Seen& seen = web.log().front();
+    // A pinned issuer is asked first where it can be asked about the token; nothing secret goes there.
+    const auto call = std::ranges::find(web.log(), Effect::mutate, &Seen::effect);
+    REQUIRE(call != web.log().end());
+    const Seen& seen = *call;
     CHECK(seen.method + " " + seen.url == row.request);
     CHECK(seen.header("authorization") == row.authorization);
     CHECK(seen.body == row.body);
-    CHECK(seen.effect == Effect::mutate);
+    for (const Seen& before : std::span(web.log()).first(
+             static_cast<std::size_t>(call - web.log().begin()))) {
+      CHECK(before.url.find("/.well-known/") != std::string::npos);
+      CHECK(before.header("authorization") == "(absent)");
+      CHECK(before.body.empty());
+    }
     CHECK(web.misdirected() == 0);
     const std::string origin = origin_of(seen.url);
     for (const Seen& other : web.log()) CHECK(origin_of(other.url) == origin);
   }
+}
+
+// Goal: where a vendor's pinned issuer says in its own document where to ask, the past of a refresh
+// token is known, as beside RFC 7009. Method: Keycloak's profile, with such a document and without.
+TEST_CASE("a pinned issuer behind a profile is asked before its token is revoked") {
+  const std::string issuer = "https://sso.example/realms/main";
+  const std::string revoke = issuer + "/protocol/openid-connect/revoke";
+  const std::string ask = issuer + "/protocol/openid-connect/token/introspect";
+  const auto doubts = [&](const std::string& document) {
+    Web web;
+    web.on("GET", "https://sso.example/.well-known/oauth-authorization-server/realms/main",
+           json_reply(document.empty() ? 404 : 200, document))
+        .on("POST", revoke, json_reply(200, ""))
+        .on("POST", ask, json_reply(200, R"({"active":true})"))
+        .on("POST", ask, json_reply(200, R"({"active":false})"));
+    const Result<Outcome> out = run(vendor_config("keycloak"), "revoke_grant", incident("r"), web);
+    REQUIRE_MESSAGE(out, describe(out.error()));
+    CHECK(web.to(revoke).size() == 1);
+    return out->doubts.size();
+  };
+  CHECK(doubts(R"({"issuer":")" + issuer + R"(","introspection_endpoint":")" + ask + "\"}") == 0);
+  CHECK(doubts("") == 1);
 }
 
 // Goal: no answer of a vendor is ever proof, and a page or a redirect is not even an answer.

@@ -41,6 +41,25 @@ TEST_CASE("a listener hears what came after the event that it saw last, of its r
   CHECK(feed.since(43, std::nullopt).runs.empty());
 }
 
+// Goal: who takes the entries from the feed gets all of them, or is told to read the journal.
+TEST_CASE("the last entries are at hand, without a gap within") {
+  ChangeFeed feed;
+  CHECK_FALSE(feed.entries_after(40));
+  feed.tell(41, entry_of(1, "kill", "a"));
+  REQUIRE(feed.entries_after(40));
+  CHECK(feed.entries_after(40)->size() == 1);
+  CHECK(feed.entries_after(40)->front().entry.body["item"] == Value("a"));
+  CHECK(feed.entries_after(41)->empty());
+  CHECK_FALSE(feed.entries_after(39));
+  feed.tell(50, entry_of(1, "kill", "b"));
+  CHECK_FALSE(feed.entries_after(40));
+  CHECK(feed.entries_after(49)->size() == 1);
+  for (std::uint64_t more = 1; more <= ChangeFeed::kEntriesMax; ++more)
+    feed.tell(50 + more, entry_of(1, "kill", "c"));
+  CHECK_FALSE(feed.entries_after(49));
+  CHECK(feed.entries_after(50)->size() == ChangeFeed::kEntriesMax);
+}
+
 TEST_CASE("more places than are listed: the whole run is to be read again") {
   ChangeFeed feed;
   feed.begin_at(0);

@@ -33,8 +33,8 @@ std::string verdict(const DrillOutcome& outcome, const std::string& kill) {
   return claim_for(outcome, kill)["verdict"].string_or("");
 }
 
-/// Nothing is called contained, and nothing proved, that the intruder's own log or the world's truth
-/// speak against: of the access token that leaked, and of every refresh token of its grant.
+/// Nothing is called contained, and nothing proved, that the intruder's own log or the world's
+/// truth speak against: of the access token that leaked, and of every refresh token of its grant.
 void check_honest(const DrillOutcome& outcome) {
   if (outcome.result == RunResult::contained) CHECK_FALSE(outcome.record.inside_at_the_end);
   for (const Value& claim : outcome.document["claims"].list_or_empty()) {
@@ -153,7 +153,8 @@ TEST_CASE("no profile of the range gets a false contained") {
 // Goal: a server that refuses quell alone is not believed where the platform gets in with the same
 // grant (threat T8), also where a JWT's issuer calls it inactive; where the grant died, it is.
 TEST_CASE("a refusal that is meant for quell alone proves nothing beside a living grant") {
-  for (const char* const profile : {"refuses_us,lying_200,no_introspection", "refuses_us,jwt_offline"}) {
+  for (const char* const profile :
+       {"refuses_us,lying_200,no_introspection", "refuses_us,jwt_offline"}) {
     CAPTURE(profile);
     const DrillOutcome outcome = play_profile("leaked-mcp-oauth", profile);
     CHECK(outcome.result == RunResult::incomplete);
