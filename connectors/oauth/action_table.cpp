@@ -316,7 +316,8 @@ ActionSpec trip_spec() {
   spec.errors.push_back(ErrorCode::unknown);
   spec.note =
       "only for a token that somebody may have spent; a careful issuer then kills the whole "
-      "family, which the answer does not show; what a living one gives is sealed and revoked at once";
+      "family, which the answer does not show; what a living one gives is sealed and revoked at "
+      "once";
   return spec;
 }
 

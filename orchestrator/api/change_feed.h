@@ -17,8 +17,8 @@
 namespace quell {
 
 /// What moved. Pages that are open hear which run, and which of its steps and items, never what it
-/// became; whoever folds the journal in this process takes the last entries from here. Writing costs
-/// the engine two pushes and no wake-up; readers look several times a second.
+/// became; whoever folds the journal in this process takes the last entries from here. Writing
+/// costs the engine two pushes and no wake-up; readers look several times a second.
 class ChangeFeed {
  public:
   /// Of one run.

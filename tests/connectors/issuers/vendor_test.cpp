@@ -257,7 +257,7 @@ TEST_CASE("every vendor is called as it wants, and understood") {
     const Result<Outcome> out =
         run(vendor_config(row.profile), row.action, incident(row.tokens), web);
     CHECK_MESSAGE(summary_of(out) == row.want, (out ? "" : describe(out.error())));
-    // A pinned issuer is asked first where it can be asked about the token; nothing secret goes there.
+    // A pinned issuer's document is read first, to ask it about the token; no secret goes there.
     const auto call = std::ranges::find(web.log(), Effect::mutate, &Seen::effect);
     REQUIRE(call != web.log().end());
     const Seen& seen = *call;
